@@ -1,1 +1,13 @@
 //! Landfall core.
+pub mod authority;
+pub mod clock;
+pub mod code;
+pub mod conflict;
+pub mod document;
+pub mod encoding;
+pub mod id;
+pub mod json;
+pub mod mutation;
+pub mod path;
+pub mod time;
+pub mod wire;

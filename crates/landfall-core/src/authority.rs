@@ -1,0 +1,392 @@
+//! The server's decision: mutations and facts go in, verdicts and changes come out.
+//!
+//! Pure, so that the simulator judges with the same code that judges in production: the server reads
+//! the facts and writes the changes in one transaction around [`decide`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Stamp;
+use crate::code::Code;
+use crate::conflict::{Conflict, Encounter, meet};
+use crate::document::{Document, Register};
+use crate::id::{DocumentKey, Group, MutationId, Position, Version, Writer};
+use crate::json::{Json, KEYS_MAX, Shape};
+use crate::mutation::{Mutation, Op, Refusal};
+use crate::time::{Millis, WallTime};
+use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
+
+/// How far ahead of the server a stamp may be before the server replaces it by its own.
+pub const FUTURE_MAX: Millis = Millis::seconds(60);
+
+/// A document as the server holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// How often it was changed.
+    pub version: Version,
+    /// The commit that changed it last.
+    pub position: Position,
+    /// What it is.
+    pub document: Document,
+}
+
+/// The verdict on a mutation, kept so that a resend gets the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the mutation was, stamp aside.
+    pub hash: [u8; 32],
+    /// The verdict.
+    pub result: PushResult,
+}
+
+/// What the decision rests on, read in the transaction that will write its outcome.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The position this commit will have.
+    pub position: Position,
+    /// Every document that the batch names, as far as it exists.
+    pub documents: BTreeMap<DocumentKey, Stored>,
+    /// Receipts of the batch's mutations and of those in their `needs` and `after`, as far as they exist.
+    pub receipts: BTreeMap<MutationId, Receipt>,
+    /// The writers that belong to the client that sends.
+    pub own_writers: BTreeSet<Writer>,
+}
+
+/// A mutation as it would change a document, for the rules to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal<'a> {
+    /// The document.
+    pub key: &'a DocumentKey,
+    /// What the user did.
+    pub op: Op,
+    /// The document before, as far as it is visible.
+    pub previous: Option<&'a Json>,
+    /// The document after, as far as it is visible.
+    pub document: Option<&'a Json>,
+}
+
+/// Who may do what, and what a document must look like. Looks at nothing but its arguments.
+pub trait Rules {
+    /// Refuses what the caller may not do or what the result must not be.
+    ///
+    /// # Errors
+    /// The refusal is the mutation's verdict, for good.
+    fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal>;
+}
+
+/// What to write and what to answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// One per mutation, in the order of the batch.
+    pub results: Vec<PushResult>,
+    /// Documents as they are now.
+    pub documents: BTreeMap<DocumentKey, Stored>,
+    /// Receipts to add.
+    pub receipts: BTreeMap<MutationId, Receipt>,
+    /// Conflicts to record.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// Judges the mutations of one batch, in order.
+///
+/// A refused mutation changes nothing; a group is in as a whole or not at all. Facts are those of
+/// one transaction, and the decision takes effect in it: receipts and documents together.
+pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime) -> Decision {
+    let parsed: Vec<_> = mutations.iter().map(parse).collect();
+    let mut court = Court { facts, rules, now, restamps: 0, decision: Decision::default() };
+    let mut rest = &parsed[..];
+    while let Some((first, after)) = rest.split_first() {
+        let group = first.as_ref().ok().and_then(|mutation| mutation.group.clone());
+        let members = match &group {
+            Some(group) => 1 + after.iter().take_while(|next| is_member(next, group)).count(),
+            None => 1,
+        };
+        court.judge_unit(&rest[..members]);
+        rest = &rest[members..];
+    }
+    court.decision
+}
+
+/// A mutation, or the verdict on one that cannot be read.
+type Parsed = Result<Mutation, Box<PushResult>>;
+
+fn is_member(parsed: &Parsed, group: &Group) -> bool {
+    parsed.as_ref().is_ok_and(|mutation| mutation.group.as_ref() == Some(group))
+}
+
+/// Reads one mutation, or gives the verdict on one that cannot be read.
+fn parse(text: &Json) -> Parsed {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        id: Option<MutationId>,
+        stamp: Option<String>,
+    }
+    serde_json::from_str::<Mutation>(text.text()).map_err(|error| {
+        let named = serde_json::from_str::<Named>(text.text()).ok();
+        let stamp = named.as_ref().and_then(|named| named.stamp.as_ref());
+        let unreadable_stamp = stamp.is_some_and(|stamp| stamp.parse::<Stamp>().is_err());
+        let code = if unreadable_stamp { Code::InvalidTimestamp } else { Code::InvalidMutation };
+        let refusal = Refusal::new(code, format!("cannot read this mutation: {error}"));
+        Box::new(refused(named.and_then(|named| named.id), &refusal, Verdict::Rejected))
+    })
+}
+
+fn refused(id: Option<MutationId>, refusal: &Refusal, verdict: Verdict) -> PushResult {
+    PushResult {
+        id,
+        verdict,
+        code: Some(refusal.code.to_string()),
+        message: Some(refusal.message.clone()),
+        field: refusal.field.clone(),
+        because: None,
+        version: Version(0),
+        previous: Version(0),
+        position: Position(0),
+        stamp: None,
+        duplicate: false,
+        restamped: false,
+    }
+}
+
+struct Court<'a> {
+    /// As they are with everything judged so far.
+    facts: Facts,
+    rules: &'a dyn Rules,
+    now: WallTime,
+    restamps: u64,
+    decision: Decision,
+}
+
+impl Court<'_> {
+    /// Judges one mutation, or all of one group.
+    fn judge_unit(&mut self, unit: &[Parsed]) {
+        // What members have done so far is undone where a later one is refused.
+        let before: Vec<_> = unit
+            .iter()
+            .flatten()
+            .map(|mutation| (mutation.key(), self.facts.documents.get(&mutation.key()).cloned()))
+            .collect();
+        let conflicts = self.decision.conflicts.len();
+        let mut results: Vec<_> = unit.iter().map(|mutation| self.judge(mutation)).collect();
+        let culprit = results.iter().position(|r| matches!(r.verdict, Verdict::Rejected | Verdict::Held));
+        if let Some(culprit) = culprit {
+            for (key, stored) in before.into_iter().rev() {
+                match stored {
+                    Some(stored) => self.facts.documents.insert(key, stored),
+                    None => self.facts.documents.remove(&key),
+                };
+            }
+            self.decision.conflicts.truncate(conflicts);
+            let (because, verdict) = (results[culprit].id, results[culprit].verdict);
+            let others = results.iter_mut().enumerate().filter(|(i, r)| *i != culprit && !r.duplicate);
+            for (_, result) in others {
+                let refusal =
+                    Refusal::new(Code::GroupRefused, "another change of the same transaction was refused");
+                *result = PushResult { because, ..refused(result.id, &refusal, verdict) };
+            }
+        }
+        for (mutation, result) in unit.iter().zip(results) {
+            if let Ok(mutation) = mutation {
+                self.conclude(mutation, &result);
+            }
+            self.decision.results.push(result);
+        }
+    }
+
+    /// Notes what has to be written for a verdict.
+    fn conclude(&mut self, mutation: &Mutation, result: &PushResult) {
+        let reused = result.code.as_deref() == Some(Code::IdReused.as_str());
+        if result.duplicate || reused || result.verdict == Verdict::Held {
+            return;
+        }
+        let receipt = Receipt { hash: mutation.hash(), result: result.clone() };
+        self.facts.receipts.insert(mutation.id, receipt.clone());
+        self.decision.receipts.insert(mutation.id, receipt);
+        if result.position == self.facts.position && result.verdict != Verdict::Rejected {
+            let key = mutation.key();
+            if let Some(stored) = self.facts.documents.get(&key) {
+                self.decision.documents.insert(key, stored.clone());
+            }
+        }
+    }
+
+    fn judge(&mut self, parsed: &Parsed) -> PushResult {
+        let mutation = match parsed {
+            Ok(mutation) => mutation,
+            Err(result) => return PushResult::clone(result),
+        };
+        let rejected = |refusal: &Refusal| refused(Some(mutation.id), refusal, Verdict::Rejected);
+        if let Some(receipt) = self.facts.receipts.get(&mutation.id) {
+            if receipt.hash == mutation.hash() {
+                return PushResult { duplicate: true, ..receipt.result.clone() };
+            }
+            return rejected(&Refusal::new(Code::IdReused, "this id was used for another mutation before"));
+        }
+        if let Some(because) = self.missing(mutation) {
+            let refusal = Refusal::new(Code::Held, "the creation this depends on is not in");
+            return PushResult {
+                because: Some(because),
+                ..refused(Some(mutation.id), &refusal, Verdict::Held)
+            };
+        }
+        match mutation.check().and_then(|()| self.admit(mutation)) {
+            Ok(result) => result,
+            Err(refusal) => {
+                let version =
+                    self.facts.documents.get(&mutation.key()).map_or(Version(0), |stored| stored.version);
+                PushResult { version, previous: version, ..rejected(&refusal) }
+            }
+        }
+    }
+
+    /// A creation that this mutation needs and that is not in.
+    fn missing(&self, mutation: &Mutation) -> Option<MutationId> {
+        let is_in = |id: &MutationId| {
+            self.facts.receipts.get(id).is_some_and(|receipt| receipt.result.verdict != Verdict::Rejected)
+        };
+        mutation.needs.iter().copied().find(|id| !is_in(id))
+    }
+
+    /// Applies a mutation, unless a rule or a limit is against it.
+    fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
+        let key = mutation.key();
+        let stored = self.facts.documents.get(&key).cloned();
+        let exists = stored.as_ref().is_some_and(|stored| stored.version > Version(0));
+        let Stored { version: previous, document: before, .. } = stored.unwrap_or_default();
+        let visible_before = if exists { before.value() } else { None };
+        match mutation.op {
+            Op::Create => {}
+            Op::Patch if !exists && mutation.base == Version(0) => {
+                return Err(Refusal::new(Code::NotFound, "there is no such document"));
+            }
+            Op::Patch if !exists => return Err(Refusal::new(Code::Gone, "this document is gone")),
+            Op::Patch => {}
+            // What was asked for is the case; there is nothing to undo and nobody to bother.
+            Op::Delete if !exists => {
+                return Ok(self.accept(mutation, Verdict::Applied, Register::NONE, None));
+            }
+            Op::Delete => {}
+        }
+
+        let known = self.known(mutation);
+        let knew_delete = before.is_deleted() && before.deleted().is_some_and(&known);
+        if mutation.op == Op::Patch && knew_delete {
+            return Err(Refusal::new(Code::Gone, "this document was deleted"));
+        }
+        let mut document = before.clone();
+        if mutation.op == Op::Create && knew_delete {
+            document.clear();
+        }
+        let encounters = meet(&before, mutation);
+        let bounded = self.bound(mutation);
+        let stamp = encounters
+            .iter()
+            .filter(|met| known(met.register) && met.register.stamp >= bounded)
+            .fold(bounded, |stamp, met| stamp.max(met.register.stamp.raised_by(mutation.id.writer)));
+        let register = Register { stamp, version: previous.next() };
+        mutation.apply(&mut document, register);
+
+        let visible_after = document.value();
+        let proposal = Proposal {
+            key: &key,
+            op: mutation.op,
+            previous: visible_before.as_ref(),
+            document: visible_after.as_ref(),
+        };
+        self.rules.check(proposal)?;
+        within_limits(visible_after.as_ref())?;
+
+        let unknown: Vec<&Encounter> = encounters.iter().filter(|met| !known(met.register)).collect();
+        let conflicts: Vec<_> =
+            unknown.iter().filter_map(|met| Conflict::between(mutation, register, met, self.now)).collect();
+        let verdict = if !conflicts.is_empty() {
+            Verdict::Conflict
+        } else if self.is_unaware(mutation, previous) {
+            Verdict::Merged
+        } else {
+            Verdict::Applied
+        };
+        self.decision.conflicts.extend(conflicts);
+        let position = self.facts.position;
+        self.facts.documents.insert(key, Stored { version: previous.next(), position, document });
+        Ok(self.accept(mutation, verdict, register, Some(previous)))
+    }
+
+    fn accept(
+        &self,
+        mutation: &Mutation,
+        verdict: Verdict,
+        register: Register,
+        previous: Option<Version>,
+    ) -> PushResult {
+        let changed = previous.is_some();
+        PushResult {
+            id: Some(mutation.id),
+            verdict,
+            code: None,
+            message: None,
+            field: None,
+            because: None,
+            version: register.version,
+            previous: previous.unwrap_or_default(),
+            position: if changed { self.facts.position } else { Position(0) },
+            stamp: changed.then_some(register.stamp),
+            duplicate: false,
+            restamped: changed && register.stamp != mutation.stamp,
+        }
+    }
+
+    /// Whether the writer of a mutation had seen a register: it is part of the version that it was
+    /// based on, or the same installation made it before.
+    fn known(&self, mutation: &Mutation) -> impl Fn(Register) -> bool + use<> {
+        let base = mutation.base;
+        // Where the receipt of the previous mutation is at hand it says how far this installation's own
+        // writes go; without it (settled long ago) all of them count, as they do on the device.
+        let own_through =
+            mutation.after.and_then(|id| self.facts.receipts.get(&id)).map(|r| r.result.version);
+        let own_writers = self.facts.own_writers.clone();
+        move |register: Register| {
+            let own = own_writers.contains(&register.stamp.writer);
+            register.version <= base || own && own_through.is_none_or(|version| register.version <= version)
+        }
+    }
+
+    /// Whether the document has changed in ways that the mutation's writer cannot have known of.
+    fn is_unaware(&self, mutation: &Mutation, previous: Version) -> bool {
+        let after = mutation.after.and_then(|id| self.facts.receipts.get(&id));
+        let knows = match after {
+            Some(receipt) if receipt.result.previous <= mutation.base => {
+                receipt.result.version.max(mutation.base)
+            }
+            Some(_) | None => mutation.base,
+        };
+        previous > knows
+    }
+
+    /// The mutation's stamp, or the server's own where that one is too far ahead.
+    fn bound(&mut self, mutation: &Mutation) -> Stamp {
+        if mutation.stamp.wall() <= self.now.after(FUTURE_MAX) {
+            return mutation.stamp;
+        }
+        self.restamps += 1;
+        let tick = Stamp::at(self.now, mutation.id.writer);
+        Stamp { ticks: tick.ticks + self.restamps, ..tick }
+    }
+}
+
+fn within_limits(document: Option<&Json>) -> Result<(), Refusal> {
+    let Some(text) = document.map(Json::text) else { return Ok(()) };
+    if text.len() > DOCUMENT_BYTES_MAX {
+        let limit = DOCUMENT_BYTES_MAX >> 10;
+        return Err(Refusal::new(
+            Code::DocumentTooLarge,
+            format!("the document would be larger than {limit} KiB"),
+        ));
+    }
+    if Shape::of(text.as_bytes()).keys > KEYS_MAX {
+        return Err(Refusal::new(
+            Code::TooManyKeys,
+            format!("the document would have more than {KEYS_MAX} keys"),
+        ));
+    }
+    Ok(())
+}

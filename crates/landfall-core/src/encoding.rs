@@ -1,0 +1,171 @@
+//! A document as text and a short list of stamps, the form in which it is stored and travels.
+//!
+//! Most fields come from the same write, so registers are listed only where they differ: a top-level
+//! member that is not listed has the `stamp` of the document, anything deeper that of its nearest
+//! listed container. A listed path that is not in the text was unset.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Stamp;
+use crate::document::{Document, Members, Node, Register};
+use crate::id::Version;
+use crate::json::Json;
+use crate::path::Path;
+
+/// A document's registers, shortened. `T` is [`Stamp`] on the wire and [`Version`] beside it in the server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed<T> {
+    /// Of every top-level member that is not listed.
+    pub common: T,
+    /// By path, where it differs from the place around it.
+    pub listed: BTreeMap<Path, T>,
+}
+
+/// A document as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// One JSON object: every field, whether or not a delete hides the document.
+    pub data: Json,
+    /// Which write each path comes from.
+    pub stamps: Listed<Stamp>,
+    /// Which version each path comes from; same paths as `stamps`.
+    pub versions: Listed<Version>,
+    /// The newest delete.
+    pub deleted: Option<Register>,
+}
+
+impl Document {
+    /// Writes the document down. Equal documents give equal texts.
+    pub fn encode(&self) -> Encoded {
+        let mut shares: BTreeMap<(Stamp, Version), usize> = BTreeMap::new();
+        if let Node::Object(_, members) = self.root() {
+            for node in members.values() {
+                let register = node.register();
+                *shares.entry((register.stamp, register.version)).or_default() += 1;
+            }
+        }
+        let common = shares.iter().max_by_key(|(_, share)| **share).map(|(register, _)| *register);
+        let (stamp, version) = common.unwrap_or_default();
+        let mut listed = Vec::new();
+        if self.root().register() != Register::NONE {
+            listed.push((Path::default(), self.root().register()));
+        }
+        if let Node::Object(_, members) = self.root() {
+            for (key, node) in members {
+                list(node, Path::default().child(key), Register { stamp, version }, &mut listed);
+            }
+        }
+        Encoded {
+            data: self.root().value().expect("BUG: the root of a document cannot be unset"),
+            stamps: Listed {
+                common: stamp,
+                listed: listed.iter().map(|(p, r)| (p.clone(), r.stamp)).collect(),
+            },
+            versions: Listed {
+                common: version,
+                listed: listed.into_iter().map(|(p, r)| (p, r.version)).collect(),
+            },
+            deleted: self.deleted(),
+        }
+    }
+}
+
+impl Default for Stamp {
+    fn default() -> Stamp {
+        Stamp::ZERO
+    }
+}
+
+fn list(node: &Node, path: Path, around: Register, listed: &mut Vec<(Path, Register)>) {
+    let register = node.register();
+    if register != around || matches!(node, Node::Unset(_)) {
+        listed.push((path.clone(), register));
+    }
+    if let Node::Object(_, members) = node {
+        for (key, node) in members {
+            list(node, path.child(key), register, listed);
+        }
+    }
+}
+
+impl Encoded {
+    /// Reads the document back.
+    pub fn decode(&self) -> Document {
+        let register = |path: &Path, stamp: Stamp| Register {
+            stamp,
+            version: self.versions.listed.get(path).copied().unwrap_or_default(),
+        };
+        let mut root = Node::Whole(Register::NONE, self.data.clone());
+        root.open_as(Register { stamp: self.stamps.common, version: self.versions.common });
+        // Sorted by path, so every container comes before its parts.
+        for (path, stamp) in &self.stamps.listed {
+            let register = register(path, *stamp);
+            match path.keys().split_last() {
+                None => root.set_register(register),
+                // A path whose container is missing was not written by us; there is nothing to place.
+                Some((last, containers)) => {
+                    if let Some(members) = root.members_at(containers) {
+                        place(members, last, register);
+                    }
+                }
+            }
+        }
+        Document::from_parts(root, self.deleted)
+    }
+}
+
+fn place(members: &mut Members, key: &str, register: Register) {
+    match members.get_mut(key) {
+        Some(node) => node.set_register(register),
+        None => {
+            members.insert(key.into(), Node::Unset(register));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Writer;
+
+    fn register(n: u64) -> Register {
+        Register { stamp: Stamp { ticks: n, writer: Writer(u128::from(n)) }, version: Version(n) }
+    }
+
+    fn write(document: &mut Document, path: &str, value: Option<&str>, n: u64) {
+        document.write(&path.parse().unwrap(), value.map(|v| Json::parse(v).unwrap()), register(n));
+    }
+
+    #[test]
+    fn a_fresh_document_lists_no_stamps() {
+        let mut document = Document::default();
+        write(&mut document, "/a", Some("1"), 5);
+        write(&mut document, "/b", Some(r#"{"c":{"d":2}}"#), 5);
+        let encoded = document.encode();
+        assert_eq!(encoded.data.text(), r#"{"a":1,"b":{"c":{"d":2}}}"#);
+        assert_eq!(encoded.stamps.common, register(5).stamp);
+        assert!(encoded.stamps.listed.is_empty());
+    }
+
+    #[test]
+    fn what_differs_is_listed_and_reads_back() {
+        let mut document = Document::default();
+        for (path, value, n) in [
+            ("/a", Some("1"), 5),
+            ("/b", Some(r#"{"c":{"d":2,"e":3}}"#), 5),
+            ("/b/c/d", Some("4"), 7),
+            ("/b/c/e", None, 8),
+            ("/gone", None, 5),
+            ("/new/deep", Some("[1]"), 9),
+        ] {
+            write(&mut document, path, value, n);
+        }
+        let encoded = document.encode();
+        assert_eq!(encoded.data.text(), r#"{"a":1,"b":{"c":{"d":4}},"new":{"deep":[1]}}"#);
+        let listed: Vec<_> = encoded.stamps.listed.keys().map(Path::to_string).collect();
+        assert_eq!(listed, ["/b/c/d", "/b/c/e", "/gone", "/new", "/new/deep"]);
+        assert_eq!(encoded.decode().encode(), encoded);
+    }
+}

@@ -1,0 +1,139 @@
+//! JSON as text: what nobody touched is never parsed and written again, so numbers, unknown members
+//! and their order survive every hop.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Deepest nesting of objects and arrays in a document.
+pub const DEPTH_MAX: usize = 32;
+/// Most object keys in a document.
+pub const KEYS_MAX: usize = 1_000;
+
+/// A well-formed JSON value as the text it arrived in. Cheap to clone.
+#[derive(Clone)]
+pub struct Json(Arc<RawValue>);
+
+impl Json {
+    /// Takes a text that must be one JSON value.
+    pub fn parse(text: &str) -> Result<Json, serde_json::Error> {
+        serde_json::from_str::<Box<RawValue>>(text).map(|raw| Json(raw.into()))
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Whether this is an object.
+    pub fn is_object(&self) -> bool {
+        self.text().starts_with('{')
+    }
+
+    /// The members, where this is an object. Of two with one name the later counts, as in JavaScript.
+    pub fn members(&self) -> Option<BTreeMap<Box<str>, Json>> {
+        if !self.is_object() {
+            return None;
+        }
+        Some(serde_json::from_str(self.text()).expect("BUG: a Json that is not JSON"))
+    }
+
+    /// Writes an object of `members`.
+    pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Json {
+        let mut text = String::from("{");
+        for (i, (key, value)) in members.enumerate() {
+            if i > 0 {
+                text.push(',');
+            }
+            text.push_str(&serde_json::to_string(key).expect("BUG: a string is always JSON"));
+            text.push(':');
+            text.push_str(value);
+        }
+        text.push('}');
+        Json(RawValue::from_string(text).expect("BUG: members that are not JSON").into())
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl PartialEq for Json {
+    fn eq(&self, other: &Json) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for Json {}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
+        Box::<RawValue>::deserialize(deserializer).map(|raw| Json(raw.into()))
+    }
+}
+
+/// How large the structure of a JSON text is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Objects and arrays open at the deepest place.
+    pub depth: usize,
+    /// Object keys in all.
+    pub keys: usize,
+}
+
+impl Shape {
+    /// Measures a text in one pass without recursion, so that no nesting can exhaust the stack.
+    /// The text need not be well formed; what is counted is then a lower bound of no meaning.
+    pub fn of(text: &[u8]) -> Shape {
+        let (mut shape, mut depth, mut in_string, mut escaped) = (Shape::default(), 0usize, false, false);
+        for byte in text {
+            match (in_string, byte) {
+                (true, _) if escaped => escaped = false,
+                (true, b'\\') => escaped = true,
+                (_, b'"') => in_string = !in_string,
+                (false, b'{' | b'[') => {
+                    depth += 1;
+                    shape.depth = shape.depth.max(depth);
+                }
+                (false, b'}' | b']') => depth = depth.saturating_sub(1),
+                (false, b':') => shape.keys += 1,
+                (_, _) => {}
+            }
+        }
+        shape
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn untouched_text_stays_as_it_was() {
+        let members = Json::parse(r#"{"price": 1.10, "n":12345678901234567890, "a":1, "a":2}"#)
+            .unwrap()
+            .members()
+            .unwrap();
+        assert_eq!(members["price"].text(), "1.10");
+        assert_eq!(members["n"].text(), "12345678901234567890");
+        assert_eq!(members["a"].text(), "2");
+    }
+
+    #[test]
+    fn the_shape_counts_structure_and_not_the_text_inside_strings() {
+        assert_eq!(Shape::of(br#"{"a":[{"b":"}{:\"["}],"c":1}"#), Shape { depth: 3, keys: 3 });
+        assert_eq!(Shape::of(&b"[".repeat(100_000)).depth, 100_000);
+        assert_eq!(Shape::of(b"1"), Shape::default());
+    }
+}
