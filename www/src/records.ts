@@ -1,0 +1,47 @@
+/** What the app stores. The server knows the same two collections from `landfall.yaml`. */
+import * as v from "valibot";
+
+export const Site = v.object({
+  name: v.pipe(v.string(), v.nonEmpty("Give the site a name.")),
+  address: v.string(),
+});
+
+export const Visit = v.object({
+  /** The site's id. */
+  site: v.pipe(v.string(), v.nonEmpty("Choose a site.")),
+  inspector: v.pipe(v.string(), v.nonEmpty("Say who makes the visit.")),
+  /** A day, not an instant: a visit is due where the site is, whatever the time zone. */
+  dueAt: v.pipe(v.string(), v.isoDate("Choose a day.")),
+  status: v.picklist(["planned", "done"]),
+  /** From 1 (poor) to 5 (good); `null` until someone has been there. */
+  rating: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5))),
+  // That a finished visit needs a note is left to the server: it shows what becomes of a refused write.
+  notes: v.string(),
+  createdAt: v.pipe(v.string(), v.isoTimestamp()),
+});
+
+export type Site = v.InferOutput<typeof Site>;
+export type Visit = v.InferOutput<typeof Visit>;
+export type SiteRow = Site & { id: string };
+export type VisitRow = Visit & { id: string };
+
+/** The first complaint about each field, by the field's name; empty when `value` fits. */
+export function complaints(schema: v.GenericSchema, value: unknown): Record<string, string> {
+  const result = v.safeParse(schema, value);
+  const found: Record<string, string> = {};
+  for (const issue of result.issues ?? []) {
+    const field = String(issue.path?.[0]?.key ?? "");
+    found[field] ??= issue.message;
+  }
+  return found;
+}
+
+/** Those fields of `next` that differ from `before`: nobody else's edit is overwritten with what stood there. */
+export function changes<T extends object>(before: T, next: Partial<T>): Partial<T> {
+  const changed: Partial<T> = {};
+  for (const key of Object.keys(next) as (keyof T)[]) {
+    const value = next[key];
+    if (value !== undefined && value !== before[key]) changed[key] = value;
+  }
+  return changed;
+}
