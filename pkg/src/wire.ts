@@ -107,15 +107,24 @@ export interface WireError {
 
 /** The class that wasm-bindgen exports. Declared by hand: the generated types leak mangled names. */
 export interface CoreDatabase {
-  /** Takes `WireMutation[]` as JSON, gives `WireReceipt[]` as JSON once all are durable, in one record. */
+  /**
+   * Takes `WireMutation[]` as JSON, gives `WireReceipt[]` as JSON once all are durable, in one record.
+   * Refuses all of them or none. The changed rows have been reported by the time it resolves, so a
+   * write that was awaited is always seen.
+   */
   write(mutations: string): Promise<string>;
-  /** Visible rows (`WireRow[]` as JSON) of one document or of a whole collection; later changes come as events. */
+  /**
+   * Visible rows (`WireRow[]` as JSON) of one document or of a whole collection. Every change from this
+   * call on, not only from its answer on, comes as an event.
+   */
   load(collection: string, document?: string): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */
   outbox(): string;
   /** `WireState` as JSON. */
   state(): string;
+  /** When `now` returns, `state` already tells of the round that it started, if it started one. */
   command(name: "now" | "pause" | "resume"): void;
+  /** Resolves when the commit under way is durable and the storage is let go of. */
   close(): Promise<void>;
 }
 

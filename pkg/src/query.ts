@@ -1,0 +1,174 @@
+import { LandfallError } from "./errors.js";
+import { same } from "./json.js";
+import { orderOf } from "./order.js";
+import type { AnyRow, Rows } from "./rows.js";
+import type { Filter } from "./schema.js";
+import { type Plan, View } from "./view.js";
+
+interface Terms {
+  readonly filter: Readonly<Record<string, unknown>>;
+  readonly field?: string;
+  readonly descending?: boolean;
+  readonly limit?: number;
+}
+
+/**
+ * A question to a collection. It never changes: {@link Query.orderBy} and {@link Query.limit} give a
+ * new one. It sees writes as soon as they are made, sent or not.
+ */
+export class Query<R extends { readonly id: string }> {
+  readonly #rows: Rows;
+  readonly #terms: Terms;
+  readonly #matches: (row: AnyRow) => boolean;
+
+  /** @internal */
+  constructor(rows: Rows, terms: Terms) {
+    this.#rows = rows;
+    this.#terms = terms;
+    this.#matches = matcher(terms.filter);
+  }
+
+  /**
+   * Narrows the query to rows in which every given field equals the given value. Lists and objects are
+   * compared whole. `null` finds `null`, not what is absent.
+   *
+   * @throws {@link LandfallError} `invalid_options` for `undefined`: a filter whose value got lost must
+   * not become a query for everything.
+   */
+  where(filter: Filter<R>): Query<R> {
+    return this.#with({ filter: { ...this.#terms.filter, ...filter } });
+  }
+
+  /**
+   * Sorts by one field, instead of by id (which is the order of creation): absent < `null` < `false` <
+   * `true` < numbers < text < lists and objects. Rows that are equal in it go by id. Text goes by code
+   * units, not by the rules of a language.
+   */
+  orderBy(field: keyof R & string, direction: "asc" | "desc" = "asc"): Query<R> {
+    if (direction !== "asc" && direction !== "desc") {
+      throw new LandfallError("invalid_options", `no such direction: ${String(direction)}`);
+    }
+    return this.#with({ field, descending: direction === "desc" });
+  }
+
+  /**
+   * Keeps the first `count` rows.
+   *
+   * @throws {@link LandfallError} `invalid_options` unless `count` is 0, 1, 2 …
+   */
+  limit(count: number): Query<R> {
+    if (!Number.isSafeInteger(count) || count < 0) {
+      throw new LandfallError("invalid_options", `not a limit: ${String(count)}`);
+    }
+    return this.#with({ limit: count });
+  }
+
+  /**
+   * The rows, in order; frozen.
+   *
+   * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
+   */
+  async all(): Promise<R[]> {
+    await this.#rows.all();
+    const { order, limit } = this.#plan();
+    return typed<R>(this.#rows.filter(this.#matches).sort(order).slice(0, limit));
+  }
+
+  /**
+   * How many rows {@link Query.all} gives.
+   *
+   * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
+   */
+  async count(): Promise<number> {
+    await this.#rows.all();
+    return Math.min(this.#rows.filter(this.#matches).length, this.#plan().limit);
+  }
+
+  /**
+   * Calls `listener` with the rows as soon as they are loaded, and again whenever they have changed,
+   * by whatever cause, once for each turn. Never called from within `subscribe`, nor after the end.
+   *
+   * Every call has its own array; a row that did not change is the same object as before.
+   *
+   * @param failed - called instead, and last, when the rows cannot be loaded or the core crashed.
+   * Without it that goes to the global error handler. Closing the database just ends it.
+   * @returns what ends it.
+   */
+  subscribe(listener: (rows: R[]) => void, failed?: (error: LandfallError) => void): () => void {
+    const view = this.#view(listener, (reason) => {
+      if (reason.code === "closed") return;
+      if (!failed) throw reason;
+      failed(reason);
+    });
+    return () => view.stop();
+  }
+
+  /**
+   * Gives the rows, then again whenever they have changed. A loop that takes its time gets the newest
+   * rows next, not each state in between. Ends when the database is closed.
+   *
+   * @throws {@link LandfallError} `storage_unavailable`, `core_crashed`.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<R[], void, undefined> {
+    let newest: R[] | undefined;
+    let end: LandfallError | undefined;
+    let wake = (): void => {};
+    const view = this.#view(
+      (rows) => {
+        newest = rows;
+        wake();
+      },
+      (reason) => {
+        end = reason;
+        wake();
+      },
+    );
+    try {
+      for (;;) {
+        if (newest) {
+          const rows: R[] = newest;
+          newest = undefined;
+          yield rows;
+        } else if (end) {
+          if (end.code === "closed") return;
+          throw end;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      view.stop();
+    }
+  }
+
+  #view(shown: (rows: R[]) => void, failed: (reason: LandfallError) => void): View {
+    return new View(this.#rows, this.#plan(), (rows) => shown(typed<R>(rows)), failed);
+  }
+
+  #plan(): Plan {
+    const { field, descending = false, limit = Infinity } = this.#terms;
+    return { matches: this.#matches, order: orderOf(field, descending), limit };
+  }
+
+  #with(terms: Partial<Terms>): Query<R> {
+    return new Query(this.#rows, { ...this.#terms, ...terms });
+  }
+}
+
+function matcher(filter: Readonly<Record<string, unknown>>): (row: AnyRow) => boolean {
+  const wanted = Object.entries(filter);
+  for (const [field, value] of wanted) {
+    if (value === undefined) throw new LandfallError("invalid_options", `where: ${field} is undefined`);
+  }
+  return (row) => {
+    for (const [field, value] of wanted) if (!same(row[field], value)) return false;
+    return true;
+  };
+}
+
+/** The one place where rows get the type that their schema gave them when they were written. */
+function typed<R>(rows: readonly AnyRow[]): R[] {
+  return rows as readonly unknown[] as R[];
+}

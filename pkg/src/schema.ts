@@ -1,0 +1,99 @@
+import { LandfallError } from "./errors.js";
+import type { Json } from "./wire.js";
+
+/**
+ * The part of Standard Schema v1 (standardschema.dev) that is used here. zod, valibot, arktype and
+ * others implement it, so none of them is a dependency.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => Outcome<Output> | Promise<Outcome<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+export type Outcome<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
+
+/** One thing that is wrong with a value. */
+export interface Issue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * Checks `value`: at once if the schema can, else with a promise.
+ *
+ * @returns the schema's output, which is what gets stored.
+ * @throws {@link LandfallError} `schema_invalid` with every issue; the message names the first.
+ * @internal
+ */
+export function validate(schema: StandardSchema, value: unknown): unknown {
+  const outcome = schema["~standard"].validate(value);
+  return outcome instanceof Promise ? outcome.then(output) : output(outcome);
+}
+
+function output(outcome: Outcome<unknown>): unknown {
+  if (!outcome.issues) return outcome.value;
+  const [first] = outcome.issues;
+  const path = first?.path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+  const message = first?.message ?? "refused by the schema";
+  throw new LandfallError("schema_invalid", path ? `${path}: ${message}` : message, { issues: outcome.issues });
+}
+
+// === The rest of this file is types ===
+
+/**
+ * What `open` is told about a collection.
+ *
+ * A schema must accept its own output, because an update validates the stored row with the patch
+ * merged in. So `z.string().trim()` is fine, and a transform from text to number is not.
+ */
+export interface CollectionOptions {
+  /** Any Standard Schema. Left out: rows are plain JSON objects. */
+  readonly schema?: StandardSchema;
+  /** Fields to index. */
+  readonly indexes?: readonly string[];
+  /** How a field merges where last write wins is not it. */
+  readonly fields?: Readonly<Record<string, "counter" | "set" | "max" | "min">>;
+  /** The app's own version of this schema, 1 if left out; sent with every write. */
+  readonly version?: number;
+  /** Brings a document from an older version to this one. */
+  readonly migrate?: (data: Record<string, Json>, from: number) => Record<string, Json>;
+  /** Field → collection of the document it names: a write waits for the creation of its parents. */
+  readonly parent?: Readonly<Record<string, string>>;
+}
+
+export type Collections = Readonly<Record<string, CollectionOptions>>;
+
+/** What the schema of `O` takes; any plain object without one. */
+export type InputOf<O extends CollectionOptions> = O extends { readonly schema: StandardSchema<infer Input, unknown> }
+  ? Input
+  : Record<string, Json | undefined>;
+
+/** What the schema of `O` gives and the collection stores. */
+export type OutputOf<O extends CollectionOptions> = O extends { readonly schema: StandardSchema<infer _, infer Output> }
+  ? Output
+  : Record<string, Json>;
+
+/** A document as it is read: frozen, one object for each version of it. */
+export type Row<Output> = Readonly<Output> & { readonly id: string };
+
+/** As a value in a patch: removes that path. */
+export const unset: unique symbol = Symbol("landfall.unset");
+
+/**
+ * Part of a document, merged deeply into it. `undefined` is ignored; {@link unset} removes what need
+ * not be there. Arrays are values and are replaced whole.
+ */
+export type Patch<T> = T extends object
+  ? T extends readonly unknown[]
+    ? T
+    : { readonly [K in keyof T]?: Patch<T[K]> | (object extends Pick<T, K> ? typeof unset : never) | undefined }
+  : T;
+
+/** Fields that a row must equal, all of them. */
+export type Filter<R> = { readonly [K in keyof R]?: R[K] };

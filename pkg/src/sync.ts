@@ -1,0 +1,136 @@
+import type { Core } from "./core.js";
+import { Listeners } from "./listeners.js";
+import type { WireState } from "./wire.js";
+
+/** How often, at most, the browser is asked how full it is. */
+const MEASURE_EVERY_MS = 30_000;
+
+/** What the browser says about the place where writes are kept. */
+export interface StorageState {
+  /** `strict`: a saved write was flushed to the disk; `default`: this browser decides when it is. */
+  readonly durability: "strict" | "default";
+  /** Whether the browser promised not to evict the data; `null` when it does not say. */
+  readonly persisted: boolean | null;
+  /** Bytes used and allowed, for the whole origin; `null` when the browser does not say. */
+  readonly usage: number | null;
+  readonly quota: number | null;
+}
+
+/** How things stand between this device and the server; a new frozen object for every change. */
+export type SyncState = Readonly<WireState> & { readonly storage: StorageState };
+
+/** `db.sync`: what happens to writes after they are saved. */
+export class Sync {
+  readonly #core: Core;
+  readonly #listeners = new Listeners<SyncState>(() => this.#state);
+  readonly #settling = new Set<() => void>();
+  #state: SyncState;
+  #asked = false;
+  #measuredAt = -Infinity;
+
+  /** @internal */
+  constructor(core: Core) {
+    this.#core = core;
+    const durability =
+      typeof IDBTransaction !== "undefined" && "durability" in IDBTransaction.prototype ? "strict" : "default";
+    const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null } as const);
+    this.#state = Object.freeze({ ...core.state(), storage });
+    void this.#measure();
+  }
+
+  /** The state now; the same object until something changes. */
+  get state(): SyncState {
+    return this.#state;
+  }
+
+  /**
+   * Calls `listener` with the state at once, and again after every change.
+   *
+   * @returns what ends it.
+   */
+  subscribe(listener: (state: SyncState) => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /**
+   * Tries now instead of at `nextTryAt`. Resolves when the attempt has ended, whichever way; the state
+   * says which. Nobody needs to call this: whatever is pending is sent in time.
+   *
+   * @throws {@link LandfallError} `closed`, `core_crashed`.
+   */
+  async now(): Promise<void> {
+    this.#core.command("now");
+    this.receive(this.#core.state());
+    if (busy(this.#state)) await new Promise<void>((resolve) => this.#settling.add(resolve));
+  }
+
+  /** Sends and fetches nothing until {@link Sync.resume}. Writes are saved as ever. */
+  pause(): void {
+    this.#core.command("pause");
+  }
+
+  /** Ends {@link Sync.pause}, and tries now. */
+  resume(): void {
+    this.#core.command("resume");
+  }
+
+  /** @internal */
+  receive(state: WireState): void {
+    this.#put({ ...state, storage: this.#state.storage });
+    if (busy(state)) return;
+    for (const settled of this.#settling) settled();
+    this.#settling.clear();
+    void this.#measure();
+  }
+
+  /**
+   * Asks the browser, once, to keep the data. With the first write, because then there is something to
+   * lose, and because some browsers ask the user, who should know by now what for.
+   *
+   * @internal
+   */
+  async keep(): Promise<void> {
+    if (this.#asked) return;
+    this.#asked = true;
+    try {
+      await manager()?.persist();
+      this.#measuredAt = -Infinity;
+      await this.#measure();
+    } catch {
+      // Then it is not persisted, as `storage` says.
+    }
+  }
+
+  /** @internal */
+  end(): void {
+    for (const settled of this.#settling) settled();
+    this.#settling.clear();
+    this.#listeners.clear();
+  }
+
+  async #measure(): Promise<void> {
+    const storage = manager();
+    if (!storage || performance.now() - this.#measuredAt < MEASURE_EVERY_MS) return;
+    this.#measuredAt = performance.now();
+    try {
+      const [persisted, { usage = null, quota = null }] = await Promise.all([storage.persisted(), storage.estimate()]);
+      this.#put({ ...this.#state, storage: Object.freeze({ ...this.#state.storage, persisted, usage, quota }) });
+    } catch {
+      // The browser does not say, in private windows for one; then neither do we.
+    }
+  }
+
+  #put(state: SyncState): void {
+    this.#state = Object.freeze(state);
+    this.#listeners.changed();
+  }
+}
+
+function busy({ phase }: WireState): boolean {
+  return phase === "pushing" || phase === "pulling" || phase === "first_sync";
+}
+
+/** Not there in Node, and only in secure contexts. */
+function manager(): StorageManager | undefined {
+  return typeof navigator === "undefined" ? undefined : (navigator.storage as StorageManager | undefined);
+}
