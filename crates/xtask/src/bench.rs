@@ -1,0 +1,22 @@
+//! `cargo xtask bench`: our numbers beside the floor that the same browser sets, in the same run.
+
+use crate::layout::Layout;
+use crate::{setup, shell, test, wasm};
+use anyhow::Result;
+use std::process::Command;
+
+/// Runs all benchmarks, or the one named; each prints a line `NAME ours=… floor=… ratio=…`.
+pub(crate) fn run(layout: &Layout, name: Option<&str>) -> Result<()> {
+    let node = setup::node()?;
+    let chromium = setup::chromium()?;
+    wasm::build(layout)?;
+    setup::packages(&layout.www(), &node)?;
+    setup::packages(&layout.browser(), &node)?;
+    shell::say("www");
+    shell::run(&mut test::build_www(layout))?;
+    shell::say("server");
+    shell::run(&mut test::build_binaries(layout))?;
+    let mut bench = Command::new("node");
+    bench.arg("bench/run.mjs").args(name).current_dir(layout.browser());
+    shell::run(test::with_products(&mut bench, layout, &chromium))
+}

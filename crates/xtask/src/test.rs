@@ -1,0 +1,75 @@
+//! `cargo xtask test`: every test there is, against what users get: the release server, the optimised
+//! module, the bundled page, a real browser.
+
+use crate::layout::Layout;
+use crate::report::Report;
+use crate::{setup, shell, size, wasm};
+use anyhow::Result;
+use std::path::Path;
+use std::process::Command;
+
+/// Cheap steps first, so that a mistake shows early; all builds stand before the first test that
+/// needs one of them.
+pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
+    let (node, chromium) = report.step("set up", || {
+        let node = setup::node()?;
+        for directory in [layout.pkg(), layout.www(), layout.browser()] {
+            setup::packages(&directory, &node)?;
+        }
+        Ok((node, setup::chromium()?))
+    })?;
+    shell::say(format!("node {node}, {}", chromium.display()));
+
+    report.step("build binaries", || shell::run(&mut build_binaries(layout)))?;
+    report.tests(
+        "rust tests",
+        shell::cargo().args(["test", "--release", "--workspace"]).current_dir(&layout.root),
+    )?;
+    report.step("build package", || wasm::build(layout))?;
+    report.step("size budget", || {
+        let weight = size::weigh(layout)?;
+        weight.print();
+        weight.check(layout)
+    })?;
+    report.tests("package tests", &mut shell::npm(&layout.pkg(), &["test"]))?;
+    report.step("check page", || shell::run(&mut shell::npm(&layout.www(), &["run", "check"])))?;
+    report.step("build page", || shell::run(&mut build_www(layout)))?;
+    report.step("build planted package", || wasm::build_planted(layout))?;
+    report.tests(
+        "browser tests",
+        with_products(&mut shell::npm(&layout.browser(), &["test"]), layout, &chromium),
+    )
+}
+
+/// The page's build, into www/dist.
+pub(crate) fn build_www(layout: &Layout) -> Command {
+    shell::npm(&layout.www(), &["run", "--silent", "build"])
+}
+
+/// Everything that is started as a program: the server and the fault proxy.
+pub(crate) fn build_binaries(layout: &Layout) -> Command {
+    let mut command = shell::cargo();
+    command.args([
+        "build",
+        "--release",
+        "--bins",
+        "--package",
+        "landfall-server",
+        "--package",
+        "landfall-tests",
+    ]);
+    command.current_dir(&layout.root);
+    command
+}
+
+/// Tells a test or benchmark where the built programs and the browser are.
+pub(crate) fn with_products<'a>(
+    command: &'a mut Command,
+    layout: &Layout,
+    chromium: &Path,
+) -> &'a mut Command {
+    command
+        .env("LANDFALL_BIN", layout.binary("landfall"))
+        .env("LANDFALL_FAULTPROXY", layout.binary("faultproxy"))
+        .env("CHROMIUM", chromium)
+}
