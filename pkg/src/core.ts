@@ -13,7 +13,10 @@ export class Core {
   readonly #database: CoreDatabase;
   readonly #ended: (reason: LandfallError) => void;
   readonly #inFlight = new Set<(reason: LandfallError) => void>();
-  #end: LandfallError | undefined;
+  /** Why new calls are refused. */
+  #refusal: LandfallError | undefined;
+  #over = false;
+  #idle = (): void => {};
 
   /** @param ended - called once, when the core is closed or crashed. */
   constructor(database: CoreDatabase, ended: (reason: LandfallError) => void) {
@@ -22,70 +25,80 @@ export class Core {
   }
 
   write(mutations: WireMutation[]): Promise<WireReceipt[]> {
-    return this.#call(() => this.#database.write(JSON.stringify(mutations)));
+    return this.#ask(() => this.#database.write(JSON.stringify(mutations)));
   }
 
   load(collection: string, document?: string): Promise<WireRow[]> {
-    return this.#call(() => this.#database.load(collection, document));
+    return this.#ask(() => this.#database.load(collection, document));
   }
 
   outbox(): WireEntry[] {
-    return this.#ask(() => JSON.parse(this.#database.outbox()) as WireEntry[]);
+    return JSON.parse(this.#run(() => this.#database.outbox())) as WireEntry[];
   }
 
   state(): WireState {
-    return this.#ask(() => JSON.parse(this.#database.state()) as WireState);
+    return JSON.parse(this.#run(() => this.#database.state())) as WireState;
   }
 
   command(name: "now" | "pause" | "resume"): void {
-    this.#ask(() => this.#database.command(name));
+    this.#run(() => this.#database.command(name));
   }
 
   /** Refuses new calls at once, lets those in flight come to their end, then lets go of the storage. */
   async close(): Promise<void> {
-    if (this.#end) return;
+    if (this.#refusal) return;
     const reason = new LandfallError("closed", "the database is closed");
-    this.#end = reason;
+    this.#refusal = reason;
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
     try {
-      await this.#database.close();
-    } catch (error) {
-      throw fromCore(error);
+      if (!this.#over) await this.#answer(() => this.#database.close());
     } finally {
-      this.#settle(reason);
+      this.end(reason);
     }
   }
 
   /** Rejects everything in flight and everything to come. */
   end(reason: LandfallError): void {
-    if (this.#end) return;
-    this.#end = reason;
-    this.#settle(reason);
-  }
-
-  #settle(reason: LandfallError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#refusal ??= reason;
     for (const reject of this.#inFlight) reject(reason);
     this.#inFlight.clear();
+    this.#idle();
     this.#ended(reason);
   }
 
-  #call<T>(run: () => Promise<string>): Promise<T> {
+  async #ask<T>(run: () => Promise<string>): Promise<T> {
+    return JSON.parse(await this.#run(() => this.#answer(run))) as T;
+  }
+
+  #answer<T>(run: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const reply = this.#ask(run);
+      const answer = run();
       this.#inFlight.add(reject);
-      reply
-        .then((text) => {
-          this.#inFlight.delete(reject);
-          resolve(JSON.parse(text) as T);
-        })
-        .catch((error: unknown) => {
-          this.#inFlight.delete(reject);
+      const settled = (): void => {
+        this.#inFlight.delete(reject);
+        if (this.#inFlight.size === 0) this.#idle();
+      };
+      answer.then(
+        (value) => {
+          resolve(value);
+          settled();
+        },
+        (error: unknown) => {
           reject(fromCore(error));
-        });
+          settled();
+        },
+      );
     });
   }
 
-  #ask<T>(run: () => T): T {
-    if (this.#end) throw this.#end;
+  #run<T>(run: () => T): T {
+    if (this.#refusal) throw this.#refusal;
     try {
       return run();
     } catch (thrown) {

@@ -92,7 +92,7 @@ export const unset: unique symbol = Symbol("landfall.unset");
 export type Patch<T> = T extends object
   ? T extends readonly unknown[]
     ? T
-    : { readonly [K in keyof T]?: Patch<T[K]> | (object extends Pick<T, K> ? typeof unset : never) | undefined }
+    : { readonly [K in keyof T]?: Patch<T[K]> | (Record<never, never> extends Pick<T, K> ? typeof unset : never) | undefined }
   : T;
 
 /** Fields that a row must equal, all of them. */

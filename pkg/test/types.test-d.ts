@@ -1,0 +1,96 @@
+/** Compiled, never run: what the types promise. A line that must not compile says so. */
+
+import { z } from "zod";
+import { type Collection, type Database, type Json, type Outbox, open, type Row, type Sync, unset, type Write } from "../src/index.js";
+
+type IsExact<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function typeAssert<_ extends true>(): void {}
+
+const Visit = z.object({
+  site: z.string(),
+  notes: z.string().optional(),
+  done: z.boolean().default(false),
+  tags: z.array(z.string()),
+  at: z.object({ floor: z.number(), room: z.string().optional() }),
+});
+
+type VisitRow = Readonly<z.output<typeof Visit>> & { readonly id: string };
+
+const collections = { visits: { schema: Visit, version: 2, parent: { site: "sites" } }, sites: {} } as const;
+declare const db: Database<typeof collections>;
+
+export async function opened(): Promise<void> {
+  const other = await open({ name: "x", url: "/", auth: () => null, user: "u", collections });
+  typeAssert<IsExact<(typeof other)["visits"], (typeof db)["visits"]>>();
+  typeAssert<IsExact<(typeof other)["sync"], Sync>>();
+  typeAssert<IsExact<(typeof other)["outbox"], Outbox>>();
+  // @ts-expect-error: not a collection of this database
+  other.nothing;
+  // @ts-expect-error: what a database is made of
+  await open({ name: "x" });
+  // @ts-expect-error: not a Standard Schema
+  await open({ name: "x", collections: { visits: { schema: { parse: () => 1 } } } });
+}
+
+export async function aCollectionHasTheTypesOfItsSchema(): Promise<void> {
+  typeAssert<IsExact<(typeof db)["visits"], Collection<z.input<typeof Visit>, z.output<typeof Visit>>>>();
+  const row = await db.visits.get("v");
+  typeAssert<IsExact<typeof row, Row<z.output<typeof Visit>> | undefined>>();
+  typeAssert<IsExact<Row<z.output<typeof Visit>>, VisitRow>>();
+  if (row) {
+    typeAssert<IsExact<(typeof row)["done"], boolean>>();
+    // @ts-expect-error: rows are frozen
+    row.site = "A2";
+  }
+}
+
+export async function aCollectionWithoutSchemaHoldsJson(): Promise<void> {
+  const row = await db.sites.get("s");
+  typeAssert<IsExact<typeof row, Row<Record<string, Json>> | undefined>>();
+  await db.sites.insert({ name: "A1", deep: { list: [1, null] }, nothing: undefined });
+  await db.sites.update("s", { name: unset, deep: { list: unset } });
+  // @ts-expect-error: not JSON
+  await db.sites.insert({ at: new Date() });
+}
+
+export async function anInsertTakesTheInput(): Promise<void> {
+  const write = await db.visits.insert({ site: "A1", tags: [], at: { floor: 1 } }, { id: "v", priority: "high" });
+  typeAssert<IsExact<typeof write, Write>>();
+  const writes = await db.visits.insertMany([{ site: "A1", tags: [], at: { floor: 1 }, done: true }]);
+  typeAssert<IsExact<typeof writes, Write[]>>();
+  // @ts-expect-error: site is missing
+  await db.visits.insert({ tags: [], at: { floor: 1 } });
+  // @ts-expect-error: no such field
+  await db.visits.insert({ site: "A1", tags: [], at: { floor: 1 }, sight: 1 });
+  // @ts-expect-error: no such priority
+  await db.visits.insert({ site: "A1", tags: [], at: { floor: 1 } }, { priority: "urgent" });
+}
+
+export async function anUpdateTakesAPart(): Promise<void> {
+  await db.visits.update("v", {});
+  await db.visits.update("v", { site: undefined, notes: unset, done: unset, at: { floor: 2, room: unset }, tags: ["x"] });
+  // @ts-expect-error: a visit has a site
+  await db.visits.update("v", { site: unset });
+  // @ts-expect-error: lists are replaced whole
+  await db.visits.update("v", { tags: { 0: "x" } });
+  // @ts-expect-error: no such field
+  await db.visits.update("v", { at: { flour: 2 } });
+  // @ts-expect-error: the id does not change
+  await db.visits.update("v", { id: "w" });
+}
+
+export async function aQueryKnowsItsFields(): Promise<void> {
+  const query = db.visits.where({ site: "A1", done: false }).orderBy("notes", "desc").limit(5);
+  const rows = await query.all();
+  typeAssert<IsExact<typeof rows, Row<z.output<typeof Visit>>[]>>();
+  query.subscribe((live) => typeAssert<IsExact<typeof live, Row<z.output<typeof Visit>>[]>>());
+  for await (const live of query) typeAssert<IsExact<typeof live, Row<z.output<typeof Visit>>[]>>();
+  db.visits.where({ id: "v" }).orderBy("id");
+  db.sites.where({ anything: null }).orderBy("anything");
+  // @ts-expect-error: a site is text
+  db.visits.where({ site: 1 });
+  // @ts-expect-error: no such field
+  db.visits.where({ sight: "A1" });
+  // @ts-expect-error: no such field
+  db.visits.where().orderBy("sight");
+}
