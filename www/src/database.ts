@@ -1,5 +1,4 @@
-import { open, type OutboxItem, type SyncState } from "landfall";
-import { readable, type Readable } from "svelte/store";
+import { open } from "landfall";
 import { fetchToken, person } from "./person";
 import { Site, Visit } from "./records";
 import { workOffline } from "./work-offline";
@@ -27,33 +26,13 @@ export async function openInspections() {
     },
   });
 
+  let paused = false;
   workOffline.subscribe((on) => {
+    if (on === paused) return;
+    paused = on;
     if (on) db.sync.pause();
     else db.sync.resume();
   });
   release();
   return db;
-}
-
-/** The state of the sync, now and whenever it changes. */
-export function syncState(db: Inspections): Readable<SyncState> {
-  return readable(db.sync.state, (set) => {
-    set(db.sync.state);
-    return db.sync.subscribe(set);
-  });
-}
-
-/** Every write that is not settled yet, in the order they were made. */
-export function outbox(db: Inspections): Readable<readonly OutboxItem[]> {
-  return readable<readonly OutboxItem[]>([], (set) => {
-    let fresh = false;
-    const stop = db.outbox.subscribe((items) => {
-      fresh = true;
-      set(items);
-    });
-    void db.outbox.list().then((items) => {
-      if (!fresh) set(items);
-    });
-    return stop;
-  });
 }

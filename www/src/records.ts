@@ -1,9 +1,10 @@
 /** What the app stores. The server knows the same two collections from `landfall.yaml`. */
+import type { Row } from "landfall";
 import * as v from "valibot";
 
 export const Site = v.object({
   name: v.pipe(v.string(), v.nonEmpty("Give the site a name.")),
-  address: v.string(),
+  address: v.optional(v.string(), ""),
 });
 
 export const Visit = v.object({
@@ -12,18 +13,18 @@ export const Visit = v.object({
   inspector: v.pipe(v.string(), v.nonEmpty("Say who makes the visit.")),
   /** A day, not an instant: a visit is due where the site is, whatever the time zone. */
   dueAt: v.pipe(v.string(), v.isoDate("Choose a day.")),
-  status: v.picklist(["planned", "done"]),
+  status: v.optional(v.picklist(["planned", "done"]), "planned"),
   /** From 1 (poor) to 5 (good); `null` until someone has been there. */
-  rating: v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5))),
+  rating: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5))), null),
   // That a finished visit needs a note is left to the server: it shows what becomes of a refused write.
-  notes: v.string(),
-  createdAt: v.pipe(v.string(), v.isoTimestamp()),
+  notes: v.optional(v.string(), ""),
+  createdAt: v.optional(v.pipe(v.string(), v.isoTimestamp()), () => new Date().toISOString()),
 });
 
 export type Site = v.InferOutput<typeof Site>;
 export type Visit = v.InferOutput<typeof Visit>;
-export type SiteRow = Site & { id: string };
-export type VisitRow = Visit & { id: string };
+export type SiteRow = Row<Site>;
+export type VisitRow = Row<Visit>;
 
 /** The first complaint about each field, by the field's name; empty when `value` fits. */
 export function complaints(schema: v.GenericSchema, value: unknown): Record<string, string> {

@@ -7,6 +7,9 @@
  * itself with half of its files replaced.
  */
 
+// A module to the compiler, so that its names are its own; the build leaves a plain script.
+export {};
+
 declare const self: ServiceWorkerGlobalScope;
 
 /** `[address, integrity]` of every file of this version; written by the build. */

@@ -25,8 +25,8 @@ function flowWords(state: SyncState, workingOffline: boolean): StatusWords {
   const saved = `${changeCount(pending)} saved here`;
   if (workingOffline) {
     return pending > 0
-      ? { tone: "waiting", sentence: `Working offline — ${saved}`, detail: "Nothing is sent until you switch back." }
-      : { tone: "waiting", sentence: "Working offline", detail: "What you save stays on this device for now." };
+      ? { tone: "waiting", sentence: `Working offline — ${saved}`, detail: "Sent when you switch back." }
+      : { tone: "waiting", sentence: "Working offline", detail: "What you save stays here for now." };
   }
   if (phase === "paused") {
     return { tone: "waiting", sentence: "Paused — sign in again", detail: pending > 0 ? `${saved}; nothing is lost.` : "" };
@@ -37,10 +37,10 @@ function flowWords(state: SyncState, workingOffline: boolean): StatusWords {
   if (pending > 0) {
     if (phase === "pushing") return { tone: "busy", sentence: `Sending ${changeCount(pending)}…`, detail: progressWords(state) };
     if (phase === "offline" || !state.online) {
-      return { tone: "waiting", sentence: `${saved}, waiting for the network`, detail: "Sent by itself, even after a restart." };
+      return { tone: "waiting", sentence: `${saved}, waiting for the network`, detail: "It goes by itself." };
     }
     if (state.nextTryAt !== null) {
-      return { tone: "waiting", sentence: `${saved}, waiting for the server`, detail: "The server does not answer right now." };
+      return { tone: "waiting", sentence: `${saved}, waiting for the server`, detail: "It does not answer right now." };
     }
     return { tone: "busy", sentence: saved, detail: "About to be sent." };
   }
@@ -101,8 +101,9 @@ export function errorWords(error: unknown): string {
   const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
   switch (code) {
     case "storage_full":
-    case "quota_exceeded":
-      return "This device has no space left, so the visit was not saved. Free some space and press Save again.";
+      return "This device has no space left, so this was not saved. Free some space and press Save again.";
+    case "storage_unavailable":
+      return "The browser did not let this be saved. Press Save again; if that does not help, load the page again.";
     case "core_crashed":
       return "The app had to stop. What was saved before is safe; load the page again and repeat this one.";
     default:
