@@ -7,16 +7,12 @@ export type Inspections = Awaited<ReturnType<typeof openInspections>>;
 
 /** Opens this person's visits. Works offline; what is written is kept here until the server has it. */
 export async function openInspections() {
-  let release = (): void => {};
-  const switchApplied = new Promise<void>((resolve) => (release = resolve));
-
   const db = await open({
     name: "inspections",
     url: location.origin,
     user: person.id,
-    // Nothing is sent without a token, and there is none before the switch "Work offline" has had its say.
+    // Nothing is sent without a token. So the switch holds from the first moment, before there is a database to pause.
     auth: async () => {
-      await switchApplied;
       if (workOffline.on) throw new Error("working offline");
       return fetchToken();
     },
@@ -33,6 +29,5 @@ export async function openInspections() {
     if (on) db.sync.pause();
     else db.sync.resume();
   });
-  release();
   return db;
 }

@@ -92,7 +92,6 @@ export function writeWords(item: OutboxItem): string {
 export function reasonWords(item: OutboxItem): string {
   if (item.status === "needs_attention") return item.message ?? `The server did not take this change (${item.code ?? "no reason given"}).`;
   if (item.status === "waiting") return item.because === null ? "Waits for an earlier change." : "Waits until what it belongs to is accepted.";
-  if (item.status === "paused") return "Waits for a new sign-in.";
   if (item.status === "saved" && item.attempts > 0) return `Tried ${item.attempts === 1 ? "once" : `${item.attempts} times`}; stays here until it arrives.`;
   return "";
 }
