@@ -29,26 +29,52 @@ export function plainPatch(value: unknown): JsonPatch {
 }
 
 function copyObject(value: unknown, patch = false): unknown {
-  if (!isObject(value)) refuse("", "a document is a plain object");
-  if (value["id"] !== undefined) refuse("/id", "the id is not part of the data; insert takes it as an option");
-  return copy(value, "", 0, patch);
+  if (!isObject(value)) refuse([], "a document is a plain object");
+  if (value["id"] !== undefined) refuse(["id"], "the id is not part of the data; insert takes it as an option");
+  return copy(value, [], patch);
 }
 
-function copy(value: unknown, path: string, depth: number, patch: boolean): unknown {
-  if (typeof value === "string") return value.isWellFormed() ? value : refuse(path, "not well-formed text");
-  if (typeof value === "boolean" || value === null || Number.isFinite(value) || (patch && value === unset)) return value;
-  if (depth > DEPTH_MAX) refuse(path, "nested too deeply");
+/** @param trail - the keys that lead to `value`: the path is put together only for an error. */
+function copy(value: unknown, trail: (string | number)[], patch: boolean): unknown {
+  switch (typeof value) {
+    case "boolean":
+      return value;
+    case "string":
+      return value.isWellFormed() ? value : refuse(trail, "not well-formed text");
+    case "number":
+      return Number.isFinite(value) ? value : refuse(trail, `${value} is not JSON`);
+    case "symbol":
+      return patch && value === unset ? value : refuse(trail, "a symbol is not JSON");
+    case "object":
+      if (value === null) return value;
+      if (trail.length > DEPTH_MAX) refuse(trail, "nested too deeply");
+      return Array.isArray(value) ? copyList(value, trail) : copyMembers(value, trail, patch);
+    default:
+      return refuse(trail, `${typeof value} is not JSON`);
+  }
+}
+
+function copyList(list: readonly unknown[], trail: (string | number)[]): unknown[] {
   // `from`, because `map` would step over holes.
-  if (Array.isArray(value)) return Array.from(value, (item, i) => copy(item, `${path}/${i}`, depth + 1, false));
-  if (!isObject(value)) refuse(path, `${describe(value)} is not JSON`);
+  return Array.from(list, (item, i) => {
+    trail.push(i);
+    const copied = copy(item, trail, false);
+    trail.pop();
+    return copied;
+  });
+}
+
+function copyMembers(value: object, trail: (string | number)[], patch: boolean): Record<string, unknown> {
+  if (!isObject(value)) refuse(trail, `${value.constructor?.name ?? "this object"} is not JSON`);
   const copied: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     const member = value[key];
     if (member === undefined) continue;
-    const at = `${path}/${escape(key)}`;
+    trail.push(key);
     // Assigning to this key would set the prototype of the copy.
-    if (key === "__proto__" || !key.isWellFormed()) refuse(at, "not a usable key");
-    copied[key] = copy(member, at, depth + 1, patch);
+    if (key === "__proto__" || !key.isWellFormed()) refuse(trail, "not a usable key");
+    copied[key] = copy(member, trail, patch);
+    trail.pop();
   }
   return copied;
 }
@@ -106,7 +132,8 @@ export function same(a: unknown, b: unknown): boolean {
 
 /** Freezes JSON, however deep. @internal */
 export function freeze<T extends object>(value: T): T {
-  for (const member of Object.values(value)) {
+  for (const key in value) {
+    const member = value[key];
     if (typeof member === "object" && member !== null) freeze(member);
   }
   return Object.freeze(value);
@@ -117,11 +144,7 @@ function escape(key: string): string {
   return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }
 
-function describe(value: unknown): string {
-  if (typeof value === "object" && value !== null) return value.constructor?.name ?? "object";
-  return typeof value === "number" ? String(value) : typeof value;
-}
-
-function refuse(path: string, reason: string): never {
+function refuse(trail: readonly (string | number)[], reason: string): never {
+  const path = trail.map((key) => `/${escape(String(key))}`).join("");
   throw new LandfallError("invalid_document", path ? `${path}: ${reason}` : reason);
 }

@@ -78,13 +78,14 @@ class Settlement {
 export class Writes {
   readonly #core: Core;
   readonly #saving: () => void;
-  readonly #local: boolean;
+  /** Why nothing will ever be accepted; made once, because an error takes a picture of the stack. */
+  readonly #local: LandfallError | undefined;
   readonly #open = new Map<string, Settlement>();
 
   /** @param saving - called with every write that is handed over. */
   constructor(core: Core, local: boolean, saving: () => void) {
     this.#core = core;
-    this.#local = local;
+    this.#local = local ? new LandfallError("invalid_options", "a database without url has no server") : undefined;
     this.#saving = saving;
   }
 
@@ -99,7 +100,7 @@ export class Writes {
     this.#saving();
     return (await saved).map((receipt) => {
       const settlement = new Settlement();
-      if (this.#local) settlement.end(new LandfallError("invalid_options", "a database without url has no server"));
+      if (this.#local) settlement.end(this.#local);
       else this.#open.set(receipt.mutation, settlement);
       return new Write(receipt, settlement);
     });
