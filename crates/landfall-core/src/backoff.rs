@@ -1,0 +1,124 @@
+//! When to try again: full jitter, so that devices freed by the same event do not come back together.
+//!
+//! M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
+
+use crate::time::{Millis, WallTime};
+
+/// Mean of the first delay is half of this.
+const BASE: Millis = Millis::seconds(1);
+/// No delay is longer, so the queue drains at most this long after whatever was wrong is mended.
+pub const DELAY_MAX: Millis = Millis::seconds(120);
+/// A server asking for more than this is not believed.
+const RETRY_AFTER_MAX: Millis = Millis::seconds(300);
+/// Every wake-up that many devices may share is spread over this.
+pub const SPREAD: Millis = Millis::seconds(8);
+/// After this many failures in a row the breaker is open: one probe at a time.
+pub const FAST_ATTEMPTS: u32 = 3;
+
+/// Numbers that look random, from a seed that is handed in. SplitMix64 (Steele, Lea, Flood 2014).
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Somewhere in 0 ..= `span`.
+    pub fn within(&mut self, span: Millis) -> Millis {
+        Millis(self.next() % (span.0 + 1))
+    }
+}
+
+/// Counts failures in a row and says how long to rest after each.
+#[derive(Clone, Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    /// An exchange succeeded: the next failure is a first one again.
+    pub fn succeed(&mut self) {
+        self.failures = 0;
+    }
+
+    /// An exchange failed at `now`. Gives the time of the next try, never before `retry_after` has passed.
+    pub fn fail(&mut self, now: WallTime, retry_after: Option<Millis>, random: &mut Random) -> WallTime {
+        let ceiling = Millis((BASE.0 << self.failures.min(16)).min(DELAY_MAX.0));
+        self.failures = self.failures.saturating_add(1);
+        let delay = random.within(ceiling);
+        match retry_after {
+            None => now.after(delay),
+            Some(asked) => {
+                let asked = asked.min(RETRY_AFTER_MAX);
+                now.after(asked).after(random.within(asked)).max(now.after(delay))
+            }
+        }
+    }
+
+    /// Failures since the last success.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether only probes go out.
+    pub fn is_open(&self) -> bool {
+        self.failures >= FAST_ATTEMPTS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// However long the trouble lasts, the next try is never further away than the cap.
+        #[test]
+        fn the_next_try_is_near(seed: u64, failures in 1usize..200) {
+            let (mut backoff, mut random, now) = (Backoff::default(), Random(seed), WallTime(1_000_000));
+            for _ in 0..failures {
+                let next = backoff.fail(now, None, &mut random);
+                prop_assert!(next >= now && next <= now.after(DELAY_MAX));
+            }
+        }
+
+        /// `Retry-After` is a lower bound, and one that a broken server cannot make endless.
+        #[test]
+        fn what_the_server_asks_for_is_kept(seed: u64, asked: u64) {
+            let (mut backoff, mut random, now) = (Backoff::default(), Random(seed), WallTime(1_000_000));
+            let next = backoff.fail(now, Some(Millis(asked)), &mut random);
+            prop_assert!(next >= now.after(Millis(asked).min(RETRY_AFTER_MAX)));
+            prop_assert!(next <= now.after(Millis(2 * RETRY_AFTER_MAX.0)));
+        }
+    }
+
+    #[test]
+    fn a_thousand_devices_do_not_come_back_together() {
+        let mut per_second = [0; 8];
+        for device in 0..1_000 {
+            let (mut backoff, mut random) = (Backoff::default(), Random(device));
+            let mut next = WallTime(0);
+            for _ in 0..4 {
+                next = backoff.fail(WallTime(0), None, &mut random);
+            }
+            per_second[(next.0 / 1_000).min(7) as usize] += 1;
+        }
+        assert!(per_second.iter().all(|n| *n < 200), "{per_second:?}");
+    }
+
+    #[test]
+    fn the_breaker_opens_after_three_and_closes_on_success() {
+        let (mut backoff, mut random) = (Backoff::default(), Random(1));
+        for expected in [false, false, true] {
+            backoff.fail(WallTime(0), None, &mut random);
+            assert_eq!(backoff.is_open(), expected);
+        }
+        backoff.succeed();
+        assert!(!backoff.is_open());
+    }
+}

@@ -1,0 +1,543 @@
+//! One tab's side of synchronisation: writes and answers go in, transactions and requests come out.
+//!
+//! Sans-IO in the shape of str0m: feed one fact with [`Client::handle_input`] or one command, then
+//! drain [`Client::poll_output`], then wait for the next fact or for [`Client::wake_at`]. Every output
+//! that asks for something gets exactly one answering input. Nothing here reads a clock or draws
+//! randomness, so a seed replays a life.
+//!
+//! What the parts own: [`Outbox`] the pending writes, [`Replica`] what the app sees, [`Drain`] when to
+//! do something, [`Ledger`] which stored records are still needed.
+
+mod pull;
+mod push;
+mod report;
+mod restore;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::backoff::Random;
+use crate::clock::{Clock, Offset, Stamp};
+use crate::code::Code;
+use crate::drain::{Drain, Next, Nudge, Step};
+use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
+use crate::intent::Intent;
+use crate::json::Json;
+use crate::ledger::Ledger;
+use crate::mutation::{Op, Refusal};
+use crate::outbox::{Outbox, Place, Standing};
+use crate::replica::Replica;
+use crate::stored::{BaseRow, Checkpoint, Entry, JournalRecord, Key, Parked, Priority, Store};
+use crate::time::{Millis, WallTime};
+use crate::transaction::{Opened, Outcome, Transaction};
+use crate::wire::{Batch, BatchReply, DOCUMENT_BYTES_MAX, PullChange, PullReply};
+
+pub use report::{EntryView, Phase, Progress, Settled, Status, SyncState};
+
+/// Most mutations in one push, unless the server asks for fewer.
+const BATCH_MUTATIONS: usize = 100;
+/// Most bytes of mutations in one push: the server's limit with room for the envelope.
+const BATCH_BYTES: usize = 768 << 10;
+
+/// What a tab is told when it starts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The installation's name, should it have none yet.
+    pub client: id::Client,
+    /// Whose database this is.
+    pub user: User,
+    /// 128 random bits, made for this run.
+    pub writer: Writer,
+    /// Random bits for jitter, made for this run.
+    pub seed: u64,
+    /// Whether there is a server at all.
+    pub remote: bool,
+    /// The app's schema version of every collection that it has declared.
+    pub collections: BTreeMap<Collection, u32>,
+}
+
+/// Names a call of the app until it is answered.
+pub type Ticket = u64;
+
+/// Names a transaction until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TransactionId(u64);
+
+/// Why there is no answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection, or no answer in time.
+    Unreachable,
+    /// Something answered that is not a Landfall server.
+    NotOurs,
+    /// The app has no token: it is signed out.
+    SignedOut,
+    /// The server refused the request as a whole.
+    Refused {
+        /// The code of the error envelope.
+        code: String,
+        /// What `Retry-After` said.
+        retry_after: Option<Millis>,
+    },
+}
+
+/// A fact for the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A transaction is complete, or has failed with nothing done.
+    Transacted(TransactionId, Result<Done, Code>),
+    /// The answer to [`Output::Push`], and when the request was sent.
+    Pushed(Result<BatchReply, Failure>, WallTime),
+    /// The answer to [`Output::Pull`], and when the request was sent.
+    Pulled(Result<PullReply, Failure>, WallTime),
+    /// The answer to [`Output::Ask`]: whether there is a token.
+    Token(bool),
+    /// Whether this tab is the one that drains.
+    Lead(bool),
+    /// Whether the app wants nothing sent for now.
+    Pause(bool),
+    /// It may be worth going on sooner.
+    Nudge(Nudge),
+    /// Another tab has changed what is stored.
+    Refresh,
+    /// Time has passed.
+    Tick,
+}
+
+/// What a complete transaction has brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// What [`Transaction::decide`] gave.
+    pub outcome: Outcome,
+    /// The counted keys of added records, in the order of the writes.
+    pub added: Vec<u64>,
+}
+
+/// Something for the driver to do or to pass on.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Run a transaction. Those whose stores overlap run in this order.
+    Transact(TransactionId, Transaction),
+    /// Send a batch.
+    Push(Batch),
+    /// Fetch a page, from the start where there is no cursor.
+    Pull(Option<String>),
+    /// Forget the token and ask the app for another.
+    Ask,
+    /// What is stored has been read: the database can be used.
+    Ready,
+    /// A write is durable on this device.
+    Saved(Ticket),
+    /// A write was not saved, and nothing of it remains.
+    Unsaved(Ticket, Code),
+    /// What was asked for with [`Client::load`] is here.
+    Loaded(Ticket),
+    /// Reading failed.
+    Unloaded(Ticket, Code),
+    /// Mutations have come to an end.
+    Settled(Vec<Settled>),
+    /// Other tabs should look at what is stored.
+    Hint,
+    /// What was loaded has to be loaded again.
+    Stale,
+}
+
+/// What a transaction was for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    Open,
+    Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
+    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey>, whole: Option<Collection> },
+    Fix,
+    Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
+    Store(Box<pull::Page>),
+}
+
+/// Pages of a pull that is not finished: they become visible together.
+#[derive(Clone, Debug, Default)]
+struct Staged {
+    changes: Vec<PullChange>,
+    cursor: Option<String>,
+}
+
+/// One tab's view of the database, and its part in synchronising it.
+#[derive(Debug)]
+pub struct Client {
+    options: Options,
+    installation: id::Client,
+    clock: Clock,
+    offset: Offset,
+    minted: u64,
+    outbox: Outbox,
+    replica: Replica,
+    ledger: Ledger,
+    drain: Drain,
+    checkpoint: Checkpoint,
+    staged: Option<Staged>,
+    /// Mutations of the push that is under way, in the order of the batch.
+    flight: Vec<MutationId>,
+    /// What the verdicts that are being stored have refused.
+    parking: Vec<Parked>,
+    batch_max: usize,
+    /// Writes waiting for the commit before them.
+    queue: Vec<(Ticket, Vec<Entry>)>,
+    commits: u64,
+    committing: bool,
+    transactions: BTreeMap<TransactionId, Purpose>,
+    transaction_count: u64,
+    opened: bool,
+    leading: bool,
+    paused: bool,
+    refresh: bool,
+    /// The server does not take the stored cursor: the next pull starts over.
+    forget_cursor: bool,
+    progress: report::Tally,
+    trouble: Option<String>,
+    online: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl Client {
+    /// A tab that knows nothing yet; its first output reads what is stored.
+    pub fn new(options: Options) -> Client {
+        let mut client = Client {
+            installation: options.client.clone(),
+            drain: Drain::new(Random(options.seed)),
+            options,
+            clock: Clock::default(),
+            offset: Offset::default(),
+            minted: 0,
+            outbox: Outbox::default(),
+            replica: Replica::default(),
+            ledger: Ledger::default(),
+            checkpoint: Checkpoint::default(),
+            staged: None,
+            flight: vec![],
+            parking: vec![],
+            batch_max: BATCH_MUTATIONS,
+            queue: vec![],
+            commits: 0,
+            committing: false,
+            transactions: BTreeMap::new(),
+            transaction_count: 0,
+            opened: false,
+            leading: false,
+            paused: false,
+            refresh: false,
+            forget_cursor: false,
+            progress: report::Tally::default(),
+            trouble: None,
+            online: true,
+            outputs: VecDeque::new(),
+        };
+        client.read_stored();
+        client
+    }
+
+    /// Takes in one fact.
+    pub fn handle_input(&mut self, input: Input, now: WallTime) {
+        match input {
+            Input::Transacted(id, result) => {
+                let purpose = self.transactions.remove(&id).expect("BUG: an answer to no transaction");
+                self.conclude(purpose, result, now);
+            }
+            Input::Pushed(result, sent) => self.pushed(result, sent, now),
+            Input::Pulled(result, sent) => self.pulled(result, sent, now),
+            Input::Token(given) => self.drain.token(given, now),
+            Input::Lead(leading) => self.leading = leading,
+            Input::Pause(paused) => self.paused = paused,
+            Input::Nudge(nudge) => self.drain.nudge(nudge, now),
+            Input::Refresh => self.refresh = true,
+            Input::Tick => {}
+        }
+        self.advance(now);
+    }
+
+    /// Takes the next thing to do. Call until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Tick`] is wanted, if nothing else comes before.
+    pub fn wake_at(&self) -> Option<WallTime> {
+        if self.may_sync() { self.drain.wake_at() } else { None }
+    }
+
+    /// Makes writes, all in one commit. They are visible at once, and durable when [`Output::Saved`] names
+    /// the ticket; if that cannot be, [`Output::Unsaved`] does and they are gone again.
+    ///
+    /// # Errors
+    /// Nothing is written if one of them makes no sense: [`Code::InvalidCollection`], [`Code::NotFound`],
+    /// [`Code::AlreadyExists`], [`Code::DocumentTooLarge`], or what [`Mutation::check`] says.
+    ///
+    /// [`Mutation::check`]: crate::mutation::Mutation::check
+    ///
+    /// # Panics
+    /// Where a document is not loaded: see [`Client::is_loaded`].
+    pub fn write(
+        &mut self,
+        ticket: Ticket,
+        intents: &[(Intent, Priority)],
+        now: WallTime,
+    ) -> Result<Vec<MutationId>, Refusal> {
+        let (minted, clock) = (self.minted, self.clock.clone());
+        let mut entries: Vec<Entry> = Vec::with_capacity(intents.len());
+        let n = self.commits;
+        let mut index = self.queue.iter().map(|(_, entries)| entries.len() as u32).sum();
+        for (intent, priority) in intents {
+            match self.prepare(intent, *priority, now) {
+                Ok(entry) => {
+                    self.outbox.insert(Place::uncommitted(n, index), entry.clone(), Standing::Saving);
+                    self.replica.replay(intent.key(), &self.outbox);
+                    entries.push(entry);
+                    index += 1;
+                }
+                Err(refusal) => {
+                    (self.minted, self.clock) = (minted, clock);
+                    self.withdraw(entries.iter().map(|entry| entry.id).collect());
+                    return Err(refusal);
+                }
+            }
+        }
+        let ids = entries.iter().map(|entry| entry.id).collect();
+        self.queue.push((ticket, entries));
+        self.commit();
+        Ok(ids)
+    }
+
+    /// Gives a write its identity, its time and its place in history.
+    fn prepare(&mut self, intent: &Intent, priority: Priority, now: WallTime) -> Result<Entry, Refusal> {
+        let key = intent.key();
+        let Some(schema) = self.options.collections.get(&key.collection) else {
+            let message = format!("the collection {} was not declared at open", key.collection);
+            return Err(Refusal::new(Code::InvalidCollection, message));
+        };
+        assert!(self.replica.is_loaded(key), "BUG: a write to a document that is not loaded");
+        match (intent.op(), self.replica.visible(key).is_some()) {
+            (Op::Create, true) => {
+                return Err(Refusal::new(Code::AlreadyExists, "there is already a document with this id"));
+            }
+            (Op::Patch | Op::Delete, false) => {
+                return Err(Refusal::new(Code::NotFound, "there is no such document"));
+            }
+            (Op::Create, false) | (Op::Patch | Op::Delete, true) => {}
+        }
+        let schema = *schema;
+        let last = self.outbox.lane(key).next_back();
+        let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
+        let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest()).max(seen_pending);
+        let after = last.map(|item| item.entry.id);
+        self.clock.observe(seen);
+        self.minted += 1;
+        let entry = Entry {
+            id: MutationId { writer: self.options.writer, n: self.minted },
+            group: None,
+            collection: key.collection.clone(),
+            document: key.document.clone(),
+            op: intent.op(),
+            fields: intent.fields()?,
+            base: self.replica.version(key),
+            after,
+            at: now,
+            stamp: self.clock.tick(now.shifted(self.offset.millis()), self.options.writer),
+            seen,
+            schema,
+            priority,
+        };
+        entry.mutation(entry.stamp, vec![]).check()?;
+        let bytes = crate::stored::write(&entry.fields).len();
+        if bytes > DOCUMENT_BYTES_MAX {
+            let limit = DOCUMENT_BYTES_MAX >> 10;
+            return Err(Refusal::new(Code::DocumentTooLarge, format!("a document may have {limit} KiB")));
+        }
+        Ok(entry)
+    }
+
+    /// Takes back writes that are not durable.
+    fn withdraw(&mut self, ids: Vec<MutationId>) {
+        for id in ids.into_iter().rev() {
+            if let Some(item) = self.outbox.remove(id) {
+                self.replica.replay(&item.entry.key(), &self.outbox);
+            }
+        }
+    }
+
+    /// Starts a commit of everything that is waiting, unless one is under way: group commit.
+    fn commit(&mut self) {
+        if self.committing || self.queue.is_empty() {
+            return;
+        }
+        let (mut tickets, mut entries) = (vec![], vec![]);
+        for (ticket, written) in self.queue.drain(..) {
+            tickets.push(ticket);
+            entries.extend(written);
+        }
+        let ids = entries.iter().map(|entry| entry.id).collect();
+        let n = self.commits;
+        self.commits += 1;
+        self.committing = true;
+        self.transact(Purpose::Commit { n, tickets, ids }, Transaction::Commit(JournalRecord { entries }));
+    }
+
+    /// Makes the confirmed state of documents known here.
+    pub fn load(&mut self, ticket: Ticket, keys: Vec<DocumentKey>) {
+        let keys: Vec<_> = keys.into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
+        if keys.is_empty() {
+            self.outputs.push_back(Output::Loaded(ticket));
+            return;
+        }
+        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone(), whole: None };
+        self.transact(purpose, Transaction::Load(keys));
+    }
+
+    /// Makes all of a collection known here.
+    pub fn load_all(&mut self, ticket: Ticket, collection: Collection) {
+        if self.replica.is_whole(&collection) {
+            self.outputs.push_back(Output::Loaded(ticket));
+            return;
+        }
+        let purpose = Purpose::Load { tickets: vec![ticket], keys: vec![], whole: Some(collection.clone()) };
+        self.transact(purpose, Transaction::LoadAll(collection));
+    }
+
+    /// Says that a document cannot be there, as for an id that was minted just now.
+    pub fn assume_new(&mut self, key: DocumentKey) {
+        self.replica.load(key, None, &self.outbox);
+    }
+
+    /// Whether a document can be written to and its visible state is known.
+    pub fn is_loaded(&self, key: &DocumentKey) -> bool {
+        self.replica.is_loaded(key)
+    }
+
+    /// What the app sees of a document.
+    pub fn document(&self, key: &DocumentKey) -> Option<&Json> {
+        self.replica.visible(key)
+    }
+
+    /// What the app sees of a collection.
+    pub fn collection<'a>(&'a self, name: &Collection) -> impl Iterator<Item = (&'a DocumentKey, &'a Json)> {
+        self.replica.collection(name)
+    }
+
+    /// Takes the documents whose visible state has changed.
+    pub fn changes(&mut self) -> Vec<(DocumentKey, Option<Json>)> {
+        self.replica.changes()
+    }
+
+    fn may_sync(&self) -> bool {
+        self.opened && self.leading && !self.paused && self.options.remote
+    }
+
+    /// Does whatever is due.
+    fn advance(&mut self, now: WallTime) {
+        if self.refresh && self.opened && self.drain.step().is_none() {
+            self.refresh = false;
+            self.read_stored();
+        }
+        if !self.may_sync() {
+            return;
+        }
+        match self.drain.next(self.outbox.is_ready(), now) {
+            Some(Next::Push) => self.fix(now),
+            Some(Next::Pull) => self.pull(),
+            Some(Next::Ask) => {
+                self.drain.begin(Step::Asking);
+                self.outputs.push_back(Output::Ask);
+            }
+            None => {}
+        }
+    }
+
+    fn transact(&mut self, purpose: Purpose, transaction: Transaction) {
+        let id = TransactionId(self.transaction_count);
+        self.transaction_count += 1;
+        self.transactions.insert(id, purpose);
+        self.outputs.push_back(Output::Transact(id, transaction));
+    }
+
+    fn conclude(&mut self, purpose: Purpose, result: Result<Done, Code>, now: WallTime) {
+        match (purpose, result) {
+            (Purpose::Open, Ok(Done { outcome: Outcome::Opened(opened), .. })) => self.restore(*opened),
+            (Purpose::Commit { n, tickets, ids }, Ok(Done { added, .. })) => {
+                self.committing = false;
+                let record = *added.first().expect("BUG: a commit that added no record");
+                self.outbox.commit(n, record);
+                self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
+                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                self.outputs.push_back(Output::Hint);
+                self.progress.saw(self.outbox.unsettled());
+                self.drain.nudge(Nudge::Wrote, now);
+                self.commit();
+            }
+            (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
+                self.committing = false;
+                self.withdraw(ids);
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
+                self.commit();
+            }
+            (Purpose::Load { tickets, keys, whole }, Ok(Done { outcome: Outcome::Loaded(rows), .. })) => {
+                self.loaded(keys, whole, rows);
+                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+            }
+            (Purpose::Load { tickets, .. }, Err(code)) => {
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
+            }
+            (Purpose::Fix, Ok(Done { outcome: Outcome::Fixed { sent, added }, added: records })) => {
+                self.fixed(sent, added, records.first().copied(), now);
+            }
+            (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
+                let Outcome::Settled { settled, rows, checkpoint } = outcome else {
+                    unreachable!("BUG: another outcome than the transaction has")
+                };
+                let record = *added.first().expect("BUG: verdicts that added no record");
+                self.ledger.collected(&garbage);
+                self.checkpoint = checkpoint;
+                self.settled(record, settled, rows, keys, now);
+            }
+            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, .. })) => self.stored(*page, now),
+            (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
+                // Another tab has pulled, or an answer was folded in meanwhile.
+                self.refresh |= checkpoint.cursor != self.checkpoint.cursor;
+                self.checkpoint = checkpoint;
+                self.staged = None;
+                self.drain.stale(now);
+            }
+            (Purpose::Open, Err(code)) => self.trouble = Some(code.to_string()),
+            (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
+                self.outbox.recall();
+                self.staged = None;
+                self.trouble = Some(code.to_string());
+                self.drain.fail(None, now);
+            }
+            (Purpose::Open | Purpose::Load { .. } | Purpose::Fix | Purpose::Store(_), Ok(_)) => {
+                unreachable!("BUG: another outcome than the transaction has")
+            }
+        }
+    }
+
+    fn loaded(
+        &mut self,
+        keys: Vec<DocumentKey>,
+        whole: Option<Collection>,
+        rows: Vec<(DocumentKey, BaseRow)>,
+    ) {
+        for (key, row) in rows {
+            self.clock.observe(row.newest());
+            self.replica.load(key, Some(row), &self.outbox);
+        }
+        for key in keys {
+            self.replica.load(key, None, &self.outbox);
+        }
+        if let Some(collection) = whole {
+            // Documents that exist only as pending writes are part of the collection too.
+            let pending: Vec<_> =
+                self.outbox.documents().filter(|key| key.collection == collection).cloned().collect();
+            let drafts = self.outbox.parked().map(|parked| parked.entry.key());
+            let drafts: Vec<_> = drafts.filter(|key| key.collection == collection).collect();
+            self.replica.complete(collection);
+            for key in pending.into_iter().chain(drafts) {
+                self.replica.load(key, None, &self.outbox);
+            }
+        }
+    }
+}

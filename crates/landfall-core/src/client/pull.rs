@@ -1,0 +1,189 @@
+//! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
+
+use std::collections::BTreeSet;
+
+use super::{Client, Failure, Output, Purpose, Transaction};
+use crate::code::Code;
+use crate::drain::Step;
+use crate::id::{DocumentKey, Position};
+use crate::outbox::Standing;
+use crate::stored::{BaseRow, Checkpoint, Key, Store};
+use crate::time::WallTime;
+use crate::wire::{PullChange, PullReply};
+
+/// What a page brings, once it is stored.
+#[derive(Clone, Debug)]
+pub(super) struct Page {
+    reached: Checkpoint,
+    rows: Vec<(DocumentKey, Option<BaseRow>)>,
+    reset: bool,
+    more: bool,
+    garbage: Vec<(Store, Key)>,
+}
+
+impl Client {
+    /// Asks for the next page.
+    pub(super) fn pull(&mut self) {
+        let staged = self.staged.as_ref().and_then(|staged| staged.cursor.clone());
+        let stored = self.checkpoint.cursor.clone().filter(|_| !self.forget_cursor);
+        self.drain.begin(Step::Pulling);
+        self.outputs.push_back(Output::Pull(staged.or(stored)));
+    }
+
+    /// The server has answered a pull, or has not.
+    pub(super) fn pulled(&mut self, result: Result<PullReply, Failure>, sent: WallTime, now: WallTime) {
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(failure) => return self.failed(&failure, now),
+        };
+        self.reached(reply.server_time, sent, now);
+        let reset = std::mem::take(&mut self.forget_cursor) || reply.reset.is_some();
+        let mut staged = self.staged.take().filter(|_| !reset).unwrap_or_default();
+        if reply.more && staged.cursor.as_ref() == Some(&reply.cursor) {
+            // A server that repeats itself would keep this going for ever.
+            self.trouble = Some(Code::ProtocolViolation.to_string());
+            return self.drain.fail(None, now);
+        }
+        staged.changes.extend(reply.changes);
+        staged.cursor = Some(reply.cursor.clone());
+        // What was never complete may be shown as it comes; after that, reads are causal.
+        let early = reset || !self.checkpoint.complete;
+        if reply.more && !early {
+            self.staged = Some(staged);
+            return self.drain.pulled(true, now);
+        }
+        let before = if reset { Position(0) } else { self.checkpoint.position };
+        let reached = Checkpoint {
+            epoch: Some(reply.epoch),
+            cursor: Some(reply.cursor),
+            position: if reply.more { before } else { reply.position },
+            folds: self.checkpoint.folds,
+            complete: !reply.more,
+            synced_at: if reply.more { self.checkpoint.synced_at } else { Some(now) },
+        };
+        let rows = staged.changes.iter().filter_map(|change| self.row(change, reached.position)).collect();
+        self.store(Page { reached, rows, reset, more: reply.more, garbage: self.ledger.garbage() }, now);
+    }
+
+    fn store(&mut self, page: Page, now: WallTime) {
+        let Page { reached, rows, reset, garbage, .. } = &page;
+        let same = reached.cursor == self.checkpoint.cursor && reached.complete == self.checkpoint.complete;
+        if same && rows.is_empty() && garbage.is_empty() && !reset {
+            return self.stored(page, now);
+        }
+        self.drain.begin(Step::Storing);
+        let transaction = Transaction::Store {
+            asked: self.checkpoint.clone(),
+            reached: reached.clone(),
+            rows: rows.clone(),
+            reset: *reset,
+            garbage: garbage.clone(),
+        };
+        self.transact(Purpose::Store(Box::new(page)), transaction);
+    }
+
+    /// What a change makes of a document's confirmed state.
+    fn row(&self, change: &PullChange, reached: Position) -> Option<(DocumentKey, Option<BaseRow>)> {
+        let key = DocumentKey { collection: change.collection.clone(), document: change.document.clone() };
+        match (change.kind.as_str(), &change.data) {
+            ("document", Some(data)) => {
+                let row = BaseRow {
+                    version: change.version,
+                    position: change.position,
+                    data: data.clone(),
+                    stamp: change.stamp,
+                    stamps: change.stamps.clone(),
+                    deleted: None,
+                };
+                Some((key, Some(row)))
+            }
+            // A pending write may bring the document back, with all that was in it.
+            ("tombstone", _) => {
+                let pending = self.outbox.lane(&key).any(|item| match item.standing {
+                    Standing::Saving | Standing::Saved | Standing::Sending => true,
+                    Standing::Accepted { position } => position > reached,
+                });
+                let kept = self.replica.base(&key).filter(|_| pending).map(|row| BaseRow {
+                    version: change.version,
+                    position: change.position,
+                    deleted: Some(change.stamp),
+                    ..row.clone()
+                });
+                Some((key, kept))
+            }
+            ("eviction", _) => Some((key, None)),
+            // A later version's kind of change: not ours to understand, and no reason to stop.
+            (_, _) => None,
+        }
+    }
+
+    /// A page is stored, or brought nothing to store.
+    pub(super) fn stored(&mut self, page: Page, now: WallTime) {
+        self.ledger.collected(&page.garbage);
+        self.staged = None;
+        self.checkpoint = page.reached;
+        let through = self.checkpoint.position;
+        let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
+        let ended = self.outbox.items().filter(|item| passed(item.standing)).map(|item| item.entry.id);
+        let ended: Vec<_> = ended.collect();
+        let mut touched = BTreeSet::new();
+        for id in ended {
+            touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));
+            self.ledger.end(id);
+        }
+        if page.reset {
+            self.replica.reset(&self.outbox);
+        }
+        self.progress.pulled(page.rows.len(), page.more);
+        let changed = !page.rows.is_empty();
+        for (key, row) in page.rows {
+            if let Some(row) = &row {
+                self.clock.observe(row.newest());
+            }
+            self.replica.confirm(key, row, &self.outbox);
+        }
+        for key in touched {
+            self.replica.replay(&key, &self.outbox);
+        }
+        if changed {
+            self.outputs.push_back(Output::Hint);
+        }
+        self.drain.pulled(page.more, now);
+    }
+
+    /// The server has been heard from.
+    pub(super) fn reached(&mut self, server_time: WallTime, sent: WallTime, now: WallTime) {
+        self.offset.observe(sent, server_time, now);
+        self.online = true;
+        self.trouble = None;
+        self.drain.succeed();
+    }
+
+    /// There is no answer to a request, or none that says anything of the mutations.
+    pub(super) fn failed(&mut self, failure: &Failure, now: WallTime) {
+        self.outbox.recall();
+        self.flight.clear();
+        self.staged = None;
+        let (code, retry_after) = match failure {
+            Failure::Unreachable => (Code::Unreachable.as_str(), None),
+            Failure::NotOurs => (Code::NotOurs.as_str(), None),
+            Failure::SignedOut => (Code::InvalidToken.as_str(), None),
+            Failure::Refused { code, retry_after } => (code.as_str(), *retry_after),
+        };
+        self.trouble = Some(code.to_owned());
+        self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);
+        match Code::ALL.iter().copied().find(|known| known.as_str() == code) {
+            Some(Code::PayloadTooLarge | Code::BatchTooLarge) if self.batch_max > 1 => {
+                self.batch_max = self.batch_max.div_ceil(2);
+                self.drain.stale(now);
+            }
+            Some(Code::InvalidToken | Code::TokenExpired) => self.drain.refuse_token(now),
+            // A cursor that the server does not take is worth nothing: start over, keeping every write.
+            Some(Code::InvalidCursor) if self.checkpoint.cursor.is_some() => {
+                self.forget_cursor = true;
+                self.drain.fail(retry_after, now);
+            }
+            Some(_) | None => self.drain.fail(retry_after, now),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The client's half of pushing: choose, make final, send, store the verdicts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Settled, Status, Transaction};
+use crate::clock::Stamp;
+use crate::code::Code;
+use crate::drain::Step;
+use crate::id::{DocumentKey, MutationId, Position};
+use crate::json::Json;
+use crate::mutation::Mutation;
+use crate::outbox::Standing;
+use crate::stored::{self, BaseRow, End, Entry, Parked, Sent, SettledMutation};
+use crate::time::WallTime;
+use crate::transaction::Fold;
+use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, Verdict};
+
+impl Client {
+    /// Chooses a batch and makes its bytes final.
+    pub(super) fn fix(&mut self, now: WallTime) {
+        let server_now = now.shifted(self.offset.millis());
+        let mut last: BTreeMap<DocumentKey, Stamp> = BTreeMap::new();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        for item in self.outbox.pick(self.batch_max) {
+            let key = item.entry.key();
+            let sent = item.sent.clone().unwrap_or_else(|| {
+                let before = last.get(&key).copied().or_else(|| {
+                    let lane = self.outbox.lane(&key).take_while(|other| other.entry.id != item.entry.id);
+                    lane.map(|other| other.stamp).max()
+                });
+                let stamp = self.final_stamp(&item.entry, before.unwrap_or(Stamp::ZERO), server_now);
+                Sent { mutation: item.entry.mutation(stamp, self.outbox.needs(&item.entry)), at: server_now }
+            });
+            bytes += stored::write(&sent.mutation).len();
+            if bytes > BATCH_BYTES && !batch.is_empty() {
+                break;
+            }
+            last.insert(key, sent.mutation.stamp);
+            batch.push(sent);
+        }
+        self.drain.begin(Step::Fixing);
+        self.transact(Purpose::Fix, Transaction::Fix(batch));
+    }
+
+    /// The device's reading corrected by what is known of its clock now: not in the server's future, and
+    /// above whatever the write had seen and the write before it on the same document.
+    fn final_stamp(&self, entry: &Entry, before: Stamp, server_now: WallTime) -> Stamp {
+        let writer = entry.id.writer;
+        let reading = Stamp::at(entry.at.shifted(self.offset.millis()), writer);
+        // The counter tells the writes of one millisecond apart.
+        let ticks = reading.ticks | (entry.stamp.ticks & 0xffff);
+        let corrected = Stamp { ticks: ticks.min(Stamp::at(server_now, writer).ticks), writer };
+        corrected.max(entry.seen.raised_by(writer)).max(before.raised_by(writer))
+    }
+
+    /// The bytes are final: send them.
+    pub(super) fn fixed(
+        &mut self,
+        sent: Vec<Sent>,
+        added: Vec<MutationId>,
+        record: Option<u64>,
+        now: WallTime,
+    ) {
+        if let Some(record) = record {
+            self.ledger.sent(record, added.iter().copied().collect());
+        }
+        let fresh: BTreeSet<_> = added.into_iter().collect();
+        let mut keys = BTreeSet::new();
+        let mut mutations = Vec::with_capacity(sent.len());
+        self.flight = sent.iter().map(|sent| sent.mutation.id).collect();
+        for sent in sent {
+            let first = fresh.contains(&sent.mutation.id);
+            let mutation = Mutation { first_sent_at: (!first).then_some(sent.at), ..sent.mutation.clone() };
+            mutations.push(Json::parse(&stored::write(&mutation)).expect("BUG: a mutation that is not JSON"));
+            keys.insert(mutation.key());
+            self.outbox.attempt(mutation.id);
+            self.outbox.fix(sent);
+        }
+        for key in keys {
+            self.replica.replay(&key, &self.outbox);
+        }
+        self.drain.begin(Step::Pushing);
+        self.outputs.push_back(Output::Push(Batch {
+            protocol: PROTOCOL,
+            client: self.installation.clone(),
+            user: self.options.user.clone(),
+            sent_at: now,
+            settled: BTreeMap::new(),
+            void: vec![],
+            mutations,
+        }));
+    }
+
+    /// The server has answered a push, or has not.
+    pub(super) fn pushed(&mut self, result: Result<BatchReply, Failure>, sent: WallTime, now: WallTime) {
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(failure) => return self.failed(&failure, now),
+        };
+        self.reached(reply.server_time, sent, now);
+        let flight: BTreeSet<_> = std::mem::take(&mut self.flight).into_iter().collect();
+        let (mut settled, mut folds, mut parked, mut keys) = (vec![], vec![], vec![], vec![]);
+        let mut answered = BTreeSet::new();
+        for result in &reply.results {
+            // Results that were not asked for are somebody else's: a swapped or repeated answer.
+            let Some(id) = result.id.filter(|id| flight.contains(id) && answered.insert(*id)) else {
+                continue;
+            };
+            // Another tab that drains too may have stored a verdict already.
+            let Some(item) = self.outbox.get(id) else { continue };
+            match result.verdict {
+                Verdict::Applied | Verdict::Merged | Verdict::Conflict => {
+                    settled.push(SettledMutation { id, end: accepted(result) });
+                    folds.extend(item.sent.as_ref().and_then(|sent| fold(&sent.mutation, result)));
+                }
+                Verdict::Rejected => {
+                    settled.push(SettledMutation { id, end: End::Parked });
+                    parked.push(refused(&item.entry, result));
+                }
+                Verdict::Held => continue,
+            }
+            keys.push(item.entry.key());
+        }
+        self.outbox.recall();
+        if settled.is_empty() {
+            // Not one verdict: going on at once would only ask the same again.
+            self.trouble = Some(Code::ProtocolViolation.to_string());
+            return self.drain.fail(None, now);
+        }
+        self.batch_max = BATCH_MUTATIONS;
+        self.parking = parked.clone();
+        let garbage = self.ledger.garbage();
+        self.drain.begin(Step::Settling);
+        let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
+        self.transact(purpose, Transaction::Settle { settled, folds, parked, garbage });
+    }
+
+    /// The verdicts are stored.
+    pub(super) fn settled(
+        &mut self,
+        record: u64,
+        settled: Vec<SettledMutation>,
+        rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        keys: Vec<DocumentKey>,
+        now: WallTime,
+    ) {
+        self.ledger.settled(record, settled.iter().map(|one| one.id));
+        let parking = std::mem::take(&mut self.parking).into_iter();
+        let mut parked: BTreeMap<_, _> = parking.map(|parked| (parked.entry.id, parked)).collect();
+        let mut told = Vec::with_capacity(settled.len());
+        for SettledMutation { id, end } in settled {
+            self.ledger.settle(id);
+            let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
+            match end {
+                End::Folded => {
+                    self.outbox.remove(id);
+                    self.ledger.end(id);
+                }
+                End::Accepted { position, stamp } => {
+                    self.outbox.stand(id, Standing::Accepted { position });
+                    if let Some(stamp) = stamp {
+                        self.clock.observe(stamp);
+                        self.outbox.restamp(id, stamp);
+                    }
+                }
+                End::Parked => {
+                    let refused = parked.remove(&id).expect("BUG: parked without a reason");
+                    one.status = Status::NeedsAttention;
+                    one.code = Some(refused.code.clone());
+                    one.message = refused.message.clone();
+                    self.outbox.park(refused);
+                    self.ledger.end(id);
+                }
+            }
+            told.push(one);
+        }
+        for (key, row) in rows {
+            self.replica.confirm(key, row, &self.outbox);
+        }
+        for key in keys {
+            self.replica.replay(&key, &self.outbox);
+        }
+        self.progress.settled(told.len(), self.outbox.unsettled());
+        self.outputs.push_back(Output::Settled(told));
+        self.outputs.push_back(Output::Hint);
+        self.drain.settled(now);
+    }
+}
+
+fn accepted(result: &PushResult) -> End {
+    match result.position {
+        // Nothing was changed, so there is nothing to wait for.
+        Position(0) => End::Folded,
+        position => End::Accepted { position, stamp: result.stamp },
+    }
+}
+
+fn refused(entry: &Entry, result: &PushResult) -> Parked {
+    Parked {
+        entry: entry.clone(),
+        code: result.code.clone().unwrap_or_else(|| Code::ProtocolViolation.to_string()),
+        message: result.message.clone(),
+        field: result.field.clone(),
+        because: result.because,
+    }
+}
+
+/// The step that takes the base from `previous` to `version`, where the server did nothing else.
+fn fold(mutation: &Mutation, result: &PushResult) -> Option<Fold> {
+    let stamp = result.stamp.filter(|_| result.verdict == Verdict::Applied)?;
+    Some(Fold {
+        previous: result.previous,
+        version: result.version,
+        position: result.position,
+        mutation: mutation.clone(),
+        stamp,
+    })
+}

@@ -1,0 +1,93 @@
+//! From what is stored to a living client: at the start, and when another tab has changed it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Client, Opened, Output, Purpose, Transaction};
+use crate::id::MutationId;
+use crate::ledger::Ledger;
+use crate::outbox::{Outbox, Place, Standing};
+use crate::stored::{End, Entry};
+
+impl Client {
+    pub(super) fn read_stored(&mut self) {
+        let client = self.installation.clone();
+        self.transact(Purpose::Open, Transaction::Open { client });
+    }
+
+    /// Builds the outbox: the journal, minus what the verdicts say has ended.
+    pub(super) fn restore(&mut self, opened: Opened) {
+        let first = !self.opened;
+        self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
+        self.checkpoint = opened.checkpoint;
+        let uncommitted = self.uncommitted();
+        self.outbox = Outbox::default();
+        self.ledger = Ledger::default();
+        let ends: BTreeMap<MutationId, End> = opened
+            .settled
+            .iter()
+            .flat_map(|(_, record)| &record.settled)
+            .map(|one| (one.id, one.end))
+            .collect();
+        for (record, journal) in opened.journal {
+            let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
+            let mut live = BTreeSet::new();
+            for (index, entry) in (0..).zip(journal.entries) {
+                self.clock.observe(entry.stamp);
+                let id = entry.id;
+                let (standing, stamp) = match ends.get(&id) {
+                    None => (Standing::Saved, None),
+                    Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
+                        (Standing::Accepted { position: *position }, *stamp)
+                    }
+                    Some(End::Accepted { .. } | End::Folded | End::Parked) => continue,
+                };
+                self.outbox.insert(Place { record, index }, entry, standing);
+                if let Some(stamp) = stamp {
+                    self.outbox.restamp(id, stamp);
+                }
+                live.insert(id);
+            }
+            self.ledger.journal(record, members, live);
+        }
+        for (record, sent) in opened.sent {
+            let open: Vec<_> =
+                sent.sent.into_iter().filter(|sent| !ends.contains_key(&sent.mutation.id)).collect();
+            self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
+            for sent in open {
+                self.clock.observe(sent.mutation.stamp);
+                self.outbox.fix(sent);
+            }
+        }
+        for (record, settled) in opened.settled {
+            self.ledger.settled(record, settled.settled.iter().map(|one| one.id));
+        }
+        for parked in opened.parked {
+            self.outbox.park(parked);
+        }
+        for (place, entry) in uncommitted {
+            self.outbox.insert(place, entry, Standing::Saving);
+        }
+        self.progress.saw(self.outbox.unsettled());
+        self.opened = true;
+        self.replica.clear();
+        self.load_pending();
+        self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
+    }
+
+    /// Writes that another tab cannot have seen.
+    fn uncommitted(&self) -> Vec<(Place, Entry)> {
+        let saving = self.outbox.items().filter(|item| item.standing == Standing::Saving);
+        saving.filter_map(|item| Some((self.outbox.place(item.entry.id)?, item.entry.clone()))).collect()
+    }
+
+    /// Pending writes are judged and folded against their documents, so these are always in memory.
+    fn load_pending(&mut self) {
+        let drafts = self.outbox.parked().map(|parked| parked.entry.key());
+        let keys: BTreeSet<_> = self.outbox.documents().cloned().chain(drafts).collect();
+        let keys: Vec<_> = keys.into_iter().collect();
+        if !keys.is_empty() {
+            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone(), whole: None };
+            self.transact(purpose, Transaction::Load(keys));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Which stored records something still depends on.
+//!
+//! Records are packed, so one is garbage only when everything in it is; it is deleted by the next
+//! transaction that writes anyway. Forgetting to is harmless: the next start finds it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::MutationId;
+use crate::stored::{Key, Store};
+
+/// Records by key, each with what it is still needed for.
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    records: BTreeMap<u64, BTreeSet<MutationId>>,
+    homes: BTreeMap<MutationId, Vec<u64>>,
+    empty: Vec<u64>,
+}
+
+impl Shelf {
+    fn put(&mut self, record: u64, ids: BTreeSet<MutationId>) {
+        if ids.is_empty() {
+            self.empty.push(record);
+            return;
+        }
+        for id in &ids {
+            self.homes.entry(*id).or_default().push(record);
+        }
+        self.records.insert(record, ids);
+    }
+
+    /// Gives the records that nothing needs any more because of this.
+    fn release(&mut self, id: MutationId) -> Vec<u64> {
+        let mut emptied = Vec::new();
+        for record in self.homes.remove(&id).into_iter().flatten() {
+            let ids = self.records.get_mut(&record).expect("BUG: a home without a record");
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.records.remove(&record);
+                emptied.push(record);
+            }
+        }
+        self.empty.extend(&emptied);
+        emptied
+    }
+}
+
+/// The counted records of a device.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    journal: Shelf,
+    sent: Shelf,
+    settled: Shelf,
+    /// All writes of each journal record that is not garbage.
+    members: BTreeMap<u64, Vec<MutationId>>,
+    journalled: BTreeSet<MutationId>,
+}
+
+impl Ledger {
+    /// A journal record: all its writes, and which of them have not ended.
+    pub fn journal(&mut self, record: u64, members: Vec<MutationId>, live: BTreeSet<MutationId>) {
+        if !live.is_empty() {
+            self.journalled.extend(&members);
+            self.members.insert(record, members);
+        }
+        self.journal.put(record, live);
+    }
+
+    /// A record of final bytes, and which of its mutations are not settled.
+    pub fn sent(&mut self, record: u64, unsettled: BTreeSet<MutationId>) {
+        self.sent.put(record, unsettled);
+    }
+
+    /// A record of verdicts, after the journal records it may speak of.
+    pub fn settled(&mut self, record: u64, ids: impl Iterator<Item = MutationId>) {
+        self.settled.put(record, ids.filter(|id| self.journalled.contains(id)).collect());
+    }
+
+    /// A verdict is stored: the bytes need not be sent again.
+    pub fn settle(&mut self, id: MutationId) {
+        self.sent.release(id);
+    }
+
+    /// A write has ended: its effect is in the base, or it is parked.
+    pub fn end(&mut self, id: MutationId) {
+        for record in self.journal.release(id) {
+            // The journal no longer names these writes, so nobody will ask how they ended.
+            for member in self.members.remove(&record).into_iter().flatten() {
+                self.journalled.remove(&member);
+                self.settled.release(member);
+            }
+        }
+    }
+
+    /// What can be deleted, all in one transaction: a write must not outlive the verdict on it.
+    pub fn garbage(&self) -> Vec<(Store, Key)> {
+        let shelves =
+            [(Store::Journal, &self.journal), (Store::Settled, &self.settled), (Store::Sent, &self.sent)];
+        let keys = shelves
+            .into_iter()
+            .flat_map(|(store, shelf)| shelf.empty.iter().map(move |record| (store, Key::Counted(*record))));
+        keys.collect()
+    }
+
+    /// These records are deleted.
+    pub fn collected(&mut self, garbage: &[(Store, Key)]) {
+        let gone = |store: Store| -> BTreeSet<u64> {
+            let records = garbage.iter().filter_map(|(other, key)| match key {
+                Key::Counted(record) if *other == store => Some(*record),
+                Key::Counted(_) | Key::Text(_) => None,
+            });
+            records.collect()
+        };
+        for (store, shelf) in [
+            (Store::Journal, &mut self.journal),
+            (Store::Settled, &mut self.settled),
+            (Store::Sent, &mut self.sent),
+        ] {
+            let gone = gone(store);
+            shelf.empty.retain(|record| !gone.contains(record));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Writer;
+
+    fn id(n: u64) -> MutationId {
+        MutationId { writer: Writer(1), n }
+    }
+
+    #[test]
+    fn a_record_goes_when_everything_in_it_has_ended() {
+        let mut ledger = Ledger::default();
+        ledger.journal(1, vec![id(1), id(2)], [id(1), id(2)].into());
+        ledger.sent(1, [id(1), id(2)].into());
+        ledger.settle(id(1));
+        ledger.settled(1, [id(1)].into_iter());
+        ledger.end(id(1));
+        assert_eq!(ledger.garbage(), []);
+        ledger.settle(id(2));
+        ledger.settled(2, [id(2)].into_iter());
+        ledger.end(id(2));
+        let garbage = ledger.garbage();
+        let all = [(Store::Journal, 1), (Store::Settled, 1), (Store::Settled, 2), (Store::Sent, 1)];
+        assert_eq!(garbage, all.map(|(store, record)| (store, Key::Counted(record))));
+        ledger.collected(&garbage);
+        assert_eq!(ledger.garbage(), []);
+    }
+
+    #[test]
+    fn leftovers_of_an_earlier_run_are_found() {
+        let mut ledger = Ledger::default();
+        ledger.journal(7, vec![id(1)], BTreeSet::new());
+        ledger.sent(3, BTreeSet::new());
+        ledger.settled(4, [id(1)].into_iter());
+        assert_eq!(ledger.garbage().len(), 3);
+    }
+}

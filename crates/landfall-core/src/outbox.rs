@@ -1,0 +1,247 @@
+//! Local writes in journal order, from the moment they are made until their effect is in the base.
+//!
+//! ```text
+//!   Saving ──commit──▶ Saved ──push──▶ Sending ──verdict──▶ Accepted ──checkpoint──▶ gone
+//!      │                 ▲                │ │ └────folded──────────────────────────▶ gone
+//!      ▼ no room         └──unreachable───┘ └──refused──▶ parked
+//!     gone, and the caller is told
+//! ```
+//!
+//! Invariant: an entry leaves only when the server has answered for it and that answer is stored. A
+//! crash in any state costs a resend, never a write.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Stamp;
+use crate::id::{DocumentKey, MutationId, Position};
+use crate::mutation::Op;
+use crate::stored::{Entry, Parked, Sent};
+
+/// Records that are not committed yet stand behind all that are.
+const UNCOMMITTED: u64 = 1 << 60;
+
+/// Where an entry stands in the journal, over all tabs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The record's key.
+    pub record: u64,
+    /// Within the record.
+    pub index: u32,
+}
+
+impl Place {
+    /// A place in the nth record that this tab will commit.
+    pub fn uncommitted(n: u64, index: u32) -> Place {
+        Place { record: UNCOMMITTED + n, index }
+    }
+}
+
+/// How far an entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Visible, but its commit is not complete.
+    Saving,
+    /// Durable on this device.
+    Saved,
+    /// Part of the push that is under way.
+    Sending,
+    /// The server has it, but its effect is not in the base yet.
+    Accepted {
+        /// The commit that holds the effect.
+        position: Position,
+    },
+}
+
+/// An entry and how far it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The write.
+    pub entry: Entry,
+    /// Its stamp as far as it is known now: its own, then the one it is sent with, then the server's.
+    pub stamp: Stamp,
+    /// How far it has come.
+    pub standing: Standing,
+    /// How often it has been sent.
+    pub attempts: u32,
+    /// Its final bytes, once they are stored.
+    pub sent: Option<Sent>,
+}
+
+/// The outbox of one device, as one tab knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Outbox {
+    items: BTreeMap<Place, Item>,
+    places: BTreeMap<MutationId, Place>,
+    lanes: BTreeMap<DocumentKey, BTreeSet<Place>>,
+    parked: BTreeMap<MutationId, Parked>,
+    unsettled: usize,
+}
+
+impl Outbox {
+    /// Adds a write at its place.
+    pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
+        self.places.insert(entry.id, place);
+        self.lanes.entry(entry.key()).or_default().insert(place);
+        let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
+        self.unsettled += usize::from(is_unsettled(&item));
+        let before = self.items.insert(place, item);
+        assert!(before.is_none(), "BUG: two entries at one place of the journal");
+    }
+
+    /// The nth record of this tab is durable under `record`.
+    pub fn commit(&mut self, n: u64, record: u64) {
+        let from = Place::uncommitted(n, 0)..Place::uncommitted(n + 1, 0);
+        let places: Vec<Place> = self.items.range(from).map(|(place, _)| *place).collect();
+        for old in places {
+            let new = Place { record, ..old };
+            let mut item = self.items.remove(&old).expect("BUG: a place without an item");
+            item.standing = Standing::Saved;
+            self.places.insert(item.entry.id, new);
+            let lane = self.lanes.get_mut(&item.entry.key()).expect("BUG: an item without a lane");
+            lane.remove(&old);
+            lane.insert(new);
+            self.items.insert(new, item);
+        }
+    }
+
+    /// Takes an entry out: its effect is in the base, or it never became durable.
+    pub fn remove(&mut self, id: MutationId) -> Option<Item> {
+        let place = self.places.remove(&id)?;
+        let item = self.items.remove(&place).expect("BUG: a place without an item");
+        let key = item.entry.key();
+        let lane = self.lanes.get_mut(&key).expect("BUG: an item without a lane");
+        lane.remove(&place);
+        if lane.is_empty() {
+            self.lanes.remove(&key);
+        }
+        self.unsettled -= usize::from(is_unsettled(&item));
+        Some(item)
+    }
+
+    /// Puts a refused write aside, whole.
+    pub fn park(&mut self, parked: Parked) {
+        self.remove(parked.entry.id);
+        self.parked.insert(parked.entry.id, parked);
+    }
+
+    /// Changes how far an entry has come.
+    pub fn stand(&mut self, id: MutationId, standing: Standing) {
+        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
+            self.unsettled -= usize::from(is_unsettled(item));
+            item.standing = standing;
+            self.unsettled += usize::from(is_unsettled(item));
+        }
+    }
+
+    /// The bytes of an entry are final.
+    pub fn fix(&mut self, sent: Sent) {
+        if let Some(item) = self.places.get(&sent.mutation.id).and_then(|place| self.items.get_mut(place)) {
+            item.stamp = sent.mutation.stamp;
+            item.sent = Some(sent);
+        }
+    }
+
+    /// The server used this stamp.
+    pub fn restamp(&mut self, id: MutationId, stamp: Stamp) {
+        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
+            item.stamp = stamp;
+        }
+    }
+
+    /// An entry is being sent once more.
+    pub fn attempt(&mut self, id: MutationId) {
+        self.stand(id, Standing::Sending);
+        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
+            item.attempts += 1;
+        }
+    }
+
+    /// The push that was under way has failed.
+    pub fn recall(&mut self) {
+        for item in self.items.values_mut().filter(|item| item.standing == Standing::Sending) {
+            item.standing = Standing::Saved;
+        }
+    }
+
+    /// An entry, if it is here.
+    pub fn get(&self, id: MutationId) -> Option<&Item> {
+        self.places.get(&id).and_then(|place| self.items.get(place))
+    }
+
+    /// Where an entry stands in the journal.
+    pub fn place(&self, id: MutationId) -> Option<Place> {
+        self.places.get(&id).copied()
+    }
+
+    /// All entries, in journal order.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.values()
+    }
+
+    /// The entries of one document, in journal order.
+    pub fn lane(&self, key: &DocumentKey) -> impl DoubleEndedIterator<Item = &Item> + use<'_> {
+        self.lanes.get(key).into_iter().flatten().map(|place| &self.items[place])
+    }
+
+    /// Documents with entries.
+    pub fn documents(&self) -> impl Iterator<Item = &DocumentKey> {
+        self.lanes.keys()
+    }
+
+    /// Refused writes.
+    pub fn parked(&self) -> impl Iterator<Item = &Parked> {
+        self.parked.values()
+    }
+
+    /// The refused creation of a document: it stays visible as a draft and holds back what builds on it.
+    pub fn draft(&self, key: &DocumentKey) -> Option<&Parked> {
+        self.parked.values().find(|parked| {
+            let Entry { op, collection, document, .. } = &parked.entry;
+            *op == Op::Create && *collection == key.collection && *document == key.document
+        })
+    }
+
+    /// What the server has not answered for yet.
+    pub fn unsettled(&self) -> usize {
+        self.unsettled
+    }
+
+    /// How many writes need attention.
+    pub fn failed(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Chooses what to send next: durable entries in journal order, without those held by a draft.
+    ///
+    /// Whatever a chosen entry waits for is settled or chosen before it, because the order is the journal's.
+    pub fn pick(&self, count_max: usize) -> Vec<&Item> {
+        let drafts: BTreeSet<DocumentKey> = self
+            .parked
+            .values()
+            .filter(|parked| parked.entry.op == Op::Create)
+            .map(|parked| parked.entry.key())
+            .collect();
+        let ready = self.items.values().filter(|item| item.standing == Standing::Saved);
+        let ready = ready.filter(|item| drafts.is_empty() || !drafts.contains(&item.entry.key()));
+        ready.take(count_max).collect()
+    }
+
+    /// Whether there is something to send.
+    pub fn is_ready(&self) -> bool {
+        !self.pick(1).is_empty()
+    }
+
+    /// The creation in the same lane that the server has not answered for, if an entry builds on one.
+    pub fn needs(&self, entry: &Entry) -> Vec<MutationId> {
+        let before = self.lane(&entry.key()).take_while(|item| item.entry.id != entry.id);
+        let creations = before.filter(|item| item.entry.op == Op::Create && is_unsettled(item));
+        creations.map(|item| item.entry.id).collect()
+    }
+}
+
+fn is_unsettled(item: &Item) -> bool {
+    match item.standing {
+        Standing::Saving | Standing::Saved | Standing::Sending => true,
+        Standing::Accepted { .. } => false,
+    }
+}

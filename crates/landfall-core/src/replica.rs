@@ -1,0 +1,151 @@
+//! Confirmed state with pending writes replayed on top: what the app sees, always.
+//!
+//! Pulled rows never touch what is visible; they replace the base, and the overlay is replayed. So an
+//! own write neither flickers when the base moves nor vanishes when the server answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::document::{Document, Register};
+use crate::id::{Collection, DocumentKey, Version};
+use crate::json::Json;
+use crate::mutation::Op;
+use crate::outbox::{Item, Outbox};
+use crate::stored::{BaseRow, Entry};
+
+/// What is known of one document.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    base: Option<BaseRow>,
+    visible: Option<Json>,
+}
+
+/// The documents that this tab has touched.
+#[derive(Clone, Debug, Default)]
+pub struct Replica {
+    rows: BTreeMap<DocumentKey, Row>,
+    /// Collections that are here as a whole.
+    whole: BTreeSet<Collection>,
+    /// Documents whose visible state has changed since it was last asked.
+    changed: BTreeSet<DocumentKey>,
+}
+
+impl Replica {
+    /// Whether the confirmed state of a document is known here, be it that there is none.
+    pub fn is_loaded(&self, key: &DocumentKey) -> bool {
+        self.whole.contains(&key.collection) || self.rows.contains_key(key)
+    }
+
+    /// Whether all documents of a collection are known here.
+    pub fn is_whole(&self, collection: &Collection) -> bool {
+        self.whole.contains(collection)
+    }
+
+    /// All documents of a collection are known from now on.
+    pub fn complete(&mut self, collection: Collection) {
+        self.whole.insert(collection);
+    }
+
+    /// Takes in what was read from the device. What is known already is at least as new.
+    pub fn load(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
+        if self.rows.contains_key(&key) {
+            return;
+        }
+        self.rows.insert(key.clone(), Row { base, visible: None });
+        self.replay(&key, outbox);
+    }
+
+    /// The confirmed state has changed.
+    pub fn confirm(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
+        if self.is_loaded(&key) {
+            self.rows.entry(key.clone()).or_default().base = base;
+            self.replay(&key, outbox);
+        }
+    }
+
+    /// Forgets everything, so that it is read again.
+    pub fn clear(&mut self) {
+        *self = Replica::default();
+    }
+
+    /// Forgets the confirmed state of everything; the pending writes stay visible.
+    pub fn reset(&mut self, outbox: &Outbox) {
+        let keys: Vec<_> = self.rows.keys().cloned().collect();
+        for key in keys {
+            self.confirm(key, None, outbox);
+        }
+    }
+
+    /// Replays a document's pending writes after one has come, gone or changed.
+    pub fn replay(&mut self, key: &DocumentKey, outbox: &Outbox) {
+        let known = self.is_loaded(key);
+        let row = match self.rows.get_mut(key) {
+            Some(row) => row,
+            None if known => self.rows.entry(key.clone()).or_default(),
+            None => return,
+        };
+        let visible = overlay(row.base.as_ref(), key, outbox);
+        if visible != row.visible {
+            row.visible = visible;
+            self.changed.insert(key.clone());
+        }
+    }
+
+    /// What the app sees of a document.
+    pub fn visible(&self, key: &DocumentKey) -> Option<&Json> {
+        self.rows.get(key).and_then(|row| row.visible.as_ref())
+    }
+
+    /// What the app sees of a collection.
+    pub fn collection<'a>(
+        &'a self,
+        collection: &Collection,
+    ) -> impl Iterator<Item = (&'a DocumentKey, &'a Json)> {
+        let rows = self.rows.iter().filter(move |(key, _)| key.collection == *collection);
+        rows.filter_map(|(key, row)| Some((key, row.visible.as_ref()?)))
+    }
+
+    /// The confirmed state of a document.
+    pub fn base(&self, key: &DocumentKey) -> Option<&BaseRow> {
+        self.rows.get(key).and_then(|row| row.base.as_ref())
+    }
+
+    /// The confirmed version of a document.
+    pub fn version(&self, key: &DocumentKey) -> Version {
+        self.base(key).map_or(Version(0), |row| row.version)
+    }
+
+    /// Takes the documents whose visible state has changed.
+    pub fn changes(&mut self) -> Vec<(DocumentKey, Option<Json>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed
+            .into_iter()
+            .map(|key| {
+                let visible = self.visible(&key).cloned();
+                (key, visible)
+            })
+            .collect()
+    }
+}
+
+fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option<Json> {
+    let draft = outbox.draft(key).map(|parked| &parked.entry);
+    let mut pending = outbox.lane(key).peekable();
+    if pending.peek().is_none() && draft.is_none() {
+        return base.filter(|row| row.deleted.is_none()).map(|row| row.data.clone());
+    }
+    let mut document = base.map(BaseRow::document);
+    let mut apply = |entry: &Entry, stamp| {
+        // A patch alone is no document: what it belongs to is not on this device.
+        if document.is_some() || entry.op == Op::Create {
+            let document = document.get_or_insert_with(Document::default);
+            entry.mutation(stamp, vec![]).apply(document, Register { stamp, version: Version(0) });
+        }
+    };
+    if let Some(draft) = draft {
+        apply(draft, draft.stamp);
+    }
+    for Item { entry, stamp, .. } in pending {
+        apply(entry, *stamp);
+    }
+    document.and_then(|document| document.value())
+}

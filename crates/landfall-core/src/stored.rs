@@ -1,0 +1,334 @@
+//! What a device keeps, as text in seven stores. This is a format: it outlives the code that wrote it.
+//!
+//! | store | key | value |
+//! |---|---|---|
+//! | `journal` | counted | [`JournalRecord`]: the writes of one commit; never changed |
+//! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
+//! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
+//! | `parked` | mutation id | [`Parked`]: a refused write, whole |
+//! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
+//! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
+//! | `meta` | `client` | the installation's name |
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Stamp;
+use crate::document::{Document, Register};
+use crate::encoding::{Encoded, Listed};
+use crate::id::{Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
+use crate::json::Json;
+use crate::mutation::{Field, Mutation, Op};
+use crate::path::Path;
+use crate::time::WallTime;
+
+/// A store on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Store {
+    /// Writes in the order of their commits, over all tabs.
+    Journal,
+    /// What has been or is about to be sent.
+    Sent,
+    /// What the server has answered.
+    Settled,
+    /// What the server has refused.
+    Parked,
+    /// What the server has confirmed.
+    Base,
+    /// Single records.
+    Meta,
+}
+
+impl Store {
+    /// Every store.
+    pub const ALL: [Store; 6] =
+        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Meta];
+
+    /// The store's name on the device.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Store::Journal => "journal",
+            Store::Sent => "sent",
+            Store::Settled => "settled",
+            Store::Parked => "parked",
+            Store::Base => "base",
+            Store::Meta => "meta",
+        }
+    }
+
+    /// Whether the device counts the keys, in the order of commits.
+    pub const fn is_counted(self) -> bool {
+        match self {
+            Store::Journal | Store::Sent | Store::Settled => true,
+            Store::Parked | Store::Base | Store::Meta => false,
+        }
+    }
+}
+
+/// The key of a record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// Counted by the device: 1, 2, 3 …
+    Counted(u64),
+    /// Chosen by us.
+    Text(String),
+}
+
+/// The key of [`Checkpoint`] in [`Store::Meta`].
+pub const CHECKPOINT: &str = "checkpoint";
+/// The key of the installation's name in [`Store::Meta`].
+pub const CLIENT: &str = "client";
+
+/// Reads a record.
+///
+/// # Errors
+/// `None` for a text that this version cannot read: damaged, edited by hand, or written by a later one.
+pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// Writes a record.
+pub fn write<T: Serialize>(record: &T) -> String {
+    serde_json::to_string(record).expect("BUG: a record that cannot be written down")
+}
+
+/// The key of a document's [`BaseRow`]. Names hold no control characters, so NUL separates.
+pub fn base_key(key: &DocumentKey) -> Key {
+    Key::Text(format!("{}\0{}", key.collection, key.document))
+}
+
+/// The document whose [`BaseRow`] has this key.
+pub fn base_document(key: &str) -> Option<DocumentKey> {
+    let (collection, document) = key.split_once('\0')?;
+    Some(DocumentKey { collection: collection.parse().ok()?, document: document.parse().ok()? })
+}
+
+/// The keys of all documents of a collection: from the first text, up to and without the second.
+pub fn base_range(collection: &Collection) -> (String, String) {
+    (format!("{collection}\0"), format!("{collection}\u{1}"))
+}
+
+/// How urgent an upload is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Before everything else.
+    High,
+    /// In the order of writing.
+    #[default]
+    Normal,
+    /// After everything else.
+    Low,
+}
+
+/// A write as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// Its name, for ever.
+    pub id: MutationId,
+    /// The transaction it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Group>,
+    /// The collection of the document.
+    pub collection: Collection,
+    /// The document.
+    pub document: DocumentId,
+    /// What was done.
+    pub op: Op,
+    /// To which fields.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<Field>,
+    /// The confirmed version underneath.
+    pub base: Version,
+    /// The entry before it on the same document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<MutationId>,
+    /// What the device's clock read.
+    pub at: WallTime,
+    /// Its stamp until it is first sent.
+    pub stamp: Stamp,
+    /// The newest stamp that the document had: whatever the clock turns out to be, the write is above it.
+    pub seen: Stamp,
+    /// The app's schema version.
+    pub schema: u32,
+    /// How urgent it is.
+    #[serde(default)]
+    pub priority: Priority,
+}
+
+impl Entry {
+    /// The document it is about.
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey { collection: self.collection.clone(), document: self.document.clone() }
+    }
+
+    /// The mutation as it goes to the server.
+    pub fn mutation(&self, stamp: Stamp, needs: Vec<MutationId>) -> Mutation {
+        Mutation {
+            id: self.id,
+            group: self.group.clone(),
+            replaces: None,
+            needs,
+            first_sent_at: None,
+            collection: self.collection.clone(),
+            document: self.document.clone(),
+            op: self.op,
+            fields: self.fields.clone(),
+            base: self.base,
+            after: self.after,
+            stamp,
+            schema: self.schema,
+        }
+    }
+}
+
+/// The writes of one commit, packed: one record costs as much as one write.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalRecord {
+    /// In the order in which they were made.
+    pub entries: Vec<Entry>,
+}
+
+/// A mutation whose bytes are final.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    /// What every sending carries.
+    pub mutation: Mutation,
+    /// Server time, as far as the device knew it, of the first sending.
+    pub at: WallTime,
+}
+
+/// Mutations whose bytes were fixed together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentRecord {
+    /// In the order of the batch.
+    pub sent: Vec<Sent>,
+}
+
+/// How a mutation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum End {
+    /// Its effect is in the base.
+    Folded,
+    /// The server has it; its effect is in the base once a checkpoint has passed `position`.
+    Accepted {
+        /// The commit that holds the effect.
+        position: Position,
+        /// The stamp that the server used.
+        stamp: Option<Stamp>,
+    },
+    /// Refused; kept in `parked`.
+    Parked,
+}
+
+/// One verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledMutation {
+    /// The mutation.
+    pub id: MutationId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub end: End,
+}
+
+/// The verdicts of one reply.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledRecord {
+    /// In the order of the reply.
+    pub settled: Vec<SettledMutation>,
+}
+
+/// A write that the server refused, kept until somebody decides what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// The write, whole.
+    pub entry: Entry,
+    /// The server's code.
+    pub code: String,
+    /// The server's words.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The field at fault.
+    #[serde(default)]
+    pub field: Option<Path>,
+    /// The mutation at fault, where it is another one.
+    #[serde(default)]
+    pub because: Option<MutationId>,
+}
+
+/// A document as the server confirmed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseRow {
+    /// The document's version.
+    #[serde(rename = "v")]
+    pub version: Version,
+    /// The commit that made it.
+    #[serde(rename = "p")]
+    pub position: Position,
+    /// All fields.
+    #[serde(rename = "d")]
+    pub data: Json,
+    /// Stamp of every top-level member that is not listed.
+    #[serde(rename = "s")]
+    pub stamp: Stamp,
+    /// Stamps by path, where they differ.
+    #[serde(rename = "l", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stamps: BTreeMap<Path, Stamp>,
+    /// The delete that hides it; kept only while something here may bring it back.
+    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Stamp>,
+}
+
+impl BaseRow {
+    /// The document, ready for pending writes on top.
+    pub fn document(&self) -> Document {
+        let encoded = Encoded {
+            data: self.data.clone(),
+            stamps: Listed { common: self.stamp, listed: self.stamps.clone() },
+            versions: Listed::default(),
+            deleted: self.deleted.map(|stamp| Register { stamp, version: Version(0) }),
+        };
+        encoded.decode()
+    }
+
+    /// A document written down.
+    pub fn of(document: &Document, version: Version, position: Position) -> BaseRow {
+        let Encoded { data, stamps, deleted, versions: _ } = document.encode();
+        BaseRow {
+            version,
+            position,
+            data,
+            stamp: stamps.common,
+            stamps: stamps.listed,
+            deleted: deleted.map(|register| register.stamp),
+        }
+    }
+
+    /// The newest stamp in it.
+    pub fn newest(&self) -> Stamp {
+        self.stamps.values().copied().chain(self.deleted).fold(self.stamp, Stamp::max)
+    }
+}
+
+/// How far pulling has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Identity of the server's history.
+    pub epoch: Option<String>,
+    /// What to ask with next; none before the first page.
+    pub cursor: Option<String>,
+    /// Everything up to here is in the base.
+    pub position: Position,
+    /// Counts answers folded into the base. A page asked for before the latest of them may lack its
+    /// effect, so it is not applied.
+    pub folds: u64,
+    /// Whether the first sync has ended.
+    pub complete: bool,
+    /// The device's clock when everything was last pulled.
+    pub synced_at: Option<WallTime>,
+}

@@ -1,0 +1,367 @@
+//! What the core wants done to the device's stores, as values.
+//!
+//! Every transaction has one shape: read, decide, write in one burst. The driver runs the reads, hands
+//! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
+//! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Stamp;
+use crate::document::Register;
+use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
+use crate::mutation::Mutation;
+use crate::stored::{
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, JournalRecord, Key, Parked, Sent, SentRecord,
+    SettledMutation, SettledRecord, Store,
+};
+
+/// What survives a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// On disk before it is reported done.
+    Strict,
+    /// In the hands of the operating system; for what can be fetched again.
+    Relaxed,
+    /// Nothing is written.
+    ReadOnly,
+}
+
+/// Something to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// One record; gives a list of none or one.
+    One(Store, Key),
+    /// All records of a store, in the order of their keys.
+    All(Store),
+    /// The records from the first key up to and without the second.
+    Range(Store, String, String),
+}
+
+/// What a read gives: keys and texts, in the order of the keys.
+pub type Rows = Vec<(Key, String)>;
+
+/// Something to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// A new record under the next counted key.
+    Add(Store, String),
+    /// A record in the place of what was there.
+    Put(Store, Key, String),
+    /// No record.
+    Delete(Store, Key),
+}
+
+/// A document whose confirmed state is to be taken further by verdicts of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// The version that the base must have.
+    pub previous: Version,
+    /// The version that it has afterwards.
+    pub version: Version,
+    /// The commit that made it.
+    pub position: Position,
+    /// What was done.
+    pub mutation: Mutation,
+    /// The stamp that the server used.
+    pub stamp: Stamp,
+}
+
+/// One transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transaction {
+    /// Reads everything but the base; names the installation where it has no name yet.
+    Open {
+        /// The name to take, where there is none.
+        client: Client,
+    },
+    /// Reads the confirmed state of some documents.
+    Load(Vec<DocumentKey>),
+    /// Reads the confirmed state of a collection.
+    LoadAll(Collection),
+    /// Appends writes to the journal.
+    Commit(JournalRecord),
+    /// Makes the bytes of mutations final, unless they are so already.
+    Fix(Vec<Sent>),
+    /// Stores the server's verdicts.
+    Settle {
+        /// How each mutation ended, as far as that does not depend on the base.
+        settled: Vec<SettledMutation>,
+        /// What may be folded into the base: where it can, the mutation ends [`End::Folded`].
+        folds: Vec<Fold>,
+        /// What was refused.
+        parked: Vec<Parked>,
+        /// Records that nothing needs any more.
+        garbage: Vec<(Store, Key)>,
+    },
+    /// Stores what was pulled, if it was asked for with what is stored now.
+    Store {
+        /// The checkpoint that the pull was asked with.
+        asked: Checkpoint,
+        /// The checkpoint afterwards.
+        reached: Checkpoint,
+        /// Confirmed documents; `None` is one that is no longer there.
+        rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        /// Whether what was there before goes first.
+        reset: bool,
+        /// Records that nothing needs any more.
+        garbage: Vec<(Store, Key)>,
+    },
+}
+
+/// What a transaction has brought to light or done, valid once it is complete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that is stored, the base aside.
+    Opened(Box<Opened>),
+    /// Confirmed state of what was asked for; documents that are not there are not listed.
+    Loaded(Vec<(DocumentKey, BaseRow)>),
+    /// The journal holds the record, under the key that the device gave.
+    Committed,
+    /// The bytes to send, in the order asked for. New ones are stored under the key that the device gave.
+    Fixed {
+        /// What to send.
+        sent: Vec<Sent>,
+        /// Those that were made final only now.
+        added: Vec<MutationId>,
+    },
+    /// The verdicts are stored, under the key that the device gave.
+    Settled {
+        /// How each mutation ended.
+        settled: Vec<SettledMutation>,
+        /// Documents as they are confirmed now.
+        rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        /// The checkpoint, one fold further.
+        checkpoint: Checkpoint,
+    },
+    /// The page is stored.
+    Stored,
+    /// The page was asked for with something else than what is stored now. Nothing was done.
+    Stale(Checkpoint),
+}
+
+/// All that is stored on the device, the base aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// The installation's name.
+    pub client: Option<Client>,
+    /// How far pulling has come.
+    pub checkpoint: Checkpoint,
+    /// Writes, by record.
+    pub journal: Vec<(u64, JournalRecord)>,
+    /// Final bytes, by record.
+    pub sent: Vec<(u64, SentRecord)>,
+    /// Verdicts, by record.
+    pub settled: Vec<(u64, SettledRecord)>,
+    /// Refused writes.
+    pub parked: Vec<Parked>,
+    /// Records that could not be read. They stay where they are.
+    pub damaged: usize,
+}
+
+impl Transaction {
+    /// What a power cut may undo of it.
+    pub fn durability(&self) -> Durability {
+        match self {
+            Transaction::Load(_) | Transaction::LoadAll(_) => Durability::ReadOnly,
+            Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
+            Transaction::Open { .. }
+            | Transaction::Commit(_)
+            | Transaction::Fix(_)
+            | Transaction::Settle { .. } => Durability::Strict,
+            Transaction::Store { .. } => Durability::Relaxed,
+        }
+    }
+
+    /// The stores it touches.
+    pub fn stores(&self) -> Vec<Store> {
+        match self {
+            Transaction::Open { .. } => {
+                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Meta]
+            }
+            Transaction::Load(_) | Transaction::LoadAll(_) => vec![Store::Base],
+            Transaction::Commit(_) => vec![Store::Journal],
+            Transaction::Fix(_) => vec![Store::Sent],
+            Transaction::Settle { .. } | Transaction::Store { .. } => Store::ALL.to_vec(),
+        }
+    }
+
+    /// What it has to know.
+    pub fn reads(&self) -> Vec<Read> {
+        let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
+        let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
+        match self {
+            Transaction::Open { .. } => vec![
+                Read::One(Store::Meta, Key::Text(CLIENT.into())),
+                checkpoint(),
+                Read::All(Store::Journal),
+                Read::All(Store::Sent),
+                Read::All(Store::Settled),
+                Read::All(Store::Parked),
+            ],
+            Transaction::Load(keys) => keys.iter().map(one).collect(),
+            Transaction::LoadAll(collection) => {
+                let (from, to) = stored::base_range(collection);
+                vec![Read::Range(Store::Base, from, to)]
+            }
+            Transaction::Commit(_) => vec![],
+            Transaction::Fix(_) => vec![Read::All(Store::Sent)],
+            Transaction::Settle { folds, .. } => {
+                let mut reads = vec![checkpoint()];
+                reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
+                reads
+            }
+            Transaction::Store { reset, .. } => {
+                let mut reads = vec![checkpoint()];
+                reads.extend(reset.then_some(Read::All(Store::Base)));
+                reads
+            }
+        }
+    }
+
+    /// What to write, from what was read; and what that means, once the transaction is complete.
+    pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+        match self {
+            Transaction::Open { client } => open(client, read),
+            Transaction::Load(_) | Transaction::LoadAll(_) => {
+                (vec![], Outcome::Loaded(read.iter().flatten().filter_map(base_row).collect()))
+            }
+            Transaction::Commit(record) => {
+                (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
+            }
+            Transaction::Fix(new) => fix(new, &read),
+            Transaction::Settle { settled, folds, parked, garbage } => {
+                let (mut writes, outcome) = settle(settled, folds, &read);
+                let put = |parked: &Parked| {
+                    Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
+                };
+                writes.extend(parked.iter().map(put));
+                writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                (writes, outcome)
+            }
+            Transaction::Store { asked, reached, rows, reset, garbage } => {
+                let current = checkpoint(&read[0]);
+                if (&current.cursor, current.folds) != (&asked.cursor, asked.folds) {
+                    return (vec![], Outcome::Stale(current));
+                }
+                let mut writes = Vec::with_capacity(rows.len() + garbage.len() + 1);
+                if reset {
+                    let old = read[1].iter().map(|(key, _)| Write::Delete(Store::Base, key.clone()));
+                    writes.extend(old);
+                }
+                writes.extend(rows.iter().map(put_base));
+                writes.push(put_checkpoint(&reached));
+                writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                (writes, Outcome::Stored)
+            }
+        }
+    }
+}
+
+fn put_checkpoint(checkpoint: &Checkpoint) -> Write {
+    Write::Put(Store::Meta, Key::Text(CHECKPOINT.into()), stored::write(checkpoint))
+}
+
+fn checkpoint(rows: &Rows) -> Checkpoint {
+    rows.first().and_then(|(_, text)| stored::read(text)).unwrap_or_default()
+}
+
+fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
+    match key {
+        Key::Text(key) => Some((stored::base_document(key)?, stored::read(text)?)),
+        Key::Counted(_) => None,
+    }
+}
+
+fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+    fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut usize) -> Vec<(u64, T)> {
+        let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
+            (Key::Counted(key), Some(record)) => Some((key, record)),
+            (Key::Counted(_) | Key::Text(_), _) => {
+                *damaged += 1;
+                None
+            }
+        });
+        read.collect()
+    }
+    let mut next = || std::mem::take(&mut read.remove(0));
+    let name = next().first().and_then(|(_, text)| text.parse().ok());
+    let write =
+        (name.is_none()).then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
+    let mut damaged = 0;
+    let checkpoint = checkpoint(&next());
+    let journal = records(next(), &mut damaged);
+    let sent = records(next(), &mut damaged);
+    let settled = records(next(), &mut damaged);
+    let parked = next();
+    let whole: Vec<Parked> = parked.iter().filter_map(|(_, text)| stored::read(text)).collect();
+    damaged += parked.len() - whole.len();
+    let client = Some(name.unwrap_or(client));
+    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, damaged };
+    (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
+}
+
+fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    let there: Vec<Sent> = read
+        .iter()
+        .flatten()
+        .filter_map(|(_, text)| stored::read::<SentRecord>(text))
+        .flat_map(|record| record.sent)
+        .collect();
+    let mut added = Vec::new();
+    let mut fresh = Vec::new();
+    let sent = new
+        .into_iter()
+        .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
+            Some(final_one) => final_one.clone(),
+            None => {
+                added.push(sent.mutation.id);
+                fresh.push(sent.clone());
+                sent
+            }
+        })
+        .collect();
+    let write =
+        (!fresh.is_empty()).then(|| Write::Add(Store::Sent, stored::write(&SentRecord { sent: fresh })));
+    (write.into_iter().collect(), Outcome::Fixed { sent, added })
+}
+
+fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    let mut checkpoint = checkpoint(&read[0]);
+    checkpoint.folds += 1;
+    let mut rows: BTreeMap<DocumentKey, Option<BaseRow>> = BTreeMap::new();
+    for (fold, read) in folds.iter().zip(&read[1..]) {
+        let key = fold.mutation.key();
+        let base = match rows.get(&key) {
+            Some(row) => row.clone(),
+            None => read.first().and_then(base_row).map(|(_, row)| row),
+        };
+        if base.as_ref().map_or(Version(0), |row| row.version) != fold.previous {
+            continue;
+        }
+        let mut document = base.map(|row| row.document()).unwrap_or_default();
+        // What the server makes of a hidden document depends on more than is known here; the pull tells.
+        if document.is_deleted() {
+            continue;
+        }
+        fold.mutation.apply(&mut document, Register { stamp: fold.stamp, version: Version(0) });
+        let row = (!document.is_deleted()).then(|| BaseRow::of(&document, fold.version, fold.position));
+        rows.insert(key, row);
+        for one in settled.iter_mut().filter(|one| one.id == fold.mutation.id) {
+            one.end = End::Folded;
+        }
+    }
+    let rows: Vec<_> = rows.into_iter().collect();
+    let mut writes = vec![
+        put_checkpoint(&checkpoint),
+        Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
+    ];
+    writes.extend(rows.iter().map(put_base));
+    (writes, Outcome::Settled { settled, rows, checkpoint })
+}
+
+fn put_base((key, row): &(DocumentKey, Option<BaseRow>)) -> Write {
+    match row {
+        Some(row) => Write::Put(Store::Base, stored::base_key(key), stored::write(row)),
+        None => Write::Delete(Store::Base, stored::base_key(key)),
+    }
+}
