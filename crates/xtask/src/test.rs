@@ -20,10 +20,13 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
     })?;
     shell::say(format!("node {node}, {}", chromium.display()));
 
-    report.step("build binaries", || shell::run(&mut build_binaries(layout)))?;
+    report.step("build binaries and tests", || {
+        shell::run(workspace(layout, "build").args(["--bins", "--tests"]))
+    })?;
+    report.tests("rust tests", &mut workspace(layout, "test"))?;
     report.tests(
-        "rust tests",
-        shell::cargo().args(["test", "--release", "--workspace"]).current_dir(&layout.root),
+        "xtask tests",
+        shell::cargo().args(["test", "--release", "--package", "xtask"]).current_dir(&layout.root),
     )?;
     report.step("build package", || wasm::build(layout))?;
     report.step("size budget", || {
@@ -48,16 +51,16 @@ pub(crate) fn build_www(layout: &Layout) -> Command {
 
 /// Everything that is started as a program: the server and the fault proxy.
 pub(crate) fn build_binaries(layout: &Layout) -> Command {
+    let mut command = workspace(layout, "build");
+    command.arg("--bins");
+    command
+}
+
+/// Cargo on all crates but xtask. Together with them, xtask's dependencies would be resolved to other
+/// features than when it was built to run, and all be compiled a second time.
+fn workspace(layout: &Layout, subcommand: &str) -> Command {
     let mut command = shell::cargo();
-    command.args([
-        "build",
-        "--release",
-        "--bins",
-        "--package",
-        "landfall-server",
-        "--package",
-        "landfall-tests",
-    ]);
+    command.args([subcommand, "--release", "--workspace", "--exclude", "xtask"]);
     command.current_dir(&layout.root);
     command
 }
