@@ -28,6 +28,6 @@ fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
         command
     };
     shell::say(format!("apt-get install {}", packages.join(" ")));
-    shell::run(apt().args(["update", "--quiet"]))?;
-    shell::run(apt().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages))
+    shell::run(apt().args(["update", "--quiet=2"]))?;
+    shell::run(apt().args(["install", "--yes", "--quiet=2", "--no-install-recommends"]).args(packages))
 }
