@@ -90,15 +90,20 @@ export class Query<R extends { readonly id: string }> {
    *
    * Every call has its own array; a row that did not change is the same object as before.
    *
-   * @param failed - called instead, and last, when the rows cannot be loaded or the core crashed.
-   * Without it that goes to the global error handler. Closing the database just ends it.
+   * With `onError`, a failure to load the rows and a crash of the core are told there, and nothing
+   * comes after; without it they go to the global error handler. Closing the database just ends it.
+   *
    * @returns what ends it.
    */
-  subscribe(listener: (rows: R[]) => void, failed?: (error: LandfallError) => void): () => void {
+  subscribe(
+    listener: (rows: R[]) => void,
+    // An object, because stores of some frameworks pass a function of their own as second argument.
+    { onError }: { readonly onError?: (error: LandfallError) => void } = {},
+  ): () => void {
     const view = this.#view(listener, (reason) => {
       if (reason.code === "closed") return;
-      if (!failed) throw reason;
-      failed(reason);
+      if (!onError) throw reason;
+      onError(reason);
     });
     return () => view.stop();
   }

@@ -235,7 +235,7 @@ test("a subscriber learns why its rows cannot be loaded", async () => {
   const failures: LandfallError[] = [];
   db.notes.where().subscribe(
     () => {},
-    (error) => failures.push(error),
+    { onError: (error) => failures.push(error) },
   );
   await turn();
   expect(failures.map(({ code }) => code)).toEqual(["storage_unavailable"]);
@@ -246,14 +246,14 @@ test("a subscriber learns of a crash, and a close just ends it", async () => {
   const codes: unknown[] = [];
   closed.db.notes.where().subscribe(
     () => {},
-    (error) => codes.push(error.code),
+    { onError: (error) => codes.push(error.code) },
   );
   await turn();
   await closed.db.close();
   const crashed = await inspections();
   crashed.db.notes.where().subscribe(
     () => {},
-    (error) => codes.push(error.code),
+    { onError: (error) => codes.push(error.code) },
   );
   await turn();
   crashed.core.emit({ crashed: "BUG: a panic" });
