@@ -127,7 +127,10 @@ export class Collection<Input, Output> {
   get(id: string): Promise<Row<Output> | undefined> {
     const row = this.#rows.peek(id);
     // No `await` when the row is here: it would double the time of a get.
-    const answer = row === undefined ? this.#rows.fetch(id).then((found) => found ?? undefined) : Promise.resolve(row ?? undefined);
+    const answer =
+      row === undefined
+        ? this.#rows.fetch(id).then((found) => found ?? undefined)
+        : Promise.resolve(row ?? undefined);
     return answer as Promise<unknown> as Promise<Row<Output> | undefined>;
   }
 
@@ -140,7 +143,11 @@ export class Collection<Input, Output> {
     return new Query(this.#rows, { filter });
   }
 
-  #create(value: unknown, id: string | undefined, priority: Priority | undefined): WireMutation | Promise<WireMutation> {
+  #create(
+    value: unknown,
+    id: string | undefined,
+    priority: Priority | undefined,
+  ): WireMutation | Promise<WireMutation> {
     const build = (data: unknown): WireMutation => ({
       op: "create",
       collection: this.name,

@@ -92,8 +92,11 @@ export const unset: unique symbol = Symbol("landfall.unset");
 export type Patch<T> = T extends object
   ? T extends readonly unknown[]
     ? T
-    : { readonly [K in keyof T]?: Patch<T[K]> | (Record<never, never> extends Pick<T, K> ? typeof unset : never) | undefined }
+    : { readonly [K in keyof T]?: Patch<T[K]> | Removal<T, K> | undefined }
   : T;
+
+/** {@link unset} where a member may be absent. */
+type Removal<T, K extends keyof T> = Record<never, never> extends Pick<T, K> ? typeof unset : never;
 
 /** Fields that a row must equal, all of them. */
 export type Filter<R> = { readonly [K in keyof R]?: R[K] };

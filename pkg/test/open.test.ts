@@ -68,7 +68,8 @@ test("a core that panics while it opens fails the open", async () => {
 test("other collections under the same name are refused while it is open", async () => {
   const module = new MemoryModule();
   const db = await openWith(async () => module, options);
-  expect(await codeOf(openWith(async () => module, { ...options, collections: { sites: {} } }))).toBe("invalid_options");
+  const other = { ...options, collections: { sites: {} } };
+  expect(await codeOf(openWith(async () => module, other))).toBe("invalid_options");
   await db.close();
 });
 

@@ -1,7 +1,8 @@
 /** Compiled, never run: what the types promise. A line that must not compile says so. */
 
 import { z } from "zod";
-import { type Collection, type Database, type Json, type Outbox, open, type Row, type Sync, unset, type Write } from "../src/index.js";
+import type { Collection, Database, Json, Outbox, Row, Sync, Write } from "../src/index.js";
+import { open, unset } from "../src/index.js";
 
 type IsExact<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function typeAssert<_ extends true>(): void {}
@@ -68,7 +69,8 @@ export async function anInsertTakesTheInput(): Promise<void> {
 
 export async function anUpdateTakesAPart(): Promise<void> {
   await db.visits.update("v", {});
-  await db.visits.update("v", { site: undefined, notes: unset, done: unset, at: { floor: 2, room: unset }, tags: ["x"] });
+  await db.visits.update("v", { site: undefined, notes: unset, done: unset, tags: ["x"] });
+  await db.visits.update("v", { at: { floor: 2, room: unset } });
   // @ts-expect-error: a visit has a site
   await db.visits.update("v", { site: unset });
   // @ts-expect-error: lists are replaced whole

@@ -14,9 +14,8 @@ test("accepted rejects with needs_attention and the server's reason, which nobod
   const { db, core } = await inspections();
   const [ignored, asked] = await db.notes.insertMany([{}, {}]);
   for (const write of [ignored, asked]) {
-    core.emit({
-      settled: [{ mutation: write?.mutation ?? "", status: "needs_attention", code: "forbidden", message: "not yours" }],
-    });
+    const mutation = write?.mutation ?? "";
+    core.emit({ settled: [{ mutation, status: "needs_attention", code: "forbidden", message: "not yours" }] });
   }
   await expect(asked?.accepted()).rejects.toMatchObject({
     code: "needs_attention",
