@@ -25,7 +25,8 @@ pub(crate) fn settle_environment() {
         ("npm_config_update_notifier", "false"),
     ];
     if !std::io::stdout().is_terminal() {
-        settings.extend([("CARGO_TERM_COLOR", "never"), ("FORCE_COLOR", "0")]);
+        // Three because cargo, Node's tools and rustfmt each listen to another one.
+        settings.extend([("CARGO_TERM_COLOR", "never"), ("NO_COLOR", "1"), ("TERM", "dumb")]);
     }
     // SAFETY: called first in main, before any thread is started.
     unsafe {
