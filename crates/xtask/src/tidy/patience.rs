@@ -10,8 +10,11 @@ const RUST: [(&str, &str); 3] = [
     ("thread::sleep", "wait for the event, not for a while"),
     ("time::sleep", "wait for the event, not for a while"),
 ];
-const SCRIPT: [(&str, &str); 8] = [
+const SCRIPT: [(&str, &str); 11] = [
     (".skip(", "a skipped test protects nothing: mend it or delete it"),
+    ("skip:", "a skipped test protects nothing: mend it or delete it"),
+    ("todo:", "a test that is not written protects nothing"),
+    ("only:", "the other tests would not run"),
     (".fixme(", "a skipped test protects nothing: mend it or delete it"),
     (".todo(", "a test that is not written protects nothing"),
     (".only(", "the other tests would not run"),
@@ -82,6 +85,7 @@ mod tests {
             ("tests/browser/a.spec.ts", "test.skip('x', () => {});"),
             ("tests/browser/a.spec.ts", "test.only('x', () => {});"),
             ("pkg/test/a.test.ts", "it.todo('x');"),
+            ("tests/browser/specs/a.spec.mjs", "test('x', { skip: true }, () => {});"),
             ("tests/browser/a.spec.ts", "await page.waitForTimeout(100);"),
             ("tests/browser/playwright.config.ts", "retries: 2,"),
         ] {

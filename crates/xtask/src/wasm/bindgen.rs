@@ -19,7 +19,7 @@ pub(super) fn generate(module: &Path, directory: &Path) -> Result<()> {
         // Kept for the table of parts; wasm-opt strips them from what is shipped.
         .remove_name_section(false)
         .remove_producers_section(true)
-        .typescript(true);
+        .typescript(false);
     bindgen.generate(directory)
 }
 
