@@ -75,11 +75,18 @@ pub struct Outbox {
     lanes: BTreeMap<DocumentKey, BTreeSet<Place>>,
     parked: BTreeMap<MutationId, Parked>,
     unsettled: usize,
+    revision: u64,
 }
 
 impl Outbox {
+    /// An empty outbox in the place of this one, for whoever watches the revision.
+    pub fn successor(&self) -> Outbox {
+        Outbox { revision: self.revision + 1, ..Outbox::default() }
+    }
+
     /// Adds a write at its place.
     pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
+        self.revision += 1;
         self.places.insert(entry.id, place);
         self.lanes.entry(entry.key()).or_default().insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
@@ -90,6 +97,7 @@ impl Outbox {
 
     /// The nth record of this tab is durable under `record`.
     pub fn commit(&mut self, n: u64, record: u64) {
+        self.revision += 1;
         let from = Place::uncommitted(n, 0)..Place::uncommitted(n + 1, 0);
         let places: Vec<Place> = self.items.range(from).map(|(place, _)| *place).collect();
         for old in places {
@@ -106,6 +114,7 @@ impl Outbox {
 
     /// Takes an entry out: its effect is in the base, or it never became durable.
     pub fn remove(&mut self, id: MutationId) -> Option<Item> {
+        self.revision += 1;
         let place = self.places.remove(&id)?;
         let item = self.items.remove(&place).expect("BUG: a place without an item");
         let key = item.entry.key();
@@ -120,12 +129,14 @@ impl Outbox {
 
     /// Puts a refused write aside, whole.
     pub fn park(&mut self, parked: Parked) {
+        self.revision += 1;
         self.remove(parked.entry.id);
         self.parked.insert(parked.entry.id, parked);
     }
 
     /// Changes how far an entry has come.
     pub fn stand(&mut self, id: MutationId, standing: Standing) {
+        self.revision += 1;
         if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
             self.unsettled -= usize::from(is_unsettled(item));
             item.standing = standing;
@@ -158,6 +169,7 @@ impl Outbox {
 
     /// The push that was under way has failed.
     pub fn recall(&mut self) {
+        self.revision += 1;
         for item in self.items.values_mut().filter(|item| item.standing == Standing::Sending) {
             item.standing = Standing::Saved;
         }
@@ -199,6 +211,11 @@ impl Outbox {
             let Entry { op, collection, document, .. } = &parked.entry;
             *op == Op::Create && *collection == key.collection && *document == key.document
         })
+    }
+
+    /// Counts changes, so that one who looks now and then knows whether to look closer.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// What the server has not answered for yet.

@@ -50,8 +50,9 @@ impl Replica {
         if self.rows.contains_key(&key) {
             return;
         }
-        self.rows.insert(key.clone(), Row { base, visible: None });
-        self.replay(&key, outbox);
+        // Nobody has seen this document yet, so nothing of it has changed.
+        let visible = overlay(base.as_ref(), &key, outbox);
+        self.rows.insert(key, Row { base, visible });
     }
 
     /// The confirmed state has changed.

@@ -1,1 +1,100 @@
-//! Landfall web.
+//! Landfall in a browser: [`landfall_core`] driven over IndexedDB, `fetch`, Web Locks and timers.
+//!
+//! What is exported is internal to the npm package: `pkg/src/wire.ts` declares it, and the classes in
+//! `pkg/src` are what an app sees. Methods take `&self`, decode, call, encode; no borrow lives across an
+//! `await`, so a call from inside a callback is as good as any.
+
+mod boundary;
+mod driver;
+mod events;
+mod platform;
+mod store;
+mod transport;
+
+use std::rc::Rc;
+
+use js_sys::Function;
+use landfall_core::backoff::SPREAD;
+use landfall_core::client::Input;
+use landfall_core::drain::Nudge;
+use wasm_bindgen::prelude::*;
+
+use crate::boundary::{Error, OpenOptions, WireMutation};
+use crate::driver::Driver;
+
+// A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
+const _: () = assert!(SPREAD.0 <= 8_000);
+
+/// Opens a database: reads what is stored, and from then on reports to `listener`. Takes `WireOptions`.
+///
+/// # Errors
+/// `invalid_options`, `storage_unavailable`.
+#[wasm_bindgen]
+pub async fn open(
+    options: JsValue,
+    auth: Option<Function>,
+    listener: Function,
+) -> Result<Database, JsValue> {
+    platform::report_panics();
+    let options: OpenOptions = boundary::from_js(options)?;
+    let driver = Driver::open(options, auth, listener).await?;
+    Ok(Database { driver })
+}
+
+/// One open database.
+#[wasm_bindgen]
+pub struct Database {
+    driver: Rc<Driver>,
+}
+
+#[wasm_bindgen]
+impl Database {
+    /// Makes writes, all or none of them. Resolves when they are durable on this device.
+    ///
+    /// # Errors
+    /// What [`landfall_core::client::Client::write`] refuses, `storage_full`, `storage_unavailable`, `closed`.
+    pub async fn write(&self, mutations: String) -> Result<String, JsValue> {
+        let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
+        let receipts = self.driver.clone().write(mutations).await?;
+        Ok(boundary::to_json(&receipts))
+    }
+
+    /// Visible rows of a document or of a whole collection, as JSON; later changes come as events.
+    ///
+    /// # Errors
+    /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
+    pub async fn load(&self, collection: String, document: Option<String>) -> Result<String, JsValue> {
+        Ok(self.driver.clone().load(collection, document).await?)
+    }
+
+    /// Pending writes in journal order, then what needs attention, as JSON.
+    pub fn outbox(&self) -> String {
+        self.driver.with(|client| boundary::to_json(&client.entries()))
+    }
+
+    /// The state of synchronisation, as JSON.
+    pub fn state(&self) -> String {
+        self.driver.with(|client| boundary::to_json(&client.state()))
+    }
+
+    /// `now`, `pause` or `resume`.
+    ///
+    /// # Errors
+    /// `invalid_options` for another word.
+    pub fn command(&self, name: &str) -> Result<(), JsValue> {
+        let inputs = match name {
+            "now" => vec![Input::Nudge(Nudge::Asked)],
+            "pause" => vec![Input::Pause(true)],
+            "resume" => vec![Input::Pause(false), Input::Nudge(Nudge::Asked)],
+            other => return Err(Error::invalid(format!("no such command: {other}")).into()),
+        };
+        inputs.into_iter().for_each(|input| self.driver.feed(input));
+        Ok(())
+    }
+
+    /// Lets go of everything: storage, lock, channel and timers. What is durable stays.
+    pub async fn close(&self) -> Result<(), JsValue> {
+        self.driver.close();
+        Ok(())
+    }
+}

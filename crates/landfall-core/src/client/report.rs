@@ -192,6 +192,11 @@ impl Client {
         }
     }
 
+    /// Changes whenever [`Client::entries`] may have; for those who look now and then.
+    pub fn outbox_revision(&self) -> (u64, bool) {
+        (self.outbox.revision(), self.paused || self.drain.needs_token())
+    }
+
     /// Pending writes in journal order, then what needs attention.
     pub fn entries(&self) -> Vec<EntryView<'_>> {
         let pending = self.outbox.items().map(|item| self.pending_view(item));

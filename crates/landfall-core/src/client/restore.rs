@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Client, Opened, Output, Purpose, Transaction};
 use crate::id::MutationId;
 use crate::ledger::Ledger;
-use crate::outbox::{Outbox, Place, Standing};
+use crate::outbox::{Place, Standing};
 use crate::stored::{End, Entry};
 
 impl Client {
@@ -20,7 +20,7 @@ impl Client {
         self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
         self.checkpoint = opened.checkpoint;
         let uncommitted = self.uncommitted();
-        self.outbox = Outbox::default();
+        self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         let ends: BTreeMap<MutationId, End> = opened
             .settled

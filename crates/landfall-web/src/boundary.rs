@@ -1,0 +1,153 @@
+//! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
+
+use std::collections::BTreeMap;
+
+use landfall_core::code::Code;
+use landfall_core::id::{Collection, DocumentId, MutationId, User};
+use landfall_core::json::Json;
+use landfall_core::mutation::Refusal;
+use landfall_core::path::Path;
+use landfall_core::stored::Priority;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+
+/// `WireError`: the one shape of everything that is thrown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Error {
+    code: &'static str,
+    message: String,
+}
+
+impl Error {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Error {
+        Error { code: code.as_str(), message: message.into() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Error {
+        Error::new(Code::InvalidOptions, message)
+    }
+}
+
+impl From<Code> for Error {
+    fn from(code: Code) -> Error {
+        let message = match code {
+            Code::StorageFull => "this device has no room left; nothing of this write was kept",
+            Code::StorageUnavailable => {
+                "this device's storage cannot be used; nothing of this write was kept"
+            }
+            Code::Closed => "the database is closed",
+            other => other.as_str(),
+        };
+        Error::new(code, message)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        let message = match &refusal.field {
+            Some(field) => format!("{field}: {}", refusal.message),
+            None => refusal.message,
+        };
+        Error::new(refusal.code, message)
+    }
+}
+
+impl From<Error> for JsValue {
+    fn from(error: Error) -> JsValue {
+        serde_wasm_bindgen::to_value(&error).unwrap_or_else(|_| JsValue::from_str(error.code))
+    }
+}
+
+pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Error> {
+    serde_wasm_bindgen::from_value(value).map_err(|error| Error::invalid(error.to_string()))
+}
+
+pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|error| Error::new(Code::InvalidDocument, error.to_string()))
+}
+
+pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("BUG: a value that cannot be written down")
+}
+
+/// `WireOptions`.
+#[derive(Deserialize)]
+pub(crate) struct OpenOptions {
+    pub(crate) name: String,
+    pub(crate) url: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) collections: BTreeMap<String, CollectionOptions>,
+}
+
+/// What a collection is declared with, as far as the core has to know.
+#[derive(Deserialize)]
+pub(crate) struct CollectionOptions {
+    pub(crate) version: u32,
+}
+
+/// The user of a database that no server knows.
+const GUEST: &str = "guest";
+
+impl OpenOptions {
+    pub(crate) fn user(&self) -> Result<User, Error> {
+        self.user.as_deref().unwrap_or(GUEST).parse().map_err(|error| Error::invalid(format!("{error}")))
+    }
+
+    pub(crate) fn versions(&self) -> Result<BTreeMap<Collection, u32>, Error> {
+        let versions = self.collections.iter().map(|(name, options)| {
+            let name = name.parse().map_err(|_| Error::new(Code::InvalidCollection, format!("{name:?}")))?;
+            Ok((name, options.version))
+        });
+        versions.collect()
+    }
+
+    /// One database per server and user, so that nothing is ever sent under another identity.
+    pub(crate) fn database(&self) -> String {
+        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        format!("landfall/{}/{}/{}", self.name, part(&self.user), part(&self.url))
+    }
+}
+
+/// `WireMutation`.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub(crate) enum WireMutation {
+    Create {
+        collection: Collection,
+        document: Option<DocumentId>,
+        data: Json,
+        #[serde(default)]
+        priority: Priority,
+    },
+    Patch {
+        collection: Collection,
+        document: DocumentId,
+        data: Json,
+        #[serde(default)]
+        unset: Vec<Path>,
+        #[serde(default)]
+        priority: Priority,
+    },
+    Delete {
+        collection: Collection,
+        document: DocumentId,
+        #[serde(default)]
+        priority: Priority,
+    },
+}
+
+/// `WireReceipt`.
+#[derive(Serialize)]
+pub(crate) struct WireReceipt {
+    pub(crate) document: DocumentId,
+    pub(crate) mutation: MutationId,
+}
+
+/// `WireRow`.
+#[derive(Serialize)]
+pub(crate) struct WireRow<'a> {
+    pub(crate) collection: &'a Collection,
+    pub(crate) id: &'a DocumentId,
+    pub(crate) data: Option<&'a Json>,
+}

@@ -1,0 +1,351 @@
+//! The loop: one input in, all outputs performed, then wait for the next.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use gloo_timers::callback::Timeout;
+use js_sys::Function;
+use landfall_core::client::{Client, Input, Options, Output, Ticket};
+use landfall_core::code::Code;
+use landfall_core::drain::Nudge;
+use landfall_core::id::{Collection, DocumentId, DocumentKey, Writer};
+use landfall_core::intent::Intent;
+use landfall_core::stored::Priority;
+use landfall_core::time::WallTime;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::boundary::{Error, OpenOptions, WireMutation, WireReceipt, WireRow, to_json};
+use crate::events::Events;
+use crate::platform::{self, Leadership, Listener, Siblings};
+use crate::store::Store;
+use crate::transport::Transport;
+
+type Answer = Result<(), Code>;
+
+/// One open database in one tab.
+pub(crate) struct Driver {
+    client: RefCell<Client>,
+    store: Store,
+    transport: Option<Transport>,
+    events: Events,
+    /// Calls of the page that wait for the core, by ticket.
+    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Answer>>>,
+    tickets: Cell<Ticket>,
+    ready: RefCell<Option<oneshot::Sender<()>>>,
+    timer: RefCell<Option<(WallTime, Timeout)>>,
+    telling: Cell<bool>,
+    closed: Cell<bool>,
+    bonds: RefCell<Option<Bonds>>,
+}
+
+/// What ties an open database to its surroundings.
+struct Bonds {
+    siblings: Siblings,
+    leadership: Leadership,
+    _listeners: Vec<Listener>,
+}
+
+impl Driver {
+    pub(crate) async fn open(
+        options: OpenOptions,
+        auth: Option<Function>,
+        listener: Function,
+    ) -> Result<Rc<Driver>, Error> {
+        let name = options.database();
+        let store = Store::open(&name).await?;
+        let client = Client::new(Options {
+            client: hex(u128::from_le_bytes(platform::random())).parse().expect("BUG: hex is a name"),
+            user: options.user()?,
+            writer: Writer(u128::from_le_bytes(platform::random())),
+            seed: u64::from_le_bytes(platform::random()),
+            remote: options.url.is_some(),
+            collections: options.versions()?,
+        });
+        let (ready, is_ready) = oneshot::channel();
+        let driver = Rc::new(Driver {
+            client: RefCell::new(client),
+            store,
+            transport: options.url.as_deref().map(|url| Transport::new(url, auth)),
+            events: Events::new(listener),
+            waiting: RefCell::default(),
+            tickets: Cell::new(0),
+            ready: RefCell::new(Some(ready)),
+            timer: RefCell::default(),
+            telling: Cell::new(false),
+            closed: Cell::new(false),
+            bonds: RefCell::default(),
+        });
+        driver.bind(&name);
+        driver.perform();
+        is_ready.await.map_err(|_| Error::from(Code::StorageUnavailable))?;
+        Ok(driver)
+    }
+
+    fn bind(self: &Rc<Driver>, name: &str) {
+        // Weak, so that a database that was closed is not kept by those who would wake it.
+        let feed = |input: fn() -> Input| {
+            let driver = Rc::downgrade(self);
+            move || {
+                if let Some(driver) = driver.upgrade() {
+                    driver.feed(input());
+                }
+            }
+        };
+        let woke = || Input::Nudge(Nudge::Woke);
+        let seen = feed(woke);
+        let listeners = vec![
+            Listener::new("online", feed(woke)),
+            Listener::new("visibilitychange", move || {
+                if platform::is_visible() {
+                    seen()
+                }
+            }),
+            // A page that was frozen has missed what the others said.
+            Listener::new("pageshow", feed(|| Input::Refresh)),
+        ];
+        let siblings = Siblings::new(name, feed(|| Input::Refresh));
+        let leadership = Leadership::seek(name, feed(|| Input::Lead(true)));
+        *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership, _listeners: listeners });
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.set(true);
+        self.timer.take();
+        if let Some(bonds) = self.bonds.take() {
+            bonds.siblings.close();
+            bonds.leadership.resign();
+        }
+        self.waiting.take();
+        self.store.close();
+    }
+
+    /// Looks at the core.
+    pub(crate) fn with<T>(&self, look: impl FnOnce(&Client) -> T) -> T {
+        look(&self.client.borrow())
+    }
+
+    /// Gives the core a fact and does what it wants done.
+    pub(crate) fn feed(self: &Rc<Driver>, input: Input) {
+        if self.closed.get() {
+            return;
+        }
+        self.client.borrow_mut().handle_input(input, platform::now());
+        self.perform();
+    }
+
+    fn perform(self: &Rc<Driver>) {
+        let mut hint = false;
+        loop {
+            let output = self.client.borrow_mut().poll_output();
+            let Some(output) = output else { break };
+            match output {
+                Output::Transact(id, transaction) => {
+                    let run = self.store.run(transaction);
+                    self.then(async move { Input::Transacted(id, run.await) });
+                }
+                Output::Push(batch) => self
+                    .exchange(async move |transport, sent| Input::Pushed(transport.push(&batch).await, sent)),
+                Output::Pull(cursor) => self.exchange(async move |transport, sent| {
+                    Input::Pulled(transport.pull(cursor.as_deref()).await, sent)
+                }),
+                Output::Ask => self.exchange(async |transport, _| Input::Token(transport.renew().await)),
+                Output::Ready => {
+                    if let Some(ready) = self.ready.take() {
+                        // The page may have gone away meanwhile.
+                        let _ = ready.send(());
+                    }
+                }
+                Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
+                Output::Unsaved(ticket, code) | Output::Unloaded(ticket, code) => {
+                    self.answer(ticket, Err(code))
+                }
+                Output::Settled(settled) => self.events.settled(settled),
+                Output::Hint => hint = true,
+                Output::Stale => self.events.stale(),
+            }
+        }
+        if hint && let Some(bonds) = &*self.bonds.borrow() {
+            bonds.siblings.hint();
+        }
+        self.arm();
+        self.tell_soon();
+    }
+
+    /// Does something that takes time, and gives the core what came of it.
+    fn then(self: &Rc<Driver>, work: impl Future<Output = Input> + 'static) {
+        let driver = self.clone();
+        spawn_local(async move {
+            let input = work.await;
+            driver.feed(input);
+        });
+    }
+
+    fn exchange<W>(self: &Rc<Driver>, work: W)
+    where
+        W: AsyncFnOnce(&Transport, WallTime) -> Input + 'static,
+    {
+        let driver = self.clone();
+        self.then(async move {
+            let transport = driver.transport.as_ref().expect("BUG: a request without a server");
+            work(transport, platform::now()).await
+        });
+    }
+
+    fn answer(&self, ticket: Ticket, answer: Answer) {
+        if let Some(waiting) = self.waiting.borrow_mut().remove(&ticket) {
+            // Nobody waits any more: the page has dropped the call.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// Sees to it that the core is asked again when it wants to be.
+    fn arm(self: &Rc<Driver>) {
+        let wake_at = self.client.borrow().wake_at();
+        let armed = self.timer.borrow().as_ref().map(|(at, _)| *at);
+        if wake_at == armed {
+            return;
+        }
+        let timer = wake_at.map(|at| {
+            let driver = Rc::downgrade(self);
+            // Longer waits than a timer can hold are cut; the core is asked early and says so.
+            let wait = at.since(platform::now()).0.min(i32::MAX as u64) as u32;
+            let timeout = Timeout::new(wait, move || {
+                if let Some(driver) = driver.upgrade() {
+                    driver.timer.take();
+                    driver.feed(Input::Tick);
+                }
+            });
+            (at, timeout)
+        });
+        *self.timer.borrow_mut() = timer;
+    }
+
+    /// Tells the page what happened in this turn, in one piece.
+    fn tell_soon(self: &Rc<Driver>) {
+        if self.telling.replace(true) {
+            return;
+        }
+        let driver = self.clone();
+        spawn_local(async move {
+            driver.telling.set(false);
+            let text = driver.events.take(&mut driver.client.borrow_mut());
+            if let Some(text) = text.filter(|_| !driver.closed.get()) {
+                driver.events.tell(&text);
+            }
+        });
+    }
+
+    /// Runs a command of the core that answers by ticket, and waits for that.
+    async fn ask<T>(
+        self: &Rc<Driver>,
+        command: impl FnOnce(&mut Client, Ticket) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.closed.get() {
+            return Err(Code::Closed.into());
+        }
+        let ticket = self.tickets.get();
+        self.tickets.set(ticket + 1);
+        let (answer, answered) = oneshot::channel();
+        self.waiting.borrow_mut().insert(ticket, answer);
+        let result = command(&mut self.client.borrow_mut(), ticket);
+        if result.is_err() {
+            self.waiting.borrow_mut().remove(&ticket);
+        }
+        self.perform();
+        let result = result?;
+        answered.await.unwrap_or(Err(Code::Closed))?;
+        Ok(result)
+    }
+
+    pub(crate) async fn write(
+        self: Rc<Driver>,
+        mutations: Vec<WireMutation>,
+    ) -> Result<Vec<WireReceipt>, Error> {
+        let intents: Vec<_> = mutations.into_iter().map(|mutation| self.intent(mutation)).collect();
+        let unknown: Vec<_> = intents
+            .iter()
+            .map(|(intent, _)| intent.key())
+            .filter(|key| !self.with(|c| c.is_loaded(key)))
+            .cloned()
+            .collect();
+        if !unknown.is_empty() {
+            self.ask(|client, ticket| {
+                client.load(ticket, unknown);
+                Ok(())
+            })
+            .await?;
+        }
+        let ids = self
+            .ask(|client, ticket| client.write(ticket, &intents, platform::now()).map_err(Error::from))
+            .await?;
+        let receipts = intents.into_iter().zip(ids);
+        Ok(receipts
+            .map(|((intent, _), id)| WireReceipt { document: intent.key().document.clone(), mutation: id })
+            .collect())
+    }
+
+    fn intent(&self, mutation: WireMutation) -> (Intent, Priority) {
+        match mutation {
+            WireMutation::Create { collection, document: Some(document), data, priority } => {
+                (Intent::Create(DocumentKey { collection, document }, data), priority)
+            }
+            WireMutation::Create { collection, document: None, data, priority } => {
+                let document = DocumentId::mint(platform::now(), platform::random());
+                let key = DocumentKey { collection, document };
+                self.client.borrow_mut().assume_new(key.clone());
+                (Intent::Create(key, data), priority)
+            }
+            WireMutation::Patch { collection, document, data, unset, priority } => {
+                (Intent::Patch(DocumentKey { collection, document }, data, unset), priority)
+            }
+            WireMutation::Delete { collection, document, priority } => {
+                (Intent::Delete(DocumentKey { collection, document }), priority)
+            }
+        }
+    }
+
+    pub(crate) async fn load(
+        self: Rc<Driver>,
+        collection: String,
+        document: Option<String>,
+    ) -> Result<String, Error> {
+        let invalid = |code| move |_| Error::new(code, "not a name");
+        let collection: Collection = collection.parse().map_err(invalid(Code::InvalidCollection))?;
+        let document: Option<DocumentId> =
+            document.map(|document| document.parse()).transpose().map_err(invalid(Code::InvalidDocument))?;
+        let Some(document) = document else {
+            let wanted = collection.clone();
+            self.ask(|client, ticket| {
+                client.load_all(ticket, wanted);
+                Ok(())
+            })
+            .await?;
+            return Ok(self.with(|client| {
+                let rows = client.collection(&collection).map(|(key, data)| WireRow {
+                    collection: &key.collection,
+                    id: &key.document,
+                    data: Some(data),
+                });
+                to_json(&rows.collect::<Vec<_>>())
+            }));
+        };
+        let key = DocumentKey { collection, document };
+        let wanted = vec![key.clone()];
+        self.ask(|client, ticket| {
+            client.load(ticket, wanted);
+            Ok(())
+        })
+        .await?;
+        let row = |client: &Client| {
+            let data = client.document(&key);
+            to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
+        };
+        Ok(self.with(row))
+    }
+}
+
+fn hex(bits: u128) -> String {
+    format!("{bits:032x}")
+}

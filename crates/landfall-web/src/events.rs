@@ -1,0 +1,86 @@
+//! What the page is told: everything of one turn in one JSON text to one listener.
+
+use std::cell::{Cell, RefCell};
+
+use js_sys::Function;
+use landfall_core::client::{Client, Settled};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use wasm_bindgen::JsValue;
+
+use crate::boundary::{WireRow, to_json};
+
+/// `WireEvents`.
+#[derive(Serialize)]
+struct WireEvents<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rows: Vec<WireRow<'a>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    stale: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    outbox: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settled: Vec<Settled>,
+}
+
+/// Gathers what happened until the turn is over.
+pub(crate) struct Events {
+    listener: Function,
+    state: RefCell<Option<String>>,
+    revision: Cell<(u64, bool)>,
+    stale: Cell<bool>,
+    settled: RefCell<Vec<Settled>>,
+}
+
+impl Events {
+    pub(crate) fn new(listener: Function) -> Events {
+        Events {
+            listener,
+            state: RefCell::default(),
+            revision: Cell::default(),
+            stale: Cell::new(false),
+            settled: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn stale(&self) {
+        self.stale.set(true);
+    }
+
+    pub(crate) fn settled(&self, settled: Vec<Settled>) {
+        self.settled.borrow_mut().extend(settled);
+    }
+
+    /// What there is to tell, if there is anything. Rows are taken from the client.
+    pub(crate) fn take(&self, client: &mut Client) -> Option<String> {
+        let changes = client.changes();
+        let rows: Vec<_> = changes
+            .iter()
+            .map(|(key, data)| WireRow {
+                collection: &key.collection,
+                id: &key.document,
+                data: data.as_ref(),
+            })
+            .collect();
+        let state = to_json(&client.state());
+        let news = self.state.borrow().as_ref() != Some(&state);
+        let outbox = self.revision.replace(client.outbox_revision()) != client.outbox_revision();
+        let (stale, settled) = (self.stale.take(), self.settled.take());
+        if rows.is_empty() && !news && !outbox && !stale && settled.is_empty() {
+            return None;
+        }
+        let state: Box<RawValue> = RawValue::from_string(state).expect("BUG: a state that is not JSON");
+        let text = to_json(&WireEvents { rows, stale, outbox, state: news.then_some(&*state), settled });
+        *self.state.borrow_mut() = Some(Box::<str>::from(state).into());
+        Some(text)
+    }
+
+    /// Calls the listener. What it throws is the page's own affair.
+    pub(crate) fn tell(&self, text: &str) {
+        if let Err(thrown) = self.listener.call1(&JsValue::NULL, &JsValue::from_str(text)) {
+            web_sys::console::error_1(&thrown);
+        }
+    }
+}

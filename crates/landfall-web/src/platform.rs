@@ -1,0 +1,137 @@
+//! What the core must not know: clock, chance, the other tabs, and when the network may be back.
+
+use std::cell::RefCell;
+
+use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use landfall_core::time::WallTime;
+use wasm_bindgen::prelude::*;
+use web_sys::{BroadcastChannel, Crypto, EventTarget};
+
+/// What the device's clock reads.
+pub(crate) fn now() -> WallTime {
+    WallTime(js_sys::Date::now().max(0.0) as u64)
+}
+
+/// Random bytes. `getRandomValues` is there in insecure contexts too.
+pub(crate) fn random<const N: usize>() -> [u8; N] {
+    let crypto: Crypto = global("crypto").unchecked_into();
+    let mut bytes = [0; N];
+    let buffer = Uint8Array::new_with_length(N as u32);
+    crypto
+        .get_random_values_with_array_buffer_view(&buffer)
+        .expect("BUG: fewer random bytes than a page may ask for");
+    buffer.copy_to(&mut bytes);
+    bytes
+}
+
+/// A member of the global scope, be it a page's or a worker's.
+fn global(name: &str) -> JsValue {
+    Reflect::get(&js_sys::global(), &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Writes a panic to the console with its place; the trap that follows tells the page no more than "unreachable".
+pub(crate) fn report_panics() {
+    std::panic::set_hook(Box::new(|info| web_sys::console::error_1(&info.to_string().into())));
+}
+
+type Callback = Closure<dyn FnMut()>;
+
+/// Listens to the global scope until dropped.
+pub(crate) struct Listener {
+    name: &'static str,
+    callback: Callback,
+}
+
+impl Listener {
+    pub(crate) fn new(name: &'static str, callback: impl FnMut() + 'static) -> Listener {
+        let callback = Closure::new(callback);
+        let target: EventTarget = js_sys::global().unchecked_into();
+        // A scope that knows no such event never has one.
+        let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
+        Listener { name, callback }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let target: EventTarget = js_sys::global().unchecked_into();
+        let _ = target.remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
+    }
+}
+
+/// Whether somebody may be looking at this page; a worker counts as looked at.
+pub(crate) fn is_visible() -> bool {
+    let state = Reflect::get(&global("document"), &"visibilityState".into());
+    state.ok().and_then(|state| state.as_string()).is_none_or(|state| state == "visible")
+}
+
+/// The other tabs with the same database. What is said here is a hint; nothing depends on its arrival.
+pub(crate) struct Siblings {
+    channel: Option<BroadcastChannel>,
+    _heard: Callback,
+}
+
+impl Siblings {
+    pub(crate) fn new(name: &str, heard: impl FnMut() + 'static) -> Siblings {
+        let heard: Callback = Closure::new(heard);
+        let channel = BroadcastChannel::new(name).ok();
+        if let Some(channel) = &channel {
+            channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
+        }
+        Siblings { channel, _heard: heard }
+    }
+
+    /// Tells the others that what is stored has changed.
+    pub(crate) fn hint(&self) {
+        if let Some(channel) = &self.channel {
+            let _ = channel.post_message(&JsValue::NULL);
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        if let Some(channel) = &self.channel {
+            channel.set_onmessage(None);
+            channel.close();
+        }
+    }
+}
+
+/// The wish to be the tab that drains. The browser passes the lock on when its holder is gone, however it went.
+pub(crate) struct Leadership {
+    release: RefCell<Option<Function>>,
+    _granted: Option<Closure<dyn FnMut(JsValue) -> JsValue>>,
+}
+
+impl Leadership {
+    /// Calls `lead` once this tab holds the lock; at once where the browser has no locks (two drainers do no harm).
+    pub(crate) fn seek(name: &str, lead: impl Fn() + 'static) -> Leadership {
+        let locks = Reflect::get(&global("navigator"), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
+        let request =
+            Reflect::get(&locks, &"request".into()).ok().and_then(|f| f.dyn_into::<Function>().ok());
+        let Some(request) = request else {
+            lead();
+            return Leadership { release: RefCell::default(), _granted: None };
+        };
+        let mut release = None;
+        let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let granted = Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |_| {
+            lead();
+            held.clone().into()
+        });
+        let arguments = Array::of2(&name.into(), granted.as_ref());
+        let asked = Reflect::apply(&request, &locks, &arguments);
+        if let Ok(promise) = asked.and_then(|promise| promise.dyn_into::<Promise>()) {
+            // A refusal (an opaque origin, a closing page) leaves the draining to others.
+            let ignore = Closure::<dyn FnMut(JsValue)>::new(|_| {});
+            let _ = promise.catch(&ignore);
+            ignore.forget();
+        }
+        Leadership { release: RefCell::new(release), _granted: Some(granted) }
+    }
+
+    pub(crate) fn resign(&self) {
+        if let Some(release) = self.release.take() {
+            let _ = release.call0(&JsValue::NULL);
+        }
+    }
+}

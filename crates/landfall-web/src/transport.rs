@@ -1,0 +1,139 @@
+//! Requests to the server. What comes back is either our protocol or a [`Failure`]; nothing else counts
+//! as an answer, whatever its status.
+
+use std::cell::RefCell;
+
+use gloo_net::http::{Request, RequestBuilder, Response};
+use gloo_timers::callback::Timeout;
+use js_sys::{Function, Promise};
+use landfall_core::client::Failure;
+use landfall_core::code::Code;
+use landfall_core::time::Millis;
+use landfall_core::wire::{Batch, BatchReply, PullReply};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, RequestCache, RequestCredentials};
+
+use crate::boundary::to_json;
+
+/// A network that neither answers nor breaks is not waited for longer.
+const PATIENCE_MILLIS: u32 = 30_000;
+
+/// The server, and the token it wants.
+pub(crate) struct Transport {
+    url: String,
+    auth: Option<Function>,
+    token: RefCell<Option<String>>,
+}
+
+/// The part of an error envelope (RFC 9457) that decides what to do.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem {
+    code: String,
+    #[serde(default)]
+    retry_after_ms: Option<u64>,
+}
+
+impl Transport {
+    pub(crate) fn new(url: &str, auth: Option<Function>) -> Transport {
+        Transport { url: url.trim_end_matches('/').to_owned(), auth, token: RefCell::default() }
+    }
+
+    pub(crate) async fn push(&self, batch: &Batch) -> Result<BatchReply, Failure> {
+        let request = Request::post(&format!("{}/api/v1/sync/batch", self.url));
+        self.exchange(request, Some(to_json(batch))).await
+    }
+
+    pub(crate) async fn pull(&self, cursor: Option<&str>) -> Result<PullReply, Failure> {
+        let request = Request::get(&format!("{}/api/v1/sync/pull", self.url));
+        let request = match cursor {
+            Some(cursor) => request.query([("cursor", cursor)]),
+            None => request,
+        };
+        self.exchange(request, None).await
+    }
+
+    /// Forgets the token and asks the app for another. Says whether there is one.
+    pub(crate) async fn renew(&self) -> bool {
+        self.token.take();
+        matches!(self.token().await, Ok(Some(_)))
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        body: Option<String>,
+    ) -> Result<T, Failure> {
+        let request = match self.token().await? {
+            Some(token) => request.header("authorization", &format!("Bearer {token}")),
+            None => request,
+        };
+        let abort = AbortController::new().map_err(|_| Failure::Unreachable)?;
+        let request = request
+            .abort_signal(Some(&abort.signal()))
+            .cache(RequestCache::NoStore)
+            .credentials(RequestCredentials::Omit);
+        let request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body),
+            None => request.build(),
+        };
+        let request = request.map_err(|_| Failure::Unreachable)?;
+        let patience = Timeout::new(PATIENCE_MILLIS, move || abort.abort());
+        let answer = async {
+            let response = request.send().await.map_err(|_| Failure::Unreachable)?;
+            let text = response.text().await.map_err(|_| Failure::Unreachable)?;
+            read(&response, &text)
+        };
+        let answer = answer.await;
+        patience.cancel();
+        answer
+    }
+
+    /// The token at hand, or the one that the app gives.
+    async fn token(&self) -> Result<Option<String>, Failure> {
+        let Some(auth) = &self.auth else { return Ok(None) };
+        if let Some(token) = self.token.borrow().clone() {
+            return Ok(Some(token));
+        }
+        // The app's own request failed, as it does without a network: no word about being signed out.
+        let given = auth.call0(&JsValue::NULL).map_err(|_| Failure::Unreachable)?;
+        let given = match given.dyn_into::<Promise>() {
+            Ok(promise) => JsFuture::from(promise).await.map_err(|_| Failure::Unreachable)?,
+            Err(value) => value,
+        };
+        let token = given.as_string().ok_or(Failure::SignedOut)?;
+        *self.token.borrow_mut() = Some(token.clone());
+        Ok(Some(token))
+    }
+}
+
+fn read<T: DeserializeOwned>(response: &Response, text: &str) -> Result<T, Failure> {
+    if response.ok() {
+        return serde_json::from_str(text).map_err(|_| Failure::NotOurs);
+    }
+    let problem = serde_json::from_str::<Problem>(text).ok();
+    let header = response.headers().get("retry-after").as_deref().and_then(retry_after);
+    let asked = problem.as_ref().and_then(|problem| problem.retry_after_ms).map(Millis);
+    let code = match (problem, response.status()) {
+        (Some(problem), _) => problem.code,
+        // Gateways in front of the server speak by status alone.
+        (None, 401) => Code::InvalidToken.to_string(),
+        (None, 413) => Code::PayloadTooLarge.to_string(),
+        (None, 429) => Code::RateLimited.to_string(),
+        (None, 408 | 500..) => Code::Unavailable.to_string(),
+        (None, _) => return Err(Failure::NotOurs),
+    };
+    Err(Failure::Refused { code, retry_after: header.max(asked) })
+}
+
+/// Seconds, or an HTTP date.
+fn retry_after(header: &str) -> Option<Millis> {
+    if let Ok(seconds) = header.trim().parse::<u64>() {
+        return Some(Millis(seconds.saturating_mul(1_000)));
+    }
+    let wait = js_sys::Date::parse(header) - js_sys::Date::now();
+    (wait > 0.0).then_some(Millis(wait as u64))
+}
