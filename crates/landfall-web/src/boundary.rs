@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use landfall_core::code::Code;
-use landfall_core::id::{Collection, DocumentId, MutationId, User};
+use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
+use landfall_core::intent::Intent;
 use landfall_core::json::Json;
-use landfall_core::mutation::Refusal;
+use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
 use landfall_core::stored::Priority;
 use serde::de::DeserializeOwned;
@@ -109,32 +110,42 @@ impl OpenOptions {
     }
 }
 
-/// `WireMutation`.
+/// `WireMutation`. One struct for all kinds: serde buffers tagged enums, and raw JSON text cannot be buffered.
 #[derive(Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
-pub(crate) enum WireMutation {
-    Create {
-        collection: Collection,
-        document: Option<DocumentId>,
-        data: Json,
-        #[serde(default)]
-        priority: Priority,
-    },
-    Patch {
-        collection: Collection,
-        document: DocumentId,
-        data: Json,
-        #[serde(default)]
-        unset: Vec<Path>,
-        #[serde(default)]
-        priority: Priority,
-    },
-    Delete {
-        collection: Collection,
-        document: DocumentId,
-        #[serde(default)]
-        priority: Priority,
-    },
+pub(crate) struct WireMutation {
+    op: Op,
+    collection: Collection,
+    document: Option<DocumentId>,
+    data: Option<Json>,
+    #[serde(default)]
+    unset: Vec<Path>,
+    #[serde(default)]
+    pub(crate) priority: Priority,
+}
+
+impl WireMutation {
+    /// Whether the id of the document is ours to choose.
+    pub(crate) fn is_minted(&self) -> bool {
+        self.document.is_none()
+    }
+
+    /// What the app asks for. A document without an id gets the one that `mint` makes.
+    pub(crate) fn intent(self, mint: impl FnOnce() -> DocumentId) -> Result<Intent, Error> {
+        let missing = |what: &str| Error::new(Code::InvalidDocument, format!("{what} is missing"));
+        let WireMutation { op, collection, document, data, unset, priority: _ } = self;
+        let document = match (op, document) {
+            (_, Some(document)) => document,
+            (Op::Create, None) => mint(),
+            (Op::Patch | Op::Delete, None) => return Err(missing("document")),
+        };
+        let key = DocumentKey { collection, document };
+        let data = data.ok_or_else(|| missing("data"));
+        Ok(match op {
+            Op::Create => Intent::Create(key, data?),
+            Op::Patch => Intent::Patch(key, data?, unset),
+            Op::Delete => Intent::Delete(key),
+        })
+    }
 }
 
 /// `WireReceipt`.

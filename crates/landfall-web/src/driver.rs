@@ -263,13 +263,19 @@ impl Driver {
         self: Rc<Driver>,
         mutations: Vec<WireMutation>,
     ) -> Result<Vec<WireReceipt>, Error> {
-        let intents: Vec<_> = mutations.into_iter().map(|mutation| self.intent(mutation)).collect();
-        let unknown: Vec<_> = intents
-            .iter()
-            .map(|(intent, _)| intent.key())
-            .filter(|key| !self.with(|c| c.is_loaded(key)))
-            .cloned()
-            .collect();
+        let intents = mutations.into_iter().map(|mutation| {
+            let (priority, minted) = (mutation.priority, mutation.is_minted());
+            let intent = mutation.intent(|| DocumentId::mint(platform::now(), platform::random()))?;
+            if minted {
+                // Nobody else can have made this id, so there is nothing to read.
+                self.client.borrow_mut().assume_new(intent.key().clone());
+            }
+            Ok((intent, priority))
+        });
+        let intents: Vec<(Intent, Priority)> = intents.collect::<Result<_, Error>>()?;
+        let keys = intents.iter().map(|(intent, _)| intent.key());
+        let unknown: Vec<_> =
+            keys.filter(|key| !self.with(|client| client.is_loaded(key))).cloned().collect();
         if !unknown.is_empty() {
             self.ask(|client, ticket| {
                 client.load(ticket, unknown);
@@ -277,33 +283,13 @@ impl Driver {
             })
             .await?;
         }
-        let ids = self
-            .ask(|client, ticket| client.write(ticket, &intents, platform::now()).map_err(Error::from))
-            .await?;
-        let receipts = intents.into_iter().zip(ids);
-        Ok(receipts
-            .map(|((intent, _), id)| WireReceipt { document: intent.key().document.clone(), mutation: id })
-            .collect())
-    }
-
-    fn intent(&self, mutation: WireMutation) -> (Intent, Priority) {
-        match mutation {
-            WireMutation::Create { collection, document: Some(document), data, priority } => {
-                (Intent::Create(DocumentKey { collection, document }, data), priority)
-            }
-            WireMutation::Create { collection, document: None, data, priority } => {
-                let document = DocumentId::mint(platform::now(), platform::random());
-                let key = DocumentKey { collection, document };
-                self.client.borrow_mut().assume_new(key.clone());
-                (Intent::Create(key, data), priority)
-            }
-            WireMutation::Patch { collection, document, data, unset, priority } => {
-                (Intent::Patch(DocumentKey { collection, document }, data, unset), priority)
-            }
-            WireMutation::Delete { collection, document, priority } => {
-                (Intent::Delete(DocumentKey { collection, document }), priority)
-            }
-        }
+        let write = |client: &mut Client, ticket| Ok(client.write(ticket, &intents, platform::now())?);
+        let ids = self.ask(write).await?;
+        let receipt = |((intent, _), mutation): ((Intent, Priority), _)| WireReceipt {
+            document: intent.key().document.clone(),
+            mutation,
+        };
+        Ok(intents.into_iter().zip(ids).map(receipt).collect())
     }
 
     pub(crate) async fn load(

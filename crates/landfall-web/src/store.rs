@@ -80,9 +80,9 @@ impl Store {
     pub(crate) fn run(&self, transaction: Transaction) -> impl Future<Output = Result<Done, Code>> + use<> {
         let started = Run::start(&self.connection, transaction);
         async move {
-            let Run { complete, decided, .. } = started.map_err(|reason| code(&reason))?;
-            JsFuture::from(complete).await.map_err(|event| code(&reason_of_abort(&event)))?;
-            let (outcome, added) = decided.take().expect("BUG: a transaction that completed undecided");
+            let run = started.map_err(|reason| code(&reason))?;
+            JsFuture::from(run.complete.clone()).await.map_err(|event| code(&reason_of_abort(&event)))?;
+            let (outcome, added) = run.decided.take().expect("BUG: a transaction that completed undecided");
             let key = |request: IdbRequest| {
                 request.result().ok().and_then(|key| key.as_f64()).map(|key| key as u64)
             };
