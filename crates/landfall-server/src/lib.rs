@@ -1,1 +1,26 @@
-//! Landfall server.
+//! The Landfall server, as a router: everything but the socket.
+//!
+//! A request is read, decided on and written in that order. The decision is
+//! `landfall_core::authority`, the same code that the simulator runs; here is what surrounds it: who
+//! asks ([`caller`]), what they may do ([`rules`]), what is kept ([`store`]) and how it is said over
+//! HTTP ([`routes`]).
+
+pub mod app;
+pub mod caller;
+pub mod config;
+pub mod cursor;
+pub mod error;
+pub mod limits;
+pub mod page;
+pub mod payload;
+mod random;
+pub mod routes;
+pub mod rules;
+pub mod store;
+pub mod token;
+pub mod www;
+
+pub use app::App;
+pub use config::Config;
+pub use routes::router;
+pub use store::Store;

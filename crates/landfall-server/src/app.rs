@@ -1,0 +1,51 @@
+//! What every request handler has at hand.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use landfall_core::time::WallTime;
+
+use crate::config::Config;
+use crate::limits::Limits;
+use crate::rules::Rules;
+use crate::store::Store;
+use crate::token::{Tokens, WeakKey};
+
+/// A server's parts. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Documents, receipts and everything else that must outlive the process.
+    pub store: Store,
+    /// Who is asking.
+    pub tokens: Arc<Tokens>,
+    /// Who may do what.
+    pub rules: Arc<Rules>,
+    /// How much at a time.
+    pub limits: Arc<Limits>,
+    /// What time it is.
+    pub clock: fn() -> WallTime,
+}
+
+impl App {
+    /// Puts a server together.
+    ///
+    /// # Errors
+    /// The configured key for tokens is too short.
+    pub fn new(config: Config, store: Store) -> Result<App, WeakKey> {
+        let tokens = Tokens::new(config.key.as_deref(), config.expected)?;
+        Ok(App {
+            store,
+            tokens: Arc::new(tokens),
+            rules: Arc::new(config.rules),
+            limits: Arc::new(config.limits),
+            clock: system_time,
+        })
+    }
+}
+
+/// The machine's clock.
+pub fn system_time() -> WallTime {
+    // A clock before 1970 is a machine without one; stamps then start from zero and merging still works.
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,98 @@
+//! The command line.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use landfall_core::id::User;
+use landfall_core::time::Millis;
+use landfall_server::Config;
+use landfall_server::app::system_time;
+use landfall_server::caller::{Caller, Tenant};
+use landfall_server::token::Tokens;
+
+const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
+
+/// Offline-first sync: the server.
+#[derive(Parser)]
+#[command(name = "landfall", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Serves the sync API until it is asked to end.
+    Serve(ServeOptions),
+    /// Prints a token for a user.
+    Token(TokenOptions),
+}
+
+/// Where the server is told what it may do.
+#[derive(Args)]
+pub(crate) struct ConfigOptions {
+    /// The configuration; without one, the demo's.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct ServeOptions {
+    /// Where to listen; port 0 takes any free one.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: String,
+    /// Where the data is.
+    #[arg(long, value_name = "URL", default_value = "sqlite://./landfall.db")]
+    pub(crate) database: String,
+    /// Files to serve beside the API: the app.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) www: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct TokenOptions {
+    /// Whom it speaks for.
+    #[arg(long)]
+    user: User,
+    /// The organisation.
+    #[arg(long, default_value_t)]
+    tenant: Tenant,
+    /// May be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// How long it is valid.
+    #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
+    ttl: u64,
+    #[command(flatten)]
+    config: ConfigOptions,
+}
+
+impl ConfigOptions {
+    /// The configuration as given; a key in the environment counts more than one in the file.
+    pub(crate) fn load(self) -> Result<Config, Box<dyn Error>> {
+        let mut config = match &self.config {
+            Some(path) => Config::read(path)?,
+            None => Config::demo(),
+        };
+        // No option: what is on the command line, every user of the machine can read.
+        let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
+        config.key = key.or(config.key);
+        Ok(config)
+    }
+}
+
+impl TokenOptions {
+    /// Prints the token and nothing else.
+    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
+        let config = self.config.load()?;
+        let tokens = Tokens::new(config.key.as_deref(), config.expected)?;
+        let caller = Caller { user: self.user, tenant: self.tenant, roles: self.roles };
+        let ttl = Millis(self.ttl.saturating_mul(1_000));
+        let (token, _) = tokens.issue(&caller, ttl, system_time());
+        println!("{token}");
+        Ok(())
+    }
+}

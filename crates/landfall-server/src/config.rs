@@ -1,0 +1,184 @@
+//! `landfall.yaml`: what a server is told, checked as a whole before it listens.
+//!
+//! A mistake is refused with its line. A server that started with half of its rules would let in or
+//! give away what nobody can take back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::limits::Limits;
+use crate::rules::{CollectionEntry, Rules};
+use crate::token::Expected;
+
+/// What runs where no configuration is given: the demo's own.
+const DEMO: &str = include_str!("../../../www/landfall.yaml");
+
+/// A configuration that can be run.
+pub struct Config {
+    /// Who may do what.
+    pub rules: Rules,
+    /// How much at a time.
+    pub limits: Limits,
+    /// The key for tokens.
+    pub key: Option<String>,
+    /// What tokens must say.
+    pub expected: Expected,
+}
+
+/// Where a configuration is wrong, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    file: String,
+    place: Option<(u64, u64)>,
+    reason: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.reason),
+            None => write!(f, "{}: {}", self.file, self.reason),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// A mistake at a place in the file.
+pub(crate) struct Mistake {
+    place: Option<(u64, u64)>,
+    reason: String,
+}
+
+impl Mistake {
+    /// What is wrong with a value.
+    pub(crate) fn at<T>(value: &Spanned<T>, reason: impl Into<String>) -> Mistake {
+        let place = Some((value.referenced.line(), value.referenced.column()));
+        Mistake { place, reason: reason.into() }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    collections: BTreeMap<String, Spanned<CollectionEntry>>,
+    #[serde(default)]
+    auth: Auth,
+    #[serde(default)]
+    limits: Option<Spanned<Limits>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Auth {
+    key: Option<String>,
+    issuer: Option<String>,
+    audience: Option<String>,
+    key_id: Option<String>,
+}
+
+impl Config {
+    /// The configuration of the demo.
+    pub fn demo() -> Config {
+        match Config::parse(DEMO, "landfall.yaml") {
+            Ok(config) => config,
+            Err(error) => panic!("BUG: the demo's configuration is wrong: {error}"),
+        }
+    }
+
+    /// Reads a configuration from a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what it says is wrong somewhere.
+    pub fn read(path: &Path) -> Result<Config, ConfigError> {
+        let file = path.display().to_string();
+        match std::fs::read_to_string(path) {
+            Ok(text) => Config::parse(&text, &file),
+            Err(error) => Err(ConfigError { file, place: None, reason: error.to_string() }),
+        }
+    }
+
+    /// Reads a configuration; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// What it says is wrong somewhere.
+    pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
+        Config::build(text).map_err(|Mistake { place, reason }| ConfigError {
+            file: file.to_owned(),
+            place,
+            reason,
+        })
+    }
+
+    fn build(text: &str) -> Result<Config, Mistake> {
+        let file: File = serde_saphyr::from_str(text).map_err(|error| Mistake {
+            place: error.location().map(|place| (place.line(), place.column())),
+            reason: one_line(&error),
+        })?;
+        let limits = match file.limits {
+            Some(limits) => {
+                limits.value.check().map_err(|reason| Mistake::at(&limits, reason))?;
+                limits.value
+            }
+            None => Limits::default(),
+        };
+        let Auth { key, issuer, audience, key_id } = file.auth;
+        let expected = Expected { issuer, audience, key_id };
+        Ok(Config { rules: Rules::build(file.collections)?, limits, key, expected })
+    }
+}
+
+/// The library's message without the excerpt of the file and the place, which is told in front.
+fn one_line(error: &serde_saphyr::Error) -> String {
+    let text = error.without_snippet().to_string();
+    let line = text.lines().next().unwrap_or("not a configuration");
+    line.split(" at line ").next().unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(text: &str) -> String {
+        match Config::parse(text, "landfall.yaml") {
+            Ok(_) => panic!("taken: {text}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_demo_runs() {
+        assert_eq!(Config::demo().limits, Limits::default());
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_its_line() {
+        let check = |text: &str, place: &str, reason: &str| {
+            let mistake = mistake(text);
+            assert!(mistake.starts_with(&format!("landfall.yaml:{place}:")), "{mistake}");
+            assert!(mistake.contains(reason), "{mistake}");
+        };
+        check("collections:\n  visits:\n    raed: 'true'\n", "3", "raed");
+        check("collections:\n  visits:\n    read: 'true &&'\n", "3", "read");
+        check("collections:\n  visits:\n    read: 'usr.id == \"\"'\n", "3", "usr");
+        check("collections:\n  visits:\n    read: '1 + 1'\n", "3", "true or false");
+        check("collections:\n  visits:\n    read: 'shout(user.id) == \"\"'\n", "3", "shout");
+        check("collections: {}\nlimits:\n  body_bytes: 0\n", "3", "body_bytes");
+        check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
+        check("collections:\n  _visits: {}\n", "2", "_visits");
+        check("collections: {}\nstuff: 1\n", "2", "stuff");
+        check("collections:\n  visits: {}\n  visits: {}\n", "3", "visits");
+        let rule = "      - { name: n, check: 'true', field: notes, message: m }\n";
+        check(&format!("collections:\n  visits:\n    rules:\n{rule}"), "4", "field");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Config::read(Path::new("nowhere/landfall.yaml")).err().unwrap();
+        assert!(error.to_string().starts_with("nowhere/landfall.yaml: "), "{error}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Refusals of a whole request, as `application/problem+json` (RFC 9457).
+//!
+//! What is wrong with one mutation is no error of the request: it is a verdict in the reply.
+
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use landfall_core::code::{Class, Code};
+use landfall_core::time::Millis;
+use landfall_core::wire::PROTOCOL;
+use serde::Serialize;
+
+use crate::random;
+use crate::store::StoreError;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a client is told to wait before it tries an overloaded server again.
+const PATIENCE: Millis = Millis::seconds(2);
+
+/// Why the server does not answer a request. The client looks at `code`, people at `message`.
+#[derive(Clone, Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    code: Code,
+    message: String,
+    limit: Option<u64>,
+    retry_after: Option<Millis>,
+}
+
+impl ApiError {
+    /// A refusal with a status, a code for programs and a text for people.
+    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> ApiError {
+        ApiError { status, code, message: message.into(), limit: None, retry_after: None }
+    }
+
+    /// The bound that was crossed, for the client to cut its requests by.
+    #[must_use]
+    pub fn limited(self, limit: usize) -> ApiError {
+        ApiError { limit: Some(limit as u64), ..self }
+    }
+
+    /// The request breaks the protocol.
+    pub fn bad_request(code: Code, message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// This user may not do this.
+    pub fn forbidden(code: Code, message: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::FORBIDDEN, code, message)
+    }
+
+    /// The fault is the server's. The text says nothing about it; the log does.
+    pub fn internal() -> ApiError {
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the server has a problem")
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::ForeignWriter => ApiError::forbidden(
+                Code::WriterMismatch,
+                "this writer or this client belongs to somebody else",
+            ),
+            StoreError::Busy(error) => {
+                tracing::warn!(%error, "the database is busy");
+                let message = "the server is busy";
+                ApiError {
+                    retry_after: Some(PATIENCE),
+                    ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
+                }
+            }
+            StoreError::Full(error) => {
+                tracing::error!(%error, "the disk is full");
+                let message = "the server has no room for this";
+                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, Code::StorageFull, message)
+            }
+            StoreError::Database(_) | StoreError::Corrupt { .. } => {
+                tracing::error!(%error, "the database cannot be used");
+                ApiError::internal()
+            }
+        }
+    }
+}
+
+/// The body of a refusal.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Problem<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: Code,
+    message: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    supported: Option<[u32; 2]>,
+}
+
+impl ApiError {
+    fn write(&self, request_id: &str) -> Response {
+        let retryable = match self.code.class() {
+            Class::Transient | Class::Throttle => true,
+            Class::Definite | Class::Auth | Class::Protocol | Class::Local => false,
+        };
+        let problem = Problem {
+            r#type: format!("urn:landfall:{}", self.code),
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.message,
+            code: self.code,
+            message: &self.message,
+            retryable,
+            retry_after_ms: self.retry_after.map(|wait| wait.0),
+            request_id,
+            limit: self.limit,
+            supported: (self.code == Code::UnsupportedProtocol).then_some([PROTOCOL, PROTOCOL]),
+        };
+        let body = serde_json::to_string(&problem).expect("BUG: a problem is always JSON");
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut response = (self.status, [(CONTENT_TYPE, content_type)], body).into_response();
+        if let Some(wait) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.0.div_ceil(1_000)));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        // The text is written by `finish`, the one place that knows the id of the request.
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Gives every answer an id that the log knows too, writes refusals out and forbids caches to keep either.
+pub async fn finish(request: Request, next: Next) -> Response {
+    let id = format!("{:032x}", random::number());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let response = next.run(request).await;
+    let mut response = match response.extensions().get::<ApiError>() {
+        Some(error) => {
+            let (status, code) = (error.status.as_u16(), error.code);
+            tracing::info!(request_id = %id, %method, path, status, %code, "refused");
+            error.write(&id)
+        }
+        None => response,
+    };
+    let id = HeaderValue::try_from(id).expect("BUG: digits are a header value");
+    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// There is nothing under this path.
+pub async fn not_found() -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, Code::NotFound, "there is nothing here")
+}
+
+/// There is something under this path, but not for this method.
+pub async fn method_not_allowed() -> ApiError {
+    let message = "this path does not know this method";
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message)
+}

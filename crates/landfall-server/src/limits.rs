@@ -1,0 +1,59 @@
+//! How much one request may ask of the server.
+
+use std::time::Duration;
+
+use landfall_core::wire::{BATCH_MUTATIONS_MAX, BODY_BYTES_MAX, PAGE_CHANGES_MAX};
+use serde::Deserialize;
+
+/// Bounds on requests. Those of the protocol are the largest that a configuration may set, because
+/// clients rely on no server taking more.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of a body as it arrives.
+    pub body_bytes: usize,
+    /// Bytes of a body once unpacked.
+    pub inflated_bytes: usize,
+    /// Mutations in a batch.
+    pub batch_mutations: usize,
+    /// Changes in a page.
+    pub page_changes: usize,
+    /// Milliseconds that a body may take to arrive.
+    pub body_millis: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            body_bytes: BODY_BYTES_MAX,
+            inflated_bytes: 4 * BODY_BYTES_MAX,
+            batch_mutations: BATCH_MUTATIONS_MAX,
+            page_changes: PAGE_CHANGES_MAX,
+            body_millis: 15_000,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a body may take to arrive.
+    pub fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_millis)
+    }
+
+    /// Says which limit is out of bounds.
+    ///
+    /// # Errors
+    /// The sentence names the limit and its bounds.
+    pub fn check(&self) -> Result<(), String> {
+        let most = Limits::default();
+        let check = |name: &str, value: u64, max: u64| match value {
+            value if (1..=max).contains(&value) => Ok(()),
+            _ => Err(format!("limits.{name} must lie between 1 and {max}")),
+        };
+        check("body_bytes", self.body_bytes as u64, most.body_bytes as u64)?;
+        check("inflated_bytes", self.inflated_bytes as u64, most.inflated_bytes as u64)?;
+        check("batch_mutations", self.batch_mutations as u64, most.batch_mutations as u64)?;
+        check("page_changes", self.page_changes as u64, most.page_changes as u64)?;
+        check("body_millis", self.body_millis, 60_000)
+    }
+}

@@ -1,0 +1,89 @@
+//! Pushes: read, decide, write, in one transaction.
+
+use std::collections::BTreeSet;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use axum::http::StatusCode;
+use landfall_core::authority;
+use landfall_core::code::Code;
+use landfall_core::id::MutationId;
+use landfall_core::json::Json;
+use landfall_core::mutation::Mutation;
+use landfall_core::wire::{Batch, BatchReply, PROTOCOL};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::limits::Limits;
+use crate::payload::Payload;
+use crate::rules::CallerRules;
+use crate::store::{Named, Sender};
+
+/// `POST /api/v1/sync/batch`: judges a batch of mutations and applies each at most once.
+///
+/// Once the reply is on its way its verdicts are durable. Where the reply is lost, sending the same
+/// batch again gives the same verdicts and changes nothing.
+pub(super) async fn batch(
+    State(app): State<App>,
+    caller: Caller,
+    payload: Payload,
+) -> Result<Reply<BatchReply>, ApiError> {
+    let batch = read(&payload, &app.limits)?;
+    if batch.user != caller.user {
+        let message = "these are the writes of another user than the token's";
+        return Err(ApiError::forbidden(Code::UserMismatch, message));
+    }
+    let rules = app.rules.of(&caller);
+    let named = named(&batch, &rules);
+    let now = (app.clock)();
+    let sender =
+        Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client: batch.client, now };
+    let mut push = app.store.begin(sender).await?;
+    let epoch = push.epoch().to_string();
+    let facts = push.load(&named).await?;
+    let decision = authority::decide(&batch.mutations, facts, &rules, now);
+    push.commit(&decision, &batch.mutations).await?;
+    Ok(Reply(BatchReply { server_time: now, epoch, results: decision.results }))
+}
+
+fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
+    /// All that a batch of every protocol version has.
+    #[derive(Deserialize)]
+    struct Versioned {
+        protocol: u32,
+    }
+    let Versioned { protocol } = payload.parse()?;
+    if protocol != PROTOCOL {
+        let message = format!("this server speaks protocol {PROTOCOL} and not {protocol}");
+        return Err(ApiError::new(StatusCode::UPGRADE_REQUIRED, Code::UnsupportedProtocol, message));
+    }
+    let batch: Batch = payload.parse()?;
+    let limit = limits.batch_mutations;
+    if batch.mutations.len() > limit {
+        let message = format!("more than {limit} mutations; send fewer at a time");
+        return Err(ApiError::bad_request(Code::BatchTooLarge, message).limited(limit));
+    }
+    Ok(batch)
+}
+
+/// What of the database the decision will need. What cannot be read names nothing; its verdict needs
+/// no facts.
+fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
+    let mut named = Named::default();
+    for mutation in batch.mutations.iter().filter_map(parse) {
+        named.receipts.extend([mutation.id].into_iter().chain(mutation.after).chain(mutation.needs.clone()));
+        named.documents.insert(mutation.key());
+        named.writers.insert(mutation.id.writer);
+    }
+    named.writers.extend(batch.settled.keys());
+    named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
+    let collections: BTreeSet<_> = named.documents.iter().map(|key| key.collection.clone()).collect();
+    named.guarded = collections.into_iter().filter(|name| rules.reads_depend_on_documents(name)).collect();
+    named
+}
+
+fn parse(text: &Json) -> Option<Mutation> {
+    serde_json::from_str(text.text()).ok()
+}

@@ -1,0 +1,157 @@
+//! Pulls: what changed since a cursor, as far as the caller may see it.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use landfall_core::code::Code;
+use landfall_core::id::Position;
+use landfall_core::wire::Reset;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::cursor::{Cursor, CursorError};
+use crate::error::ApiError;
+use crate::page::Page;
+use crate::rules::CallerRules;
+use crate::store::{Change, Snapshot, StoreError};
+
+/// A page ends beyond this many bytes of documents, so that neither side has to hold more at once.
+const PAGE_BYTES: usize = 1 << 20;
+/// How many changes that the caller may not see are looked through before an empty page is sent.
+const SCAN_MAX: usize = 20_000;
+
+/// What a pull asks for.
+#[derive(Deserialize)]
+pub(super) struct Ask {
+    #[serde(default)]
+    cursor: String,
+    #[serde(default)]
+    limit: String,
+}
+
+/// `GET /api/v1/sync/pull`: one page of changes, oldest first, and the cursor behind it.
+pub(super) async fn pull(
+    State(app): State<App>,
+    caller: Caller,
+    ask: Result<Query<Ask>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(ask) = ask.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.body_text()))?;
+    let limit = limit(&ask.limit, app.limits.page_changes)?;
+    let cursor = cursor(&app, &caller, &ask.cursor)?;
+    let now = (app.clock)();
+
+    let mut snapshot = app.store.snapshot(&caller.tenant).await?;
+    let start = match cursor {
+        Some(cursor) if cursor.epoch == snapshot.epoch() => {
+            let same_history = snapshot.nonce(cursor.position).await? == Some(cursor.nonce);
+            if !same_history {
+                // The commit that this client has seen is not the one that is here: the database was set
+                // back. Everybody has to hear of it, so the history gets another name.
+                drop(snapshot);
+                app.store.leave_epoch(cursor.epoch).await?;
+                snapshot = app.store.snapshot(&caller.tenant).await?;
+            }
+            if same_history { Start::Behind(cursor) } else { Start::Over }
+        }
+        Some(_) => Start::Over,
+        None => Start::Cold,
+    };
+    let reset = match start {
+        Start::Over => Some(Reset { reason: "new_epoch".to_owned(), restored_through: Position(0) }),
+        Start::Cold | Start::Behind(_) => None,
+    };
+    let mut page = Page::begin(now, &snapshot, reset);
+    let rules = app.rules.of(&caller);
+    let (mut place, floor) = match start {
+        Start::Behind(cursor) => ((cursor.position, cursor.ordinal), cursor.floor),
+        Start::Cold | Start::Over => ((Position(0), Cursor::END), snapshot.head()),
+    };
+    let from = place;
+    let mut scanned = 0;
+    let more = loop {
+        let changes = snapshot.changes(place, limit - page.len(), PAGE_BYTES).await?;
+        scanned += changes.rows.len();
+        for change in &changes.rows {
+            place = (change.position, change.ordinal);
+            deliver(&mut page, &mut snapshot, &rules, change, from, floor).await?;
+        }
+        let enough = page.len() == limit || page.bytes() >= PAGE_BYTES || scanned >= SCAN_MAX;
+        if !changes.more || enough {
+            break changes.more;
+        }
+    };
+    let (position, ordinal) = if more { place } else { (snapshot.head(), Cursor::END) };
+    let nonce = snapshot.nonce(position).await?.ok_or_else(|| StoreError::Corrupt {
+        what: format!("commit {}", position.0),
+        reason: "it is not there".to_owned(),
+    })?;
+    let cursor = Cursor { epoch: snapshot.epoch(), position, nonce, ordinal, floor };
+    let text = page.end(&cursor.seal(app.store.cursor_key(), &caller.tenant), more);
+    Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
+}
+
+/// Where a pull begins.
+enum Start {
+    /// With nothing.
+    Cold,
+    /// With nothing, though the client has something.
+    Over,
+    /// Behind what the client has.
+    Behind(Cursor),
+}
+
+/// Puts a change on the page, in the form in which the caller may have it.
+async fn deliver(
+    page: &mut Page,
+    snapshot: &mut Snapshot,
+    rules: &CallerRules<'_>,
+    change: &Change,
+    from: (Position, u32),
+    floor: Position,
+) -> Result<(), StoreError> {
+    let visible = rules.may_read(&change.collection, &change.data);
+    let had_nothing = change.position <= floor;
+    match (&change.hidden_by, visible) {
+        (None, true) => page.document(change),
+        // Who started when it was gone already has nothing to take away.
+        (Some(_), _) | (None, false) if had_nothing => {}
+        (Some(stamp), true) => page.tombstone(change, stamp),
+        (Some(_) | None, false) => {
+            let guarded = rules.reads_depend_on_documents(&change.collection);
+            if guarded {
+                let before = snapshot.before(change, from).await?;
+                if before.iter().any(|data| rules.may_read(&change.collection, data)) {
+                    page.eviction(change);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn limit(text: &str, max: usize) -> Result<usize, ApiError> {
+    match text.parse::<usize>() {
+        _ if text.is_empty() => Ok(max),
+        Ok(limit) if limit > 0 => Ok(limit.min(max)),
+        Ok(_) | Err(_) => {
+            let message = "`limit` must be a number above 0";
+            Err(ApiError::bad_request(Code::InvalidRequest, message))
+        }
+    }
+}
+
+fn cursor(app: &App, caller: &Caller, text: &str) -> Result<Option<Cursor>, ApiError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Cursor::open(text, app.store.cursor_key(), &caller.tenant).map(Some).map_err(|error| match error {
+        CursorError::Invalid => {
+            ApiError::bad_request(Code::InvalidCursor, "this server did not give out this cursor")
+        }
+        CursorError::Tenant => {
+            ApiError::forbidden(Code::TenantMismatch, "this cursor belongs to another tenant")
+        }
+    })
+}

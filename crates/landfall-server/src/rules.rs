@@ -1,0 +1,298 @@
+//! Who may do what, and what a document must look like: the configured expressions, applied.
+//!
+//! What is not allowed is refused: an expression left out, or one that fails on a document, is a no.
+
+mod expression;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use landfall_core::authority::{self, Proposal};
+use landfall_core::code::Code;
+use landfall_core::id::Collection;
+use landfall_core::json::Json;
+use landfall_core::mutation::{Op, Refusal};
+use landfall_core::path::Path;
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use crate::caller::Caller;
+use crate::config::Mistake;
+use expression::{Expression, Language, Subject};
+
+/// A collection in the configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CollectionEntry {
+    read: Option<Spanned<String>>,
+    create: Option<Spanned<String>>,
+    update: Option<Spanned<String>>,
+    delete: Option<Spanned<String>>,
+    #[serde(default)]
+    rules: Vec<RuleEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleEntry {
+    name: String,
+    check: Spanned<String>,
+    field: Option<Spanned<String>>,
+    message: String,
+}
+
+/// The rules of every collection.
+pub struct Rules {
+    collections: BTreeMap<Collection, CollectionRules>,
+}
+
+struct CollectionRules {
+    read: Option<Expression>,
+    create: Option<Expression>,
+    update: Option<Expression>,
+    delete: Option<Expression>,
+    checks: Vec<Check>,
+}
+
+/// Something that must be true of every document as it is after a change.
+struct Check {
+    expression: Expression,
+    field: Option<Path>,
+    message: String,
+}
+
+impl Rules {
+    pub(crate) fn build(entries: BTreeMap<String, Spanned<CollectionEntry>>) -> Result<Rules, Mistake> {
+        let language = Language::new();
+        let mut collections = BTreeMap::new();
+        for (name, entry) in entries {
+            let collection = match name.parse::<Collection>() {
+                Ok(collection) if !name.starts_with('_') => collection,
+                Ok(_) | Err(_) => {
+                    return Err(Mistake::at(&entry, format!("`{name}` cannot name a collection")));
+                }
+            };
+            collections.insert(collection, CollectionRules::build(&language, &name, entry.value)?);
+        }
+        Ok(Rules { collections })
+    }
+
+    /// The rules as they apply to `caller`.
+    pub fn of<'a>(&'a self, caller: &Caller) -> CallerRules<'a> {
+        CallerRules { rules: self, subject: Subject::new(caller) }
+    }
+}
+
+impl CollectionRules {
+    fn build(
+        language: &Arc<Language>,
+        name: &str,
+        entry: CollectionEntry,
+    ) -> Result<CollectionRules, Mistake> {
+        let compile = |kind: &str, text: &Spanned<String>| {
+            Expression::compile(language, &format!("collections.{name}.{kind}"), &text.value)
+                .map_err(|reason| Mistake::at(text, reason))
+        };
+        let optional =
+            |kind: &str, text: Option<Spanned<String>>| text.map(|text| compile(kind, &text)).transpose();
+        let check = |rule: RuleEntry| {
+            let field = rule.field.as_ref().map(|text| {
+                text.value.parse::<Path>().map_err(|_| {
+                    Mistake::at(text, format!("field `{}` is no JSON Pointer such as /notes", text.value))
+                })
+            });
+            Ok(Check {
+                expression: compile(&format!("rules.{}", rule.name), &rule.check)?,
+                field: field.transpose()?,
+                message: rule.message,
+            })
+        };
+        Ok(CollectionRules {
+            read: optional("read", entry.read)?,
+            create: optional("create", entry.create)?,
+            update: optional("update", entry.update)?,
+            delete: optional("delete", entry.delete)?,
+            checks: entry.rules.into_iter().map(check).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The rules for one caller.
+pub struct CallerRules<'a> {
+    rules: &'a Rules,
+    subject: Subject,
+}
+
+impl CallerRules<'_> {
+    /// Whether the caller may see a document with this text.
+    pub fn may_read(&self, collection: &Collection, document: &str) -> bool {
+        let Some(rules) = self.rules.collections.get(collection) else { return false };
+        let Some(read) = &rules.read else { return false };
+        if !read.looks_at_documents() {
+            return read.holds(&self.subject, None, None);
+        }
+        match Json::parse(document) {
+            Ok(document) => read.holds(&self.subject, Some(&document), None),
+            Err(_) => false,
+        }
+    }
+
+    /// Whether two callers with the same roles may see different documents of this collection, and one
+    /// caller different documents over time.
+    pub fn reads_depend_on_documents(&self, collection: &Collection) -> bool {
+        let rules = self.rules.collections.get(collection);
+        rules.and_then(|rules| rules.read.as_ref()).is_some_and(Expression::looks_at_documents)
+    }
+
+    fn holds(&self, expression: Option<&Expression>, proposal: Proposal<'_>) -> bool {
+        expression
+            .is_some_and(|expression| expression.holds(&self.subject, proposal.document, proposal.previous))
+    }
+
+    fn sees(&self, rules: &CollectionRules, document: &Json) -> bool {
+        rules.read.as_ref().is_some_and(|read| read.holds(&self.subject, Some(document), None))
+    }
+}
+
+impl authority::Rules for CallerRules<'_> {
+    fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
+        let collection = &proposal.key.collection;
+        let Some(rules) = self.rules.collections.get(collection) else {
+            let message = format!("this server has no collection `{collection}`");
+            return Err(Refusal::new(Code::UnknownCollection, message));
+        };
+        // A document that the caller cannot see must look the same as one that is not there. Where there
+        // is none yet, or a delete hides it, what the caller proposes has to be visible to them.
+        let visible = match (proposal.previous, proposal.document) {
+            (Some(previous), _) => self.sees(rules, previous),
+            (None, Some(document)) => self.sees(rules, document),
+            // Deleted already: there is nothing left to see, only the right to delete counts.
+            (None, None) => self.holds(rules.delete.as_ref(), proposal),
+        };
+        if !visible {
+            return Err(match (proposal.op, proposal.previous) {
+                (Op::Create, None) => {
+                    Refusal::new(Code::Forbidden, format!("you may not create this in {collection}"))
+                }
+                (Op::Create | Op::Patch | Op::Delete, _) => {
+                    Refusal::new(Code::NotFound, "there is no such document")
+                }
+            });
+        }
+        let (allowed, verb) = match (proposal.op, proposal.previous) {
+            (Op::Create, None) => (self.holds(rules.create.as_ref(), proposal), "create"),
+            // Creating what is there already changes it, so it takes the right to do that.
+            (Op::Create, Some(_)) | (Op::Patch, _) => (self.holds(rules.update.as_ref(), proposal), "change"),
+            (Op::Delete, _) => (self.holds(rules.delete.as_ref(), proposal), "delete"),
+        };
+        if !allowed {
+            return Err(Refusal::new(Code::Forbidden, format!("you may not {verb} this in {collection}")));
+        }
+        if proposal.document.is_none() {
+            return Ok(());
+        }
+        let broken = rules.checks.iter().find(|check| !self.holds(Some(&check.expression), proposal));
+        broken.map_or(Ok(()), |check| {
+            let (code, message) = (Code::ValidationFailed, check.message.as_str());
+            Err(match &check.field {
+                Some(field) => Refusal::at(code, field, message),
+                None => Refusal::new(code, message),
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use authority::Rules as _;
+    use landfall_core::id::DocumentKey;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn rules(text: &str) -> Rules {
+        match Config::parse(&format!("collections:\n  notes:\n    {text}\n"), "landfall.yaml") {
+            Ok(config) => config.rules,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn verdict(rules: &Rules, op: Op, previous: Option<&str>, document: Option<&str>) -> Option<Code> {
+        verdict_in(rules, "notes", op, previous, document)
+    }
+
+    fn verdict_in(
+        rules: &Rules,
+        collection: &str,
+        op: Op,
+        previous: Option<&str>,
+        document: Option<&str>,
+    ) -> Option<Code> {
+        let caller = Caller {
+            user: "ada".parse().unwrap(),
+            tenant: Default::default(),
+            roles: vec!["worker".to_owned()],
+        };
+        let [previous, document] = [previous, document].map(|text| text.map(|t| Json::parse(t).unwrap()));
+        let key = DocumentKey { collection: collection.parse().unwrap(), document: "d".parse().unwrap() };
+        let proposal = Proposal { key: &key, op, previous: previous.as_ref(), document: document.as_ref() };
+        rules.of(&caller).check(proposal).err().map(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn what_nobody_allowed_is_forbidden() {
+        let rules = rules("read: 'true'");
+        assert_eq!(verdict(&rules, Op::Create, None, Some("{}")), Some(Code::Forbidden));
+        assert_eq!(verdict(&rules, Op::Patch, Some("{}"), Some("{}")), Some(Code::Forbidden));
+        assert_eq!(verdict(&rules, Op::Delete, Some("{}"), None), Some(Code::Forbidden));
+        let code = verdict_in(&rules, "others", Op::Create, None, Some("{}"));
+        assert_eq!(code, Some(Code::UnknownCollection));
+    }
+
+    #[test]
+    fn what_one_may_not_see_looks_as_if_it_were_not_there() {
+        let rules =
+            rules("{ read: document.owner == user.id, create: 'true', update: 'true', delete: 'true' }");
+        let (mine, theirs) = (r#"{"owner":"ada"}"#, r#"{"owner":"ben"}"#);
+        assert_eq!(verdict(&rules, Op::Patch, Some(mine), Some(theirs)), None, "handed over");
+        for op in [Op::Create, Op::Patch] {
+            assert_eq!(verdict(&rules, op, Some(theirs), Some(mine)), Some(Code::NotFound));
+        }
+        assert_eq!(verdict(&rules, Op::Delete, Some(theirs), None), Some(Code::NotFound));
+        assert_eq!(verdict(&rules, Op::Create, None, Some(mine)), None);
+        assert_eq!(verdict(&rules, Op::Create, None, Some(theirs)), Some(Code::Forbidden));
+        assert_eq!(verdict(&rules, Op::Patch, None, Some(theirs)), Some(Code::NotFound), "a revival");
+    }
+
+    #[test]
+    fn creating_what_is_there_takes_the_right_to_change_it() {
+        let rules = rules("{ read: 'true', create: 'true' }");
+        assert_eq!(verdict(&rules, Op::Create, None, Some("{}")), None);
+        assert_eq!(verdict(&rules, Op::Create, Some("{}"), Some("{}")), Some(Code::Forbidden));
+    }
+
+    #[test]
+    fn an_expression_that_fails_on_a_document_is_a_no() {
+        let rules = rules("{ read: 'true', create: 'document.size > 3' }");
+        assert_eq!(verdict(&rules, Op::Create, None, Some(r#"{"size":4}"#)), None);
+        assert_eq!(verdict(&rules, Op::Create, None, Some(r#"{"size":3.5}"#)), None);
+        for document in [r#"{"size":1}"#, r#"{"size":"large"}"#, "{}", r#"{"size":1e999}"#] {
+            assert_eq!(
+                verdict(&rules, Op::Create, None, Some(document)),
+                Some(Code::Forbidden),
+                "{document}"
+            );
+        }
+    }
+
+    #[test]
+    fn previous_document_and_user_can_be_compared() {
+        let rules = rules(
+            "{ read: 'true', update: '\"worker\" in user.roles && user.tenant == \"default\" && \
+             document.n >= previous.n' }",
+        );
+        assert_eq!(verdict(&rules, Op::Patch, Some(r#"{"n":1}"#), Some(r#"{"n":2}"#)), None);
+        let backwards = verdict(&rules, Op::Patch, Some(r#"{"n":2}"#), Some(r#"{"n":1}"#));
+        assert_eq!(backwards, Some(Code::Forbidden));
+    }
+}

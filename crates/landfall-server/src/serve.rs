@@ -1,0 +1,117 @@
+//! `landfall serve`: from options to a listening socket, and to a clean end.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use landfall_server::{App, Store, router, www};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::ServeOptions;
+
+/// How long requests may still run once the server was asked to end.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) fn run(options: ServeOptions) -> Result<(), Box<dyn Error>> {
+    log_to_stderr()?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(options))
+}
+
+async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
+    let config = options.config.load()?;
+    let listen: Vec<SocketAddr> = tokio::net::lookup_host(&options.listen)
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?
+        .collect();
+    if config.key.is_none() && !listen.iter().all(|address| address.ip().is_loopback()) {
+        let text = format!(
+            "will not listen on {} with the built-in development key, which everybody knows; \
+             set LANDFALL_JWT_KEY, or `auth.key` in the configuration, to a secret of at least 32 bytes",
+            options.listen
+        );
+        return Err(text.into());
+    }
+    if let Some(directory) = &options.www {
+        check_files(directory)?;
+    }
+    let store = Store::open(&options.database).await?;
+    let app = App::new(config, store.clone())?;
+    let api = router(app);
+    let routes = match &options.www {
+        Some(directory) => www::with_files(api, directory),
+        None => api,
+    };
+    // Listened for before anybody is told that the server is there, so that no signal goes unheard.
+    let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let listener = TcpListener::bind(&listen[..])
+        .await
+        .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+    let address = listener.local_addr()?;
+    writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
+    tracing::info!(%address, database = options.database, "serving");
+    accept(listener, routes, ended(terminate, interrupt)).await?;
+    store.close().await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn accept(
+    listener: TcpListener,
+    routes: Router,
+    ended: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    // Small answers go out at once; waiting for more to send would only cost a round trip.
+    let listener = listener.tap_io(|connection| {
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "no TCP_NODELAY");
+        }
+    });
+    let (told, mut ending) = tokio::sync::watch::channel(());
+    let ended = async move {
+        ended.await;
+        tracing::info!("ending: running requests finish first");
+        drop(told);
+    };
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(ended);
+    let overdue = async {
+        while ending.changed().await.is_ok() {}
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = serving => result,
+        () = overdue => {
+            tracing::warn!("some requests did not finish; their clients will send them again");
+            Ok(())
+        }
+    }
+}
+
+async fn ended(mut terminate: tokio::signal::unix::Signal, mut interrupt: tokio::signal::unix::Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn check_files(directory: &Path) -> Result<(), String> {
+    let index = directory.join("index.html");
+    if index.is_file() { Ok(()) } else { Err(format!("{} is not there to be served", index.display())) }
+}
+
+/// Logs what `LANDFALL_LOG` asks for, such as `debug` or `info,landfall_server=debug`.
+fn log_to_stderr() -> Result<(), Box<dyn Error>> {
+    let wanted = std::env::var("LANDFALL_LOG").unwrap_or_else(|_| "info".to_owned());
+    let filter: Targets = wanted.parse().map_err(|error| format!("LANDFALL_LOG={wanted}: {error}"))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Everything that outlives the process, behind a few words: [`Store`], [`Push`], [`Snapshot`].
+//!
+//! A push reads its facts and writes its outcome in one transaction that holds the tenant's counter
+//! from the start; a snapshot sees one moment of the database however long it is read. What is
+//! particular to one database is in the file named after it.
+
+mod push;
+mod snapshot;
+mod sqlite;
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Writer};
+use landfall_core::time::WallTime;
+
+use crate::caller::Tenant;
+
+pub use push::Push;
+pub use snapshot::{Change, Changes, Snapshot};
+pub use sqlite::{OpenError, Store};
+
+/// Identity of a history: another one after the database was set back to an earlier state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epoch(pub u128);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Why the store did not do what it was asked for. Nothing of it was done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The writer or the client belongs to another user.
+    #[error("the writer or the client belongs to another user")]
+    ForeignWriter,
+    /// Others were faster for too long. Try again later.
+    #[error("the database is busy: {0}")]
+    Busy(sqlx::Error),
+    /// There is no room left on the disk.
+    #[error("the disk is full: {0}")]
+    Full(sqlx::Error),
+    /// The database does not work.
+    #[error("the database does not work: {0}")]
+    Database(sqlx::Error),
+    /// What is stored is not what was written.
+    #[error("{what} cannot be read: {reason}")]
+    Corrupt {
+        /// The row.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// On whose behalf a push runs.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// The tenant whose counter it holds.
+    pub tenant: Tenant,
+    /// The signed-in user.
+    pub user: User,
+    /// The installation.
+    pub client: Client,
+    /// The server's clock when the push began.
+    pub now: WallTime,
+}
+
+/// What a batch mentions, to be loaded as facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// Documents.
+    pub documents: BTreeSet<DocumentKey>,
+    /// Mutations whose receipts count.
+    pub receipts: BTreeSet<MutationId>,
+    /// Writers whose mutations are sent or settled.
+    pub writers: BTreeSet<Writer>,
+    /// Collections in which who may see a document depends on what is in it. Their documents as they
+    /// were are kept in the history, for telling who loses sight of them.
+    pub guarded: BTreeSet<Collection>,
+}
+
+fn stored(number: u64) -> i64 {
+    i64::try_from(number).expect("BUG: a count beyond 2^63")
+}
+
+fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}

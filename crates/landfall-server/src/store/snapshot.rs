@@ -1,0 +1,186 @@
+//! One moment of a tenant's documents, in the order in which they were changed.
+
+use std::pin::Pin;
+
+use futures_core::Stream;
+use landfall_core::id::{Collection, DocumentId, Position, Version};
+use sqlx::Transaction;
+
+use super::push::read_epoch;
+use super::sqlite::Db;
+use super::{Epoch, StoreError, count, stored};
+use crate::caller::Tenant;
+use crate::cursor::Cursor;
+
+/// A read transaction: sees no commit that came after it began.
+pub struct Snapshot {
+    tx: Transaction<'static, Db>,
+    tenant: Tenant,
+    epoch: Epoch,
+    head: Position,
+}
+
+/// A document as it was changed last. Its text is as it was stored; nobody has parsed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The collection.
+    pub collection: Collection,
+    /// The document.
+    pub document: DocumentId,
+    /// Its version.
+    pub version: Version,
+    /// The commit that changed it last.
+    pub position: Position,
+    /// Its place within that commit.
+    pub ordinal: u32,
+    /// The stamp of the delete that hides it.
+    pub hidden_by: Option<String>,
+    /// All fields, as JSON.
+    pub data: String,
+    /// The stamp of every top-level member that is not listed.
+    pub stamp: String,
+    /// The listed ones, as a JSON object.
+    pub stamps: String,
+}
+
+/// Some changes in order.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Oldest first.
+    pub rows: Vec<Change>,
+    /// Whether there are others behind these.
+    pub more: bool,
+}
+
+type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
+
+impl Snapshot {
+    pub(super) async fn take(
+        mut tx: Transaction<'static, Db>,
+        tenant: &Tenant,
+    ) -> Result<Snapshot, StoreError> {
+        let (epoch, head): (String, Option<i64>) = sqlx::query_as(
+            "SELECT meta.value, tenants.position FROM meta LEFT JOIN tenants ON tenants.tenant = $1 \
+             WHERE meta.name = 'epoch'",
+        )
+        .bind(tenant.as_str())
+        .fetch_one(&mut *tx)
+        .await?;
+        let head = Position(head.map_or(0, count));
+        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head })
+    }
+
+    /// The history that this is a moment of.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The newest commit.
+    pub fn head(&self) -> Position {
+        self.head
+    }
+
+    /// The nonce of a commit; none where there is no such commit. Before the first one it is 0.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn nonce(&mut self, position: Position) -> Result<Option<u64>, StoreError> {
+        if position == Position(0) {
+            return Ok(Some(0));
+        }
+        let nonce: Option<i64> =
+            sqlx::query_scalar("SELECT nonce FROM commits WHERE tenant = $1 AND position = $2")
+                .bind(self.tenant.as_str())
+                .bind(stored(position.0))
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        Ok(nonce.map(i64::cast_unsigned))
+    }
+
+    /// What was changed behind a place: at most `limit` documents, and not much more than `bytes` of them.
+    ///
+    /// # Errors
+    /// The database does not work, or a name in it is none.
+    pub async fn changes(
+        &mut self,
+        behind: (Position, u32),
+        limit: usize,
+        bytes: usize,
+    ) -> Result<Changes, StoreError> {
+        let mut stream = sqlx::query_as::<Db, ChangeRow>(
+            "SELECT collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, \
+             stamps FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
+             ORDER BY position, ordinal LIMIT $4",
+        )
+        .bind(self.tenant.as_str())
+        .bind(stored(behind.0.0))
+        .bind(i64::from(behind.1))
+        // One more than asked for tells whether there is more.
+        .bind(stored(limit as u64 + 1))
+        .fetch(&mut *self.tx);
+        let (mut changes, mut size) = (Changes::default(), 0);
+        while let Some(row) = next(&mut stream).await {
+            let change = read_change(row?)?;
+            size += change.data.len() + change.stamps.len();
+            if changes.rows.len() == limit || (size > bytes && !changes.rows.is_empty()) {
+                changes.more = true;
+                break;
+            }
+            changes.rows.push(change);
+        }
+        Ok(changes)
+    }
+
+    /// What a guarded document can have been for somebody who has come to a place.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn before(
+        &mut self,
+        change: &Change,
+        place: (Position, u32),
+    ) -> Result<Vec<String>, StoreError> {
+        // Inside a commit, some of its documents were delivered as they are after it and some were not.
+        let inside = place.1 != Cursor::END;
+        let seen_through = [Some(place.0.0), inside.then(|| place.0.0.saturating_sub(1))];
+        let mut found = Vec::new();
+        for position in seen_through.into_iter().flatten() {
+            let before: Option<Option<String>> = sqlx::query_scalar(
+                "SELECT visible_before FROM history \
+                 WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 \
+                 ORDER BY version LIMIT 1",
+            )
+            .bind(self.tenant.as_str())
+            .bind(change.collection.as_str())
+            .bind(change.document.as_str())
+            .bind(stored(position))
+            .fetch_optional(&mut *self.tx)
+            .await?;
+            found.extend(before.flatten());
+        }
+        Ok(found)
+    }
+}
+
+async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
+    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
+}
+
+fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
+    let (collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, stamps) = row;
+    let corrupt = |what: &str| StoreError::Corrupt {
+        what: format!("document {document}"),
+        reason: format!("{what} is not one"),
+    };
+    Ok(Change {
+        collection: collection.parse().map_err(|_| corrupt("its collection"))?,
+        document: document.parse().map_err(|_| corrupt("its id"))?,
+        version: Version(count(version)),
+        position: Position(count(position)),
+        ordinal: u32::try_from(ordinal).map_err(|_| corrupt("its place"))?,
+        hidden_by: delete_stamp.filter(|_| hidden != 0),
+        data,
+        stamp,
+        stamps,
+    })
+}

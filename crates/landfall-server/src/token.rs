@@ -1,0 +1,215 @@
+//! Tokens: JSON Web Tokens signed with one shared key (HS256).
+
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use landfall_core::time::{Millis, WallTime};
+use serde::{Deserialize, Serialize};
+
+use crate::caller::Caller;
+
+/// The key of a server that was given none. Everybody knows it, so such a server must stay on this machine.
+const DEVELOPMENT_KEY: &str = "landfall development key, known to everybody";
+/// Shorter keys can be guessed from one token (RFC 7518, 3.2).
+const KEY_BYTES_MIN: usize = 32;
+/// How far ahead the clock of whoever issues tokens may be.
+const EARLY_MAX: Millis = Millis::seconds(30);
+
+/// A key that is too short to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key for tokens must have at least {KEY_BYTES_MIN} bytes")]
+pub struct WeakKey;
+
+/// What a valid token must say beside having a valid signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The `iss` claim.
+    #[serde(default)]
+    pub issuer: Option<String>,
+    /// The `aud` claim.
+    #[serde(default)]
+    pub audience: Option<String>,
+    /// The `kid` in the header.
+    #[serde(default)]
+    pub key_id: Option<String>,
+}
+
+/// Why a token does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenError {
+    /// It is none of ours. The reason is for the log.
+    Invalid(&'static str),
+    /// It was ours and has run out.
+    Expired,
+}
+
+/// What others may have written. Times may have fractions (RFC 7519, NumericDate).
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    #[serde(default)]
+    tenant: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    exp: f64,
+    #[serde(default)]
+    nbf: Option<f64>,
+}
+
+/// What we write.
+#[derive(Serialize)]
+struct OwnClaims<'a> {
+    sub: &'a str,
+    tenant: &'a str,
+    roles: &'a [String],
+    exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
+}
+
+/// Issues and verifies tokens.
+pub struct Tokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+    expected: Expected,
+    development: bool,
+}
+
+impl Tokens {
+    /// Tokens signed with `key`, or with the development key where there is none.
+    ///
+    /// # Errors
+    /// The key is too short.
+    pub fn new(key: Option<&str>, expected: Expected) -> Result<Tokens, WeakKey> {
+        let development = key.is_none();
+        let key = key.unwrap_or(DEVELOPMENT_KEY).as_bytes();
+        if key.len() < KEY_BYTES_MIN {
+            return Err(WeakKey);
+        }
+        let mut validation = Validation::new(Algorithm::HS256);
+        // Time is compared below, with the clock that everything else here goes by.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &expected.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &expected.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        let (encoding, decoding) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
+        Ok(Tokens { encoding, decoding, validation, expected, development })
+    }
+
+    /// Whether these are signed with the key that everybody knows.
+    pub fn are_for_development(&self) -> bool {
+        self.development
+    }
+
+    /// Finds out who a token speaks for.
+    ///
+    /// # Errors
+    /// Expiry is told apart only for a token that is valid in every other respect.
+    pub fn verify(&self, token: &str, now: WallTime) -> Result<Caller, TokenError> {
+        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|error| TokenError::Invalid(reason(error.kind())))?;
+        if token.header.kid.is_some() && token.header.kid != self.expected.key_id {
+            return Err(TokenError::Invalid("signed with another key"));
+        }
+        let claims = token.claims;
+        let (Ok(user), Ok(tenant)) =
+            (claims.sub.parse(), claims.tenant.map_or_else(|| Ok(Default::default()), |name| name.parse()))
+        else {
+            return Err(TokenError::Invalid("`sub` or `tenant` is not a name"));
+        };
+        let seconds = |time: WallTime| time.0 as f64 / 1_000.0;
+        if claims.nbf.is_some_and(|nbf| nbf > seconds(now.after(EARLY_MAX))) {
+            return Err(TokenError::Invalid("not valid yet"));
+        }
+        if claims.exp <= seconds(now) {
+            return Err(TokenError::Expired);
+        }
+        Ok(Caller { user, tenant, roles: claims.roles })
+    }
+
+    /// Signs a token for `caller` and says when it runs out.
+    pub fn issue(&self, caller: &Caller, ttl: Millis, now: WallTime) -> (String, WallTime) {
+        let expires = WallTime(now.after(ttl).0.div_ceil(1_000) * 1_000);
+        let claims = OwnClaims {
+            sub: caller.user.as_str(),
+            tenant: caller.tenant.as_str(),
+            roles: &caller.roles,
+            exp: expires.0 / 1_000,
+            iss: self.expected.issuer.as_deref(),
+            aud: self.expected.audience.as_deref(),
+        };
+        let header = Header { kid: self.expected.key_id.clone(), ..Header::new(Algorithm::HS256) };
+        let token = jsonwebtoken::encode(&header, &claims, &self.encoding);
+        (token.expect("BUG: claims that cannot be signed"), expires)
+    }
+}
+
+fn reason(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidSignature => "the signature is wrong",
+        ErrorKind::InvalidAlgorithm => "signed with another algorithm",
+        ErrorKind::InvalidIssuer => "another issuer",
+        ErrorKind::InvalidAudience => "another audience",
+        ErrorKind::MissingRequiredClaim(_) => "a claim is missing",
+        // The list is the library's and grows; these are the ones worth telling apart.
+        _ => "not a token",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: WallTime = WallTime(1_700_000_000_000);
+
+    fn caller() -> Caller {
+        let roles = vec!["worker".to_owned()];
+        Caller { user: "u_17".parse().unwrap(), tenant: "north".parse().unwrap(), roles }
+    }
+
+    fn tokens(expected: Expected) -> Tokens {
+        Tokens::new(None, expected).unwrap()
+    }
+
+    #[test]
+    fn a_token_speaks_for_whom_it_was_issued_until_it_expires() {
+        let tokens = tokens(Expected::default());
+        let (token, expires) = tokens.issue(&caller(), Millis::seconds(60), NOW);
+        assert_eq!(expires, NOW.after(Millis::seconds(60)));
+        assert_eq!(tokens.verify(&token, NOW), Ok(caller()));
+        assert_eq!(tokens.verify(&token, WallTime(expires.0 - 1)), Ok(caller()));
+        assert_eq!(tokens.verify(&token, expires), Err(TokenError::Expired));
+    }
+
+    #[test]
+    fn issuer_audience_and_key_id_count_where_they_are_configured() {
+        let expected = Expected {
+            issuer: Some("us".to_owned()),
+            audience: Some("landfall".to_owned()),
+            key_id: Some("2026".to_owned()),
+        };
+        let (strict, plain) = (tokens(expected), tokens(Expected::default()));
+        let (token, _) = strict.issue(&caller(), Millis::seconds(60), NOW);
+        assert_eq!(strict.verify(&token, NOW), Ok(caller()));
+        assert!(matches!(plain.verify(&token, NOW), Err(TokenError::Invalid(_))));
+        let (token, _) = plain.issue(&caller(), Millis::seconds(60), NOW);
+        assert!(matches!(strict.verify(&token, NOW), Err(TokenError::Invalid(_))));
+    }
+
+    #[test]
+    fn a_short_key_is_refused() {
+        assert!(Tokens::new(Some("short"), Expected::default()).is_err());
+        assert!(Tokens::new(Some(&"k".repeat(KEY_BYTES_MIN)), Expected::default()).is_ok());
+    }
+}
