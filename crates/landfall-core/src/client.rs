@@ -8,28 +8,27 @@
 //! What the parts own: [`Outbox`] the pending writes, [`Replica`] what the app sees, [`Drain`] when to
 //! do something, [`Ledger`] which stored records are still needed.
 
+mod load;
 mod pull;
 mod push;
 mod report;
 mod restore;
+mod write;
 
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::backoff::Random;
-use crate::clock::{Clock, Offset, Stamp};
+use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
-use crate::intent::Intent;
-use crate::json::Json;
 use crate::ledger::Ledger;
-use crate::mutation::{Op, Refusal};
-use crate::outbox::{Outbox, Place, Standing};
+use crate::outbox::Outbox;
 use crate::replica::Replica;
-use crate::stored::{BaseRow, Checkpoint, Entry, JournalRecord, Key, Parked, Priority, Store};
+use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
 use crate::time::{Millis, WallTime};
 use crate::transaction::{Opened, Outcome, Transaction};
-use crate::wire::{Batch, BatchReply, DOCUMENT_BYTES_MAX, PullChange, PullReply};
+use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use report::{EntryView, Phase, Progress, Settled, Status, SyncState};
 
@@ -262,168 +261,6 @@ impl Client {
         if self.may_sync() { self.drain.wake_at() } else { None }
     }
 
-    /// Makes writes, all in one commit. They are visible at once, and durable when [`Output::Saved`] names
-    /// the ticket; if that cannot be, [`Output::Unsaved`] does and they are gone again.
-    ///
-    /// # Errors
-    /// Nothing is written if one of them makes no sense: [`Code::InvalidCollection`], [`Code::NotFound`],
-    /// [`Code::AlreadyExists`], [`Code::DocumentTooLarge`], or what [`Mutation::check`] says.
-    ///
-    /// [`Mutation::check`]: crate::mutation::Mutation::check
-    ///
-    /// # Panics
-    /// Where a document is not loaded: see [`Client::is_loaded`].
-    pub fn write(
-        &mut self,
-        ticket: Ticket,
-        intents: &[(Intent, Priority)],
-        now: WallTime,
-    ) -> Result<Vec<MutationId>, Refusal> {
-        let (minted, clock) = (self.minted, self.clock.clone());
-        let mut entries: Vec<Entry> = Vec::with_capacity(intents.len());
-        let n = self.commits;
-        let mut index = self.queue.iter().map(|(_, entries)| entries.len() as u32).sum();
-        for (intent, priority) in intents {
-            match self.prepare(intent, *priority, now) {
-                Ok(entry) => {
-                    self.outbox.insert(Place::uncommitted(n, index), entry.clone(), Standing::Saving);
-                    self.replica.replay(intent.key(), &self.outbox);
-                    entries.push(entry);
-                    index += 1;
-                }
-                Err(refusal) => {
-                    (self.minted, self.clock) = (minted, clock);
-                    self.withdraw(entries.iter().map(|entry| entry.id).collect());
-                    return Err(refusal);
-                }
-            }
-        }
-        let ids = entries.iter().map(|entry| entry.id).collect();
-        self.queue.push((ticket, entries));
-        self.commit();
-        Ok(ids)
-    }
-
-    /// Gives a write its identity, its time and its place in history.
-    fn prepare(&mut self, intent: &Intent, priority: Priority, now: WallTime) -> Result<Entry, Refusal> {
-        let key = intent.key();
-        let Some(schema) = self.options.collections.get(&key.collection) else {
-            let message = format!("the collection {} was not declared at open", key.collection);
-            return Err(Refusal::new(Code::InvalidCollection, message));
-        };
-        assert!(self.replica.is_loaded(key), "BUG: a write to a document that is not loaded");
-        match (intent.op(), self.replica.visible(key).is_some()) {
-            (Op::Create, true) => {
-                return Err(Refusal::new(Code::AlreadyExists, "there is already a document with this id"));
-            }
-            (Op::Patch | Op::Delete, false) => {
-                return Err(Refusal::new(Code::NotFound, "there is no such document"));
-            }
-            (Op::Create, false) | (Op::Patch | Op::Delete, true) => {}
-        }
-        let schema = *schema;
-        let last = self.outbox.lane(key).next_back();
-        let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
-        let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest()).max(seen_pending);
-        let after = last.map(|item| item.entry.id);
-        self.clock.observe(seen);
-        self.minted += 1;
-        let entry = Entry {
-            id: MutationId { writer: self.options.writer, n: self.minted },
-            group: None,
-            collection: key.collection.clone(),
-            document: key.document.clone(),
-            op: intent.op(),
-            fields: intent.fields()?,
-            base: self.replica.version(key),
-            after,
-            at: now,
-            stamp: self.clock.tick(now.shifted(self.offset.millis()), self.options.writer),
-            seen,
-            schema,
-            priority,
-        };
-        entry.mutation(entry.stamp, vec![]).check()?;
-        let bytes = crate::stored::write(&entry.fields).len();
-        if bytes > DOCUMENT_BYTES_MAX {
-            let limit = DOCUMENT_BYTES_MAX >> 10;
-            return Err(Refusal::new(Code::DocumentTooLarge, format!("a document may have {limit} KiB")));
-        }
-        Ok(entry)
-    }
-
-    /// Takes back writes that are not durable.
-    fn withdraw(&mut self, ids: Vec<MutationId>) {
-        for id in ids.into_iter().rev() {
-            if let Some(item) = self.outbox.remove(id) {
-                self.replica.replay(&item.entry.key(), &self.outbox);
-            }
-        }
-    }
-
-    /// Starts a commit of everything that is waiting, unless one is under way: group commit.
-    fn commit(&mut self) {
-        if self.committing || self.queue.is_empty() {
-            return;
-        }
-        let (mut tickets, mut entries) = (vec![], vec![]);
-        for (ticket, written) in self.queue.drain(..) {
-            tickets.push(ticket);
-            entries.extend(written);
-        }
-        let ids = entries.iter().map(|entry| entry.id).collect();
-        let n = self.commits;
-        self.commits += 1;
-        self.committing = true;
-        self.transact(Purpose::Commit { n, tickets, ids }, Transaction::Commit(JournalRecord { entries }));
-    }
-
-    /// Makes the confirmed state of documents known here.
-    pub fn load(&mut self, ticket: Ticket, keys: Vec<DocumentKey>) {
-        let keys: Vec<_> = keys.into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
-        if keys.is_empty() {
-            self.outputs.push_back(Output::Loaded(ticket));
-            return;
-        }
-        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone(), whole: None };
-        self.transact(purpose, Transaction::Load(keys));
-    }
-
-    /// Makes all of a collection known here.
-    pub fn load_all(&mut self, ticket: Ticket, collection: Collection) {
-        if self.replica.is_whole(&collection) {
-            self.outputs.push_back(Output::Loaded(ticket));
-            return;
-        }
-        let purpose = Purpose::Load { tickets: vec![ticket], keys: vec![], whole: Some(collection.clone()) };
-        self.transact(purpose, Transaction::LoadAll(collection));
-    }
-
-    /// Says that a document cannot be there, as for an id that was minted just now.
-    pub fn assume_new(&mut self, key: DocumentKey) {
-        self.replica.load(key, None, &self.outbox);
-    }
-
-    /// Whether a document can be written to and its visible state is known.
-    pub fn is_loaded(&self, key: &DocumentKey) -> bool {
-        self.replica.is_loaded(key)
-    }
-
-    /// What the app sees of a document.
-    pub fn document(&self, key: &DocumentKey) -> Option<&Json> {
-        self.replica.visible(key)
-    }
-
-    /// What the app sees of a collection.
-    pub fn collection<'a>(&'a self, name: &Collection) -> impl Iterator<Item = (&'a DocumentKey, &'a Json)> {
-        self.replica.collection(name)
-    }
-
-    /// Takes the documents whose visible state has changed.
-    pub fn changes(&mut self) -> Vec<(DocumentKey, Option<Json>)> {
-        self.replica.changes()
-    }
-
     fn may_sync(&self) -> bool {
         self.opened && self.leading && !self.paused && self.options.remote
     }
@@ -511,32 +348,6 @@ impl Client {
             }
             (Purpose::Open | Purpose::Load { .. } | Purpose::Fix | Purpose::Store(_), Ok(_)) => {
                 unreachable!("BUG: another outcome than the transaction has")
-            }
-        }
-    }
-
-    fn loaded(
-        &mut self,
-        keys: Vec<DocumentKey>,
-        whole: Option<Collection>,
-        rows: Vec<(DocumentKey, BaseRow)>,
-    ) {
-        for (key, row) in rows {
-            self.clock.observe(row.newest());
-            self.replica.load(key, Some(row), &self.outbox);
-        }
-        for key in keys {
-            self.replica.load(key, None, &self.outbox);
-        }
-        if let Some(collection) = whole {
-            // Documents that exist only as pending writes are part of the collection too.
-            let pending: Vec<_> =
-                self.outbox.documents().filter(|key| key.collection == collection).cloned().collect();
-            let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-            let drafts: Vec<_> = drafts.filter(|key| key.collection == collection).collect();
-            self.replica.complete(collection);
-            for key in pending.into_iter().chain(drafts) {
-                self.replica.load(key, None, &self.outbox);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::{Client, Opened, Output, Purpose, Transaction};
 use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::outbox::{Place, Standing};
-use crate::stored::{End, Entry};
+use crate::stored::{End, Entry, Sent};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
@@ -50,8 +50,12 @@ impl Client {
             self.ledger.journal(record, members, live);
         }
         for (record, sent) in opened.sent {
-            let open: Vec<_> =
-                sent.sent.into_iter().filter(|sent| !ends.contains_key(&sent.mutation.id)).collect();
+            // A verdict may be gone together with its write, while the bytes were another tab's to delete.
+            let is_open = |sent: &Sent| {
+                let item = self.outbox.get(sent.mutation.id);
+                item.is_some_and(|item| item.standing == Standing::Saved)
+            };
+            let open: Vec<_> = sent.sent.into_iter().filter(is_open).collect();
             self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
             for sent in open {
                 self.clock.observe(sent.mutation.stamp);

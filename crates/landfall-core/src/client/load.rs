@@ -1,0 +1,81 @@
+//! Which documents are known here, and what the app sees of them.
+
+use super::{Client, Output, Purpose, Ticket, Transaction};
+use crate::id::{Collection, DocumentKey};
+use crate::json::Json;
+use crate::stored::BaseRow;
+
+impl Client {
+    /// Makes the confirmed state of documents known here.
+    pub fn load(&mut self, ticket: Ticket, keys: Vec<DocumentKey>) {
+        let keys: Vec<_> = keys.into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
+        if keys.is_empty() {
+            self.outputs.push_back(Output::Loaded(ticket));
+            return;
+        }
+        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone(), whole: None };
+        self.transact(purpose, Transaction::Load(keys));
+    }
+
+    /// Makes all of a collection known here.
+    pub fn load_all(&mut self, ticket: Ticket, collection: Collection) {
+        if self.replica.is_whole(&collection) {
+            self.outputs.push_back(Output::Loaded(ticket));
+            return;
+        }
+        let purpose = Purpose::Load { tickets: vec![ticket], keys: vec![], whole: Some(collection.clone()) };
+        self.transact(purpose, Transaction::LoadAll(collection));
+    }
+
+    /// Says that a document cannot be there, as for an id that was minted just now.
+    pub fn assume_new(&mut self, key: DocumentKey) {
+        self.replica.load(key, None, &self.outbox);
+    }
+
+    /// Whether a document can be written to and its visible state is known.
+    pub fn is_loaded(&self, key: &DocumentKey) -> bool {
+        self.replica.is_loaded(key)
+    }
+
+    /// What the app sees of a document.
+    pub fn document(&self, key: &DocumentKey) -> Option<&Json> {
+        self.replica.visible(key)
+    }
+
+    /// What the app sees of a collection.
+    pub fn collection<'a>(&'a self, name: &Collection) -> impl Iterator<Item = (&'a DocumentKey, &'a Json)> {
+        self.replica.collection(name)
+    }
+
+    /// Takes the documents whose visible state has changed.
+    pub fn changes(&mut self) -> Vec<(DocumentKey, Option<Json>)> {
+        self.replica.changes()
+    }
+
+    /// The stored rows are here.
+    pub(super) fn loaded(
+        &mut self,
+        keys: Vec<DocumentKey>,
+        whole: Option<Collection>,
+        rows: Vec<(DocumentKey, BaseRow)>,
+    ) {
+        for (key, row) in rows {
+            self.clock.observe(row.newest());
+            self.replica.load(key, Some(row), &self.outbox);
+        }
+        for key in keys {
+            self.replica.load(key, None, &self.outbox);
+        }
+        if let Some(collection) = whole {
+            // Documents that exist only as pending writes are part of the collection too.
+            let pending: Vec<_> =
+                self.outbox.documents().filter(|key| key.collection == collection).cloned().collect();
+            let drafts = self.outbox.parked().map(|parked| parked.entry.key());
+            let drafts: Vec<_> = drafts.filter(|key| key.collection == collection).collect();
+            self.replica.complete(collection);
+            for key in pending.into_iter().chain(drafts) {
+                self.replica.load(key, None, &self.outbox);
+            }
+        }
+    }
+}
