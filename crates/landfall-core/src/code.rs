@@ -141,6 +141,8 @@ codes! {
     AlreadyExists = "already_exists", Local;
     /// The device's storage cannot be used.
     StorageUnavailable = "storage_unavailable", Local;
+    /// The WebAssembly core could not be fetched or started; the next `open` tries again.
+    CoreUnavailable = "core_unavailable", Local;
     /// The core panicked; it starts anew from what is stored.
     CoreCrashed = "core_crashed", Local;
     /// The database was closed.
