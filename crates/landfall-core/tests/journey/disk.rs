@@ -1,0 +1,82 @@
+//! A device's stores in memory, and what a power cut takes back.
+
+use std::collections::BTreeMap;
+
+use landfall_core::client::Done;
+use landfall_core::stored::{Key, Store};
+use landfall_core::transaction::{Durability, Read, Rows, Transaction, Write};
+
+#[derive(Clone, Debug, Default)]
+struct Records {
+    texts: BTreeMap<(Store, Key), String>,
+    /// Keys are never given out twice, as in IndexedDB.
+    counted: BTreeMap<Store, u64>,
+}
+
+/// What is stored now, and what would be left after a power cut.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    now: Records,
+    synced: Records,
+}
+
+impl Disk {
+    /// Does what a driver does: read, decide, write, all in one transaction.
+    pub(crate) fn run(&mut self, transaction: Transaction) -> Done {
+        let durability = transaction.durability();
+        let stores = transaction.stores();
+        let read = transaction.reads().iter().map(|read| self.read(read, &stores)).collect();
+        let (writes, outcome) = transaction.decide(read);
+        assert!(durability != Durability::ReadOnly || writes.is_empty(), "a reader writes");
+        let mut added = vec![];
+        for write in writes {
+            match write {
+                Write::Add(store, text) => {
+                    assert!(stores.contains(&store) && store.is_counted(), "{store:?} cannot be added to");
+                    let count = self.now.counted.entry(store).or_default();
+                    *count += 1;
+                    self.now.texts.insert((store, Key::Counted(*count)), text);
+                    added.push(*count);
+                }
+                Write::Put(store, key, text) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    self.now.texts.insert((store, key), text);
+                }
+                Write::Delete(store, key) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    self.now.texts.remove(&(store, key));
+                }
+            }
+        }
+        if durability == Durability::Strict {
+            self.synced = self.now.clone();
+        }
+        Done { outcome, added }
+    }
+
+    fn read(&self, read: &Read, stores: &[Store]) -> Rows {
+        let of = |wanted: Store| {
+            assert!(stores.contains(&wanted), "{wanted:?} is not part of the transaction");
+            let records = self.now.texts.iter().filter(move |((store, _), _)| *store == wanted);
+            records.map(|((_, key), text)| (key.clone(), text.clone()))
+        };
+        match read {
+            Read::One(store, wanted) => of(*store).filter(|(key, _)| key == wanted).collect(),
+            Read::All(store) => of(*store).collect(),
+            Read::Range(store, from, to) => {
+                let range = Key::Text(from.clone())..Key::Text(to.clone());
+                of(*store).filter(|(key, _)| range.contains(key)).collect()
+            }
+        }
+    }
+
+    /// Takes back every transaction after the last strict one.
+    pub(crate) fn power_cut(&mut self) {
+        self.now = self.synced.clone();
+    }
+
+    /// How many records a store holds.
+    pub(crate) fn count(&self, store: Store) -> usize {
+        self.now.texts.keys().filter(|(other, _)| *other == store).count()
+    }
+}

@@ -1,0 +1,12 @@
+//! Writes on their way from devices to the server and to other devices, through whatever goes wrong.
+//!
+//! Real clients and the real decision, with stores, clocks and the network in memory: every case is a
+//! list of steps and gives the same outcome every time.
+
+mod disaster;
+mod disk;
+mod outbox;
+mod server;
+mod tab;
+mod tabs;
+mod world;

@@ -1,0 +1,192 @@
+//! A server in memory: the real decision over maps, and a pull that pages by position and key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_core::authority::{self, Facts, Proposal, Receipt, Rules, Stored};
+use landfall_core::client::Failure;
+use landfall_core::code::Code;
+use landfall_core::conflict::Conflict;
+use landfall_core::id::{self, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::mutation::{Mutation, Refusal};
+use landfall_core::time::WallTime;
+use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
+
+/// Refuses every document that has this word in it.
+pub(crate) const REFUSED: &str = "unacceptable";
+
+struct Decency;
+
+impl Rules for Decency {
+    fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
+        match proposal.document {
+            Some(document) if document.text().contains(REFUSED) => {
+                Err(Refusal::new(Code::ValidationFailed, "there is a word in it"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// What one tenant has on the server.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) epoch: u32,
+    pub(crate) position: Position,
+    pub(crate) documents: BTreeMap<DocumentKey, Stored>,
+    receipts: BTreeMap<MutationId, Receipt>,
+    writers: BTreeMap<Writer, id::Client>,
+    /// Every mutation that took effect, in order.
+    pub(crate) applied: Vec<MutationId>,
+    pub(crate) conflicts: Vec<Conflict>,
+    /// Most changes in one page.
+    pub(crate) limit: usize,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            epoch: 1,
+            position: Position(0),
+            documents: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            applied: vec![],
+            conflicts: vec![],
+            limit: 1_000,
+        }
+    }
+}
+
+impl Server {
+    /// `POST /api/v1/sync/batch`, from text to text.
+    pub(crate) fn push(&mut self, body: &str, now: WallTime) -> String {
+        let batch: Batch = serde_json::from_str(body).expect("a batch that the protocol knows");
+        let mutations: Vec<Mutation> =
+            batch.mutations.iter().filter_map(|text| serde_json::from_str(text.text()).ok()).collect();
+        assert_eq!(mutations.len(), batch.mutations.len(), "a device sends what cannot be read");
+        let mut asked = BTreeSet::new();
+        for mutation in &mutations {
+            self.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
+            asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
+        }
+        let facts = Facts {
+            position: self.position.next(),
+            documents: mutations
+                .iter()
+                .filter_map(|mutation| self.documents.get_key_value(&mutation.key()))
+                .map(|(key, stored)| (key.clone(), stored.clone()))
+                .collect(),
+            receipts: asked
+                .into_iter()
+                .filter_map(|id| Some((id, self.receipts.get(&id)?.clone())))
+                .collect(),
+            own_writers: self
+                .writers
+                .iter()
+                .filter_map(|(writer, client)| (*client == batch.client).then_some(*writer))
+                .collect(),
+        };
+        let decision = authority::decide(&batch.mutations, facts, &Decency, now);
+        if !decision.documents.is_empty() {
+            self.position = self.position.next();
+        }
+        for result in decision.results.iter().filter(|result| !result.duplicate) {
+            if matches!(result.verdict, Verdict::Applied | Verdict::Merged | Verdict::Conflict) {
+                self.applied.push(result.id.expect("a verdict on a mutation without a name"));
+            }
+        }
+        self.documents.extend(decision.documents);
+        self.receipts.extend(decision.receipts);
+        self.conflicts.extend(decision.conflicts);
+        let reply = BatchReply { server_time: now, epoch: self.name(), results: decision.results };
+        serde_json::to_string(&reply).expect("a reply is JSON")
+    }
+
+    fn name(&self) -> String {
+        format!("epoch-{}", self.epoch)
+    }
+
+    /// `GET /api/v1/sync/pull`, as text.
+    pub(crate) fn pull(&self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
+        let refused = || Failure::Refused { code: Code::InvalidCursor.to_string(), retry_after: None };
+        let mut reset = None;
+        let mut after = (Position(0), None);
+        if let Some(cursor) = cursor {
+            let mut parts = cursor.splitn(4, ' ');
+            let mut next = || parts.next().ok_or_else(refused);
+            let (epoch, position) = (next()?, next()?.parse().map_err(|_| refused())?);
+            let (collection, document) = (next()?.parse().ok(), next()?.parse().ok());
+            if epoch == self.name() {
+                let key = collection.zip(document);
+                let key = key.map(|(collection, document)| DocumentKey { collection, document });
+                after = (Position(position), key);
+            } else {
+                reset = Some(Reset { reason: "new_epoch".into(), restored_through: Position(0) });
+            }
+        }
+        let mut due: Vec<_> = self
+            .documents
+            .iter()
+            .map(|(key, stored)| ((stored.position, Some(key.clone())), stored))
+            .filter(|(place, _)| match &after {
+                (position, None) => place.0 > *position,
+                (_, Some(_)) => *place > after,
+            })
+            .collect();
+        due.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let more = due.len() > self.limit;
+        due.truncate(self.limit);
+        let cursor = match due.last() {
+            Some(((position, Some(key)), _)) if more => {
+                format!("{} {} {} {}", self.name(), position.0, key.collection, key.document)
+            }
+            Some(_) | None => format!("{} {}  ", self.name(), self.position.0),
+        };
+        let changes = due.into_iter().filter_map(|((_, key), stored)| Some(change(key?, stored))).collect();
+        let reply = PullReply {
+            server_time: now,
+            epoch: self.name(),
+            reset,
+            backed_up_through: Position(0),
+            position: self.position,
+            changes,
+            cursor,
+            more,
+        };
+        Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
+    }
+
+    /// A backup of long ago is put back: everything is gone, and the history is another one.
+    pub(crate) fn lose_everything(&mut self) {
+        *self = Server { epoch: self.epoch + 1, ..Server::default() };
+    }
+
+    /// What everybody should see in the end.
+    pub(crate) fn visible(&self) -> BTreeMap<DocumentKey, String> {
+        let value = |stored: &Stored| Some(stored.document.value()?.text().to_owned());
+        self.documents.iter().filter_map(|(key, stored)| Some((key.clone(), value(stored)?))).collect()
+    }
+
+    /// How often a document was changed.
+    pub(crate) fn version(&self, key: &DocumentKey) -> Version {
+        self.documents.get(key).map_or(Version(0), |stored| stored.version)
+    }
+}
+
+fn change(key: DocumentKey, stored: &Stored) -> PullChange {
+    let encoded = stored.document.encode();
+    let hidden = stored.document.is_deleted();
+    PullChange {
+        kind: if hidden { "tombstone" } else { "document" }.into(),
+        collection: key.collection,
+        document: key.document,
+        version: stored.version,
+        position: stored.position,
+        data: (!hidden).then_some(encoded.data),
+        stamp: match encoded.deleted {
+            Some(deleted) if hidden => deleted.stamp,
+            Some(_) | None => encoded.stamps.common,
+        },
+        stamps: if hidden { BTreeMap::new() } else { encoded.stamps.listed },
+    }
+}

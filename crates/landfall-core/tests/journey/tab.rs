@@ -1,0 +1,206 @@
+//! One tab: the real client, what it has been asked to do, and everything that it ever showed.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use landfall_core::client::{Client, Done, Input, Options, Output, Settled, Ticket, TransactionId};
+use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
+use landfall_core::intent::Intent;
+use landfall_core::stored::Priority;
+use landfall_core::time::WallTime;
+use landfall_core::transaction::Transaction;
+
+use crate::disk::Disk;
+use crate::world::{COLLECTION, collection};
+
+/// All documents at one moment.
+pub(crate) type View = BTreeMap<DocumentKey, String>;
+
+/// A request on its way.
+#[derive(Debug)]
+pub(crate) enum Call {
+    Push(String),
+    Pull(Option<String>),
+    Ask,
+}
+
+/// One tab.
+pub(crate) struct Tab {
+    pub(crate) client: Client,
+    pub(crate) disk: Rc<RefCell<Disk>>,
+    /// How far this device's clock is from the true time, in milliseconds.
+    pub(crate) skew: i64,
+    /// Which installation it belongs to.
+    pub(crate) device: usize,
+    transactions: VecDeque<(TransactionId, Transaction)>,
+    answer: Option<(TransactionId, Done)>,
+    pub(crate) call: Option<(Call, WallTime)>,
+    pub(crate) reply: Option<Input>,
+    pub(crate) hinted: bool,
+    /// Another tab should hear of this.
+    pub(crate) hints: bool,
+    tickets: Ticket,
+    writes: BTreeMap<Ticket, Vec<MutationId>>,
+    /// Writes whose promise has resolved.
+    pub(crate) saved: Vec<MutationId>,
+    loaded: BTreeSet<Ticket>,
+    pub(crate) ready: bool,
+    /// How often the app was asked for a token.
+    pub(crate) asked: usize,
+    pub(crate) pushes: Vec<String>,
+    pub(crate) settled: Vec<Settled>,
+    /// Everything that the app was shown, in order.
+    pub(crate) views: Vec<View>,
+}
+
+impl Tab {
+    pub(crate) fn open(disk: Rc<RefCell<Disk>>, device: usize, writer: u128, skew: i64) -> Tab {
+        let client = Client::new(Options {
+            client: format!("device-{device}").parse().unwrap(),
+            user: "u_17".parse().unwrap(),
+            writer: Writer(writer),
+            seed: writer as u64,
+            remote: true,
+            collections: [(collection(), 1)].into(),
+        });
+        let mut tab = Tab {
+            client,
+            disk,
+            skew,
+            device,
+            transactions: VecDeque::new(),
+            answer: None,
+            call: None,
+            reply: None,
+            hinted: false,
+            hints: false,
+            tickets: 0,
+            writes: BTreeMap::new(),
+            saved: vec![],
+            loaded: BTreeSet::new(),
+            ready: false,
+            asked: 0,
+            pushes: vec![],
+            settled: vec![],
+            views: vec![],
+        };
+        tab.take_outputs(WallTime(0));
+        tab
+    }
+
+    /// This device's reading of the time.
+    pub(crate) fn clock(&self, now: WallTime) -> WallTime {
+        now.shifted(self.skew)
+    }
+
+    pub(crate) fn input(&mut self, input: Input, now: WallTime) {
+        let now = self.clock(now);
+        self.client.handle_input(input, now);
+        self.take_outputs(now);
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        self.tickets
+    }
+
+    fn take_outputs(&mut self, now: WallTime) {
+        let mut reload = false;
+        while let Some(output) = self.client.poll_output() {
+            let call = match output {
+                Output::Transact(id, transaction) => {
+                    self.transactions.push_back((id, transaction));
+                    continue;
+                }
+                Output::Push(batch) => Call::Push(serde_json::to_string(&batch).unwrap()),
+                Output::Pull(cursor) => Call::Pull(cursor),
+                Output::Ask => Call::Ask,
+                Output::Ready => {
+                    self.ready = true;
+                    reload = true;
+                    continue;
+                }
+                Output::Stale => {
+                    reload = true;
+                    continue;
+                }
+                Output::Saved(ticket) => {
+                    self.saved.extend(self.writes.remove(&ticket).expect("a write that was made"));
+                    continue;
+                }
+                Output::Loaded(ticket) => {
+                    self.loaded.insert(ticket);
+                    continue;
+                }
+                Output::Settled(settled) => {
+                    self.settled.extend(settled);
+                    continue;
+                }
+                Output::Hint => {
+                    self.hints = true;
+                    continue;
+                }
+                Output::Unsaved(..) | Output::Unloaded(..) => unreachable!("this disk does not fail"),
+            };
+            assert!(self.call.is_none() && self.reply.is_none(), "two requests at once");
+            self.call = Some((call, now));
+        }
+        if reload {
+            let ticket = self.ticket();
+            self.client.load_all(ticket, collection());
+            return self.take_outputs(now);
+        }
+        self.look();
+    }
+
+    /// Notes what the app sees, if that has changed.
+    fn look(&mut self) {
+        let changed = !self.client.changes().is_empty();
+        let known = self.client.is_loaded(&crate::world::key("a document that nobody made"));
+        if known && (changed || self.views.is_empty()) {
+            self.views.push(self.view());
+        }
+    }
+
+    /// What the app sees.
+    pub(crate) fn view(&self) -> View {
+        let name: Collection = COLLECTION.parse().unwrap();
+        let documents = self.client.collection(&name);
+        documents.map(|(key, json)| (key.clone(), json.text().to_owned())).collect()
+    }
+
+    /// Does one thing of what the client has asked of the device. False if there is nothing.
+    pub(crate) fn disk_step(&mut self, now: WallTime) -> bool {
+        if let Some((id, done)) = self.answer.take() {
+            self.input(Input::Transacted(id, Ok(done)), now);
+            return true;
+        }
+        if let Some((id, transaction)) = self.transactions.pop_front() {
+            let done = self.disk.borrow_mut().run(transaction);
+            self.answer = Some((id, done));
+            return true;
+        }
+        if std::mem::take(&mut self.hinted) {
+            self.input(Input::Refresh, now);
+            return true;
+        }
+        false
+    }
+
+    /// Whether a document can be written to without waiting.
+    pub(crate) fn can_write(&self, intent: &Intent) -> bool {
+        self.ready && self.client.is_loaded(intent.key())
+    }
+
+    /// Makes a write, which is durable once the disk has done its part.
+    pub(crate) fn write(&mut self, intents: &[Intent], now: WallTime) -> Option<Vec<MutationId>> {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        let intents: Vec<_> = intents.iter().map(|intent| (intent.clone(), Priority::Normal)).collect();
+        let ids = self.client.write(ticket, &intents, now).ok()?;
+        self.writes.insert(ticket, ids.clone());
+        self.take_outputs(now);
+        Some(ids)
+    }
+}

@@ -1,0 +1,120 @@
+//! Several tabs over one store, with and without the lock that elects the one that drains.
+
+use landfall_core::client::{Input, Status};
+
+use crate::world::{Fault, World, create, delete, patch};
+
+/// Two tabs of one device, the first of which drains.
+fn two_tabs() -> World {
+    let mut world = World::new(1);
+    world.run(0);
+    world.add_tab(0);
+    world
+}
+
+#[test]
+fn a_write_of_one_tab_is_sent_and_shown_by_the_other() {
+    let mut world = two_tabs();
+    world.write(1, create("d", r#"{"a":1}"#));
+    world.run(0);
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1}"#));
+    assert_eq!(world.server.applied.len(), 1);
+    world.rest();
+}
+
+#[test]
+fn a_tab_hears_what_became_of_its_write_when_another_tab_sent_it() {
+    let mut world = two_tabs();
+    let good = world.write(1, create("d", r#"{"a":1}"#));
+    let bad = world.write(1, create("e", r#"{"a":"unacceptable"}"#));
+    world.rest();
+    let told: Vec<_> = world.tabs[1].settled.iter().map(|one| (one.id, one.status)).collect();
+    assert_eq!(told, [(good, Status::Accepted), (bad, Status::NeedsAttention)]);
+}
+
+#[test]
+fn two_tabs_that_both_drain_change_nothing() {
+    let mut world = two_tabs();
+    world.tabs[1].input(Input::Lead(true), world.now);
+    for n in 0..5 {
+        world.write(0, create(&format!("a{n}"), r#"{"a":1}"#));
+        world.write(1, create(&format!("b{n}"), r#"{"a":1}"#));
+        world.network_step(1);
+        world.network_step(0);
+    }
+    world.rest();
+    assert_eq!(world.server.applied.len(), 10);
+}
+
+/// The answer to a sending of long ago must not bring back what was deleted since.
+#[test]
+fn a_late_answer_to_another_tab_revives_nothing() {
+    for delete_is_pulled in [false, true] {
+        let mut world = two_tabs();
+        world.tabs[1].input(Input::Lead(true), world.now);
+        world.run(1);
+        world.write(1, create("d", r#"{"a":1}"#));
+        world.request(1);
+        world.run(0);
+        world.write(0, delete("d"));
+        if delete_is_pulled {
+            world.run(0);
+        } else {
+            world.request(0);
+            world.network_step(0);
+            world.disk(0);
+        }
+        world.tabs[1].hinted = false;
+        world.network_step(1);
+        world.disk_step(1);
+        world.disk_step(1);
+        world.tabs[0].hinted = true;
+        world.disk_step(0);
+        world.run(0);
+        assert_eq!(world.text(0, "d"), None, "pulled: {delete_is_pulled}");
+        world.rest();
+    }
+}
+
+/// What a tab asked for before it looked at the store again belongs to the checkpoint of that time.
+#[test]
+fn a_page_asked_for_before_another_tab_pulled_is_thrown_away() {
+    let mut world = two_tabs();
+    world.add_device(1, 0);
+    world.run(2);
+    world.write(2, create("d", r#"{"a":1}"#));
+    world.run(2);
+    world.tabs[1].input(Input::Lead(true), world.now);
+    world.disk(1);
+    world.request(1);
+    world.write(2, patch("d", r#"{"a":2}"#));
+    world.run(2);
+    world.sleep();
+    world.run(0);
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":2}"#));
+    world.run(1);
+    world.tabs[0].hinted = true;
+    world.run(0);
+    for tab in [0, 1] {
+        assert_eq!(world.text(tab, "d").as_deref(), Some(r#"{"a":2}"#));
+    }
+    world.rest();
+}
+
+#[test]
+fn bytes_made_final_by_one_tab_are_what_another_sends() {
+    let mut world = two_tabs();
+    world.faults.push_back(Fault::LoseReply);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.run(0);
+    world.tabs[0].input(Input::Lead(false), world.now);
+    world.now.0 += 60_000;
+    world.tabs[1].input(Input::Lead(true), world.now);
+    world.rest();
+    let stamp = |tab: usize| {
+        let body = &world.tabs[tab].pushes[0];
+        body[body.find("stamp").unwrap()..].to_owned()
+    };
+    assert_eq!(stamp(0), stamp(1));
+    assert_eq!(world.server.applied.len(), 1);
+}

@@ -1,0 +1,327 @@
+//! Devices, a server and what lies between them, one step at a time and the same every time.
+//!
+//! A step is one transaction, one answer of a disk, one request reaching the server or one reply
+//! reaching the device. Between any two of them a case can cut the power, lose the network or write.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use landfall_core::client::{Failure, Input, Status};
+use landfall_core::code::Code;
+use landfall_core::id::{Collection, DocumentKey, MutationId};
+use landfall_core::intent::Intent;
+use landfall_core::json::Json;
+use landfall_core::mutation::Op;
+use landfall_core::stored::Store;
+use landfall_core::time::{Millis, WallTime};
+
+use crate::disk::Disk;
+use crate::server::Server;
+use crate::tab::{Call, Tab};
+
+/// The one collection of these worlds.
+pub(crate) const COLLECTION: &str = "notes";
+/// How long a message takes.
+const LATENCY: Millis = Millis(10);
+
+/// What becomes of one exchange with the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Nothing bad.
+    None,
+    /// The request does not arrive.
+    LoseRequest,
+    /// The server does its part, and nobody hears of it.
+    LoseReply,
+    /// Something on the way answers in the server's place.
+    Portal,
+    /// The server has no time: 503.
+    Busy,
+    /// The server does not accept the token: 401.
+    Token,
+    /// The request arrives twice; the first reply is lost.
+    Twice,
+}
+
+/// Everything there is.
+pub(crate) struct World {
+    pub(crate) now: WallTime,
+    pub(crate) server: Server,
+    pub(crate) tabs: Vec<Tab>,
+    /// What becomes of the next exchanges.
+    pub(crate) faults: VecDeque<Fault>,
+    /// Whether the app can give a token.
+    pub(crate) signed_in: bool,
+    /// Whether somebody looks at every tab now and then, which makes it look at what is stored.
+    pub(crate) watched: bool,
+    /// Writes whose promise has resolved, and on which device.
+    pub(crate) saved: Vec<(usize, MutationId)>,
+    writers: u128,
+    pub(crate) steps: usize,
+    /// The step after which the power fails, and whether that takes back what was not synced.
+    pub(crate) crash: Option<(usize, bool)>,
+}
+
+pub(crate) fn collection() -> Collection {
+    COLLECTION.parse().unwrap()
+}
+
+pub(crate) fn key(document: &str) -> DocumentKey {
+    DocumentKey { collection: collection(), document: document.parse().unwrap() }
+}
+
+pub(crate) fn create(document: &str, data: &str) -> Intent {
+    Intent::Create(key(document), Json::parse(data).unwrap())
+}
+
+pub(crate) fn patch(document: &str, data: &str) -> Intent {
+    Intent::Patch(key(document), Json::parse(data).unwrap(), vec![])
+}
+
+pub(crate) fn delete(document: &str) -> Intent {
+    Intent::Delete(key(document))
+}
+
+impl World {
+    /// A server, and so many devices with one open tab each.
+    pub(crate) fn new(devices: usize) -> World {
+        let mut world = World {
+            now: WallTime(1_700_000_000_000),
+            server: Server::default(),
+            tabs: vec![],
+            faults: VecDeque::new(),
+            signed_in: true,
+            watched: false,
+            saved: vec![],
+            writers: 0,
+            steps: 0,
+            crash: None,
+        };
+        for device in 0..devices {
+            world.add_device(device, 0);
+        }
+        world
+    }
+
+    /// A device whose clock is wrong by `skew` milliseconds, opened and synchronised.
+    pub(crate) fn add_device(&mut self, device: usize, skew: i64) {
+        self.open(Rc::default(), device, skew, self.tabs.len());
+        self.tabs.last_mut().unwrap().input(Input::Lead(true), self.now);
+    }
+
+    /// Another tab on the device of `tab`, that does not drain.
+    pub(crate) fn add_tab(&mut self, tab: usize) -> usize {
+        let (disk, device, skew) = (self.tabs[tab].disk.clone(), self.tabs[tab].device, self.tabs[tab].skew);
+        self.open(disk, device, skew, self.tabs.len());
+        self.run(self.tabs.len() - 1);
+        self.tabs.len() - 1
+    }
+
+    fn open(&mut self, disk: Rc<RefCell<Disk>>, device: usize, skew: i64, at: usize) {
+        self.writers += 1;
+        self.tabs.insert(at, Tab::open(disk, device, self.writers, skew));
+    }
+
+    /// The tab is gone, with everything that was not on the disk, and is opened again.
+    pub(crate) fn reopen(&mut self, tab: usize, power_cut: bool) {
+        let old = self.tabs.remove(tab);
+        if power_cut {
+            old.disk.borrow_mut().power_cut();
+        }
+        self.open(old.disk, old.device, old.skew, tab);
+        self.tabs[tab].input(Input::Lead(true), self.now);
+    }
+
+    fn stepped(&mut self, tab: usize) {
+        let device = self.tabs[tab].device;
+        self.saved.extend(std::mem::take(&mut self.tabs[tab].saved).into_iter().map(|id| (device, id)));
+        if std::mem::take(&mut self.tabs[tab].hints) {
+            let others = self.tabs.iter_mut().enumerate();
+            others.filter(|(i, t)| *i != tab && t.device == device).for_each(|(_, t)| t.hinted = true);
+        }
+        self.steps += 1;
+        if let Some((step, power_cut)) = self.crash
+            && step == self.steps
+        {
+            self.reopen(tab, power_cut);
+        }
+    }
+
+    /// One step of a tab's disk.
+    pub(crate) fn disk_step(&mut self, tab: usize) -> bool {
+        let did = self.tabs[tab].disk_step(self.now);
+        if did {
+            self.stepped(tab);
+        }
+        did
+    }
+
+    /// One step of a tab's network.
+    pub(crate) fn network_step(&mut self, tab: usize) -> bool {
+        if let Some(reply) = self.tabs[tab].reply.take() {
+            self.now = self.now.after(LATENCY);
+            self.tabs[tab].input(reply, self.now);
+        } else if let Some((call, sent)) = self.tabs[tab].call.take() {
+            self.now = self.now.after(LATENCY);
+            let reply = self.exchange(tab, call, sent);
+            self.tabs[tab].reply = Some(reply);
+        } else {
+            return false;
+        }
+        self.stepped(tab);
+        true
+    }
+
+    fn exchange(&mut self, tab: usize, call: Call, sent: WallTime) -> Input {
+        if let Call::Ask = call {
+            self.tabs[tab].asked += 1;
+            return Input::Token(self.signed_in);
+        }
+        let refused = |code: Code| Failure::Refused { code: code.to_string(), retry_after: None };
+        let (arrives, failure) = match self.faults.pop_front().unwrap_or(Fault::None) {
+            Fault::None => (1, None),
+            Fault::Twice => (2, None),
+            Fault::LoseReply => (1, Some(Failure::Unreachable)),
+            Fault::LoseRequest => (0, Some(Failure::Unreachable)),
+            Fault::Portal => (0, Some(Failure::NotOurs)),
+            Fault::Busy => (0, Some(refused(Code::Unavailable))),
+            Fault::Token => (0, Some(refused(Code::InvalidToken))),
+        };
+        match call {
+            Call::Ask => unreachable!("answered above"),
+            Call::Push(body) => {
+                self.tabs[tab].pushes.push(body.clone());
+                let mut reply = Err(Failure::Unreachable);
+                for _ in 0..arrives {
+                    let text = self.server.push(&body, self.now);
+                    reply = Ok(serde_json::from_str(&text).expect("a reply that the device can read"));
+                }
+                Input::Pushed(failure.map_or(reply, Err), sent)
+            }
+            Call::Pull(cursor) => {
+                let reply = self.server.pull(cursor.as_deref(), self.now);
+                let reply =
+                    reply.map(|text| serde_json::from_str(&text).expect("a page that the device can read"));
+                Input::Pulled(failure.map_or(reply, Err), sent)
+            }
+        }
+    }
+
+    /// Everything that a tab's disk has to do; requests wait.
+    pub(crate) fn disk(&mut self, tab: usize) {
+        while self.disk_step(tab) {}
+    }
+
+    /// Everything that a tab does without time passing.
+    pub(crate) fn run(&mut self, tab: usize) {
+        while self.disk_step(tab) || self.network_step(tab) {}
+    }
+
+    /// Runs until the tab's next request has reached the server, and its reply is on the way.
+    pub(crate) fn request(&mut self, tab: usize) {
+        self.disk(tab);
+        assert!(self.network_step(tab), "nothing was sent");
+        assert!(self.tabs[tab].reply.is_some());
+    }
+
+    /// Makes a write and waits until its promise resolves.
+    pub(crate) fn write(&mut self, tab: usize, intent: Intent) -> MutationId {
+        self.disk(tab);
+        assert!(self.tabs[tab].can_write(&intent), "{intent:?} to what is not loaded");
+        let ids = self.tabs[tab].write(&[intent], self.now).expect("a write that makes sense");
+        self.disk(tab);
+        ids[0]
+    }
+
+    /// What a tab shows of a document.
+    pub(crate) fn text(&self, tab: usize, document: &str) -> Option<String> {
+        self.tabs[tab].view().remove(&key(document))
+    }
+
+    /// Everything that a tab has ever shown of a document, without repetitions.
+    pub(crate) fn stream(&self, tab: usize, document: &str) -> Vec<Option<String>> {
+        let mut shown: Vec<_> =
+            self.tabs[tab].views.iter().map(|view| view.get(&key(document)).cloned()).collect();
+        shown.dedup();
+        shown
+    }
+
+    /// Lets time pass until some tab wants to do something.
+    pub(crate) fn sleep(&mut self) {
+        let wakes = self.tabs.iter().filter_map(|tab| {
+            let wake = tab.client.wake_at()?;
+            Some(wake.shifted(-tab.skew))
+        });
+        let next = wakes.min().expect("some tab wants to be woken");
+        self.now = self.now.max(next);
+        for tab in 0..self.tabs.len() {
+            let due = self.tabs[tab].client.wake_at();
+            if due.is_some_and(|due| due <= self.tabs[tab].clock(self.now)) {
+                self.tabs[tab].input(Input::Tick, self.now);
+            }
+        }
+    }
+
+    /// Whatever can go wrong has stopped going wrong, nobody writes, and time passes: now the queues
+    /// drain, everybody sees what the server has, nothing is lost or doubled, and nothing is left over.
+    pub(crate) fn rest(&mut self) {
+        for _ in 0..200 {
+            for tab in 0..self.tabs.len() {
+                self.run(tab);
+            }
+            if self.unrest().is_none() {
+                return self.check_writes();
+            }
+            self.sleep();
+            self.tabs.iter_mut().for_each(|tab| tab.hinted |= self.watched);
+        }
+        panic!("{}", self.unrest().unwrap_or_default());
+    }
+
+    /// What is still to be done, if anything is.
+    fn unrest(&self) -> Option<String> {
+        let server = self.server.visible();
+        for (i, tab) in self.tabs.iter().enumerate() {
+            let entries = tab.client.entries();
+            let (held, open): (Vec<_>, Vec<_>) = entries
+                .iter()
+                .filter(|entry| entry.status != Status::NeedsAttention)
+                .partition(|entry| entry.status == Status::Waiting);
+            if !open.is_empty() {
+                return Some(format!("tab {i} has pending writes: {open:?}"));
+            }
+            let drafts =
+                entries.iter().filter(|e| e.status == Status::NeedsAttention && e.kind == Op::Create);
+            let drafts: BTreeSet<_> = drafts.map(|entry| key(entry.document.as_str())).collect();
+            let (mut view, mut expected) = (tab.view(), server.clone());
+            for draft in drafts {
+                view.remove(&draft);
+                expected.remove(&draft);
+            }
+            if view != expected {
+                return Some(format!("tab {i} shows {view:?}, the server {expected:?}"));
+            }
+            for store in [Store::Journal, Store::Sent, Store::Settled] {
+                let count = tab.disk.borrow().count(store);
+                if held.is_empty() && count > 0 {
+                    return Some(format!("{count} records are left in {store:?} of tab {i}"));
+                }
+            }
+        }
+        None
+    }
+
+    fn check_writes(&self) {
+        let mut times: BTreeMap<MutationId, usize> = BTreeMap::new();
+        self.server.applied.iter().for_each(|id| *times.entry(*id).or_default() += 1);
+        assert!(times.values().all(|times| *times == 1), "applied twice: {times:?}");
+        for (device, id) in &self.saved {
+            let kept = self.tabs.iter().filter(|tab| tab.device == *device).any(|tab| {
+                let mut entries = tab.client.entries().into_iter();
+                entries.any(|entry| entry.id == *id)
+            });
+            assert!(kept || times.contains_key(id), "{id} was saved on device {device} and is nowhere");
+        }
+    }
+}
