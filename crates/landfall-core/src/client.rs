@@ -271,7 +271,8 @@ impl Client {
             self.refresh = false;
             self.read_stored();
         }
-        if !self.may_sync() {
+        // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
+        if !self.may_sync() || self.is_reading() {
             return;
         }
         match self.drain.next(self.outbox.is_ready(), now) {
@@ -283,6 +284,11 @@ impl Client {
             }
             None => {}
         }
+    }
+
+    /// Whether what is stored is being read.
+    fn is_reading(&self) -> bool {
+        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open))
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {
@@ -328,13 +334,16 @@ impl Client {
                 };
                 let record = *added.first().expect("BUG: verdicts that added no record");
                 self.ledger.collected(&garbage);
+                // Another tab has pulled or folded in meanwhile: its rows are not known here.
+                let (cursor, folds) = (&self.checkpoint.cursor, self.checkpoint.folds + 1);
+                self.refresh |= (&checkpoint.cursor, checkpoint.folds) != (cursor, folds);
                 self.checkpoint = checkpoint;
                 self.settled(record, settled, rows, keys, now);
             }
             (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, .. })) => self.stored(*page, now),
             (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
-                // Another tab has pulled, or an answer was folded in meanwhile.
-                self.refresh |= checkpoint.cursor != self.checkpoint.cursor;
+                // Another tab has pulled or folded an answer in: its rows are not known here.
+                self.refresh = true;
                 self.checkpoint = checkpoint;
                 self.staged = None;
                 self.drain.stale(now);

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Client, Opened, Output, Purpose, Transaction};
+use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
 use crate::id::MutationId;
 use crate::ledger::Ledger;
-use crate::outbox::{Place, Standing};
-use crate::stored::{End, Entry, Sent};
+use crate::outbox::{Item, Place, Standing};
+use crate::stored::{End, Entry, Parked, Sent};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
@@ -18,8 +18,13 @@ impl Client {
     pub(super) fn restore(&mut self, opened: Opened) {
         let first = !self.opened;
         self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
+        if opened.checkpoint.cursor != self.checkpoint.cursor {
+            // Pages that were asked for from another place.
+            self.staged = None;
+        }
         self.checkpoint = opened.checkpoint;
         let uncommitted = self.uncommitted();
+        let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         let ends: BTreeMap<MutationId, End> = opened
@@ -72,6 +77,7 @@ impl Client {
             self.outbox.insert(place, entry, Standing::Saving);
         }
         self.progress.saw(self.outbox.unsettled());
+        self.tell_ended(unsettled);
         self.opened = true;
         self.replica.clear();
         self.load_pending();
@@ -82,6 +88,34 @@ impl Client {
     fn uncommitted(&self) -> Vec<(Place, Entry)> {
         let saving = self.outbox.items().filter(|item| item.standing == Standing::Saving);
         saving.filter_map(|item| Some((self.outbox.place(item.entry.id)?, item.entry.clone()))).collect()
+    }
+
+    /// Durable writes that this tab is waiting for.
+    fn unsettled(&self) -> Vec<MutationId> {
+        let standing = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
+        self.outbox.items().filter(standing).map(|item| item.entry.id).collect()
+    }
+
+    /// Another tab has taken the answers; whoever wrote here waits for the news here.
+    fn tell_ended(&mut self, unsettled: Vec<MutationId>) {
+        let accepted = |id| Settled { id, status: Status::Accepted, code: None, message: None };
+        let ended = unsettled.into_iter().filter_map(|id| match self.outbox.get(id) {
+            Some(item) if !matches!(item.standing, Standing::Accepted { .. }) => None,
+            Some(_) => Some(accepted(id)),
+            None => match self.outbox.parked().find(|parked| parked.entry.id == id) {
+                Some(Parked { code, message, .. }) => Some(Settled {
+                    status: Status::NeedsAttention,
+                    code: Some(code.clone()),
+                    message: message.clone(),
+                    ..accepted(id)
+                }),
+                None => Some(accepted(id)),
+            },
+        });
+        let ended: Vec<_> = ended.collect();
+        if !ended.is_empty() {
+            self.outputs.push_back(Output::Settled(ended));
+        }
     }
 
     /// Pending writes are judged and folded against their documents, so these are always in memory.
