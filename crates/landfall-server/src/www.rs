@@ -11,6 +11,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::routing::any_service;
 use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 
@@ -38,7 +39,7 @@ pub fn with_files(api: Router, directory: &Path) -> Router {
         })
         .layer(CompressionLayer::new());
     let router = Router::new().fallback_service(files);
-    OURS.into_iter().fold(router, |router, path| router.route_service(path, api.clone()))
+    OURS.into_iter().fold(router, |router, path| router.route(path, any_service(api.clone())))
 }
 
 async fn answer(directory: &Path, request: Request) -> Response {
