@@ -19,21 +19,25 @@ export function precache(worker: string): Plugin {
     configResolved(config) {
       publicDirectory = config.publicDir;
     },
-    generateBundle(_options, bundle) {
-      const files = new Map<string, string>();
-      for (const path of filesBelow(publicDirectory)) {
-        files.set(relative(publicDirectory, path).split(sep).join("/"), integrity(readFileSync(path)));
-      }
-      for (const [name, file] of Object.entries(bundle)) {
-        if (name !== worker) files.set(name, integrity(file.type === "chunk" ? file.code : file.source));
-      }
-      const script = bundle[worker];
-      if (script?.type !== "chunk" || !script.code.includes("__PRECACHE__")) {
-        throw new Error(`${worker} has no place for the list of files`);
-      }
-      if (script.imports.length > 0) throw new Error(`${worker} must stand alone; it imports ${script.imports}`);
-      const list = [...files].map(([name, hash]) => [`/${name}`, hash]).sort();
-      script.code = script.code.replace("__PRECACHE__", () => JSON.stringify(list));
+    generateBundle: {
+      // After Vite's own plugins too: the one that lists preloads changes scripts as late as this.
+      order: "post",
+      handler(_options, bundle) {
+        const files = new Map<string, string>();
+        for (const path of filesBelow(publicDirectory)) {
+          files.set(relative(publicDirectory, path).split(sep).join("/"), integrity(readFileSync(path)));
+        }
+        for (const [name, file] of Object.entries(bundle)) {
+          if (name !== worker) files.set(name, integrity(file.type === "chunk" ? file.code : file.source));
+        }
+        const script = bundle[worker];
+        if (script?.type !== "chunk" || !script.code.includes("__PRECACHE__")) {
+          throw new Error(`${worker} has no place for the list of files`);
+        }
+        if (script.imports.length > 0) throw new Error(`${worker} must stand alone; it imports ${script.imports}`);
+        const list = [...files].map(([name, hash]) => [`/${name}`, hash]).sort();
+        script.code = script.code.replace("__PRECACHE__", () => JSON.stringify(list));
+      },
     },
   };
 }
