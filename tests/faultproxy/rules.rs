@@ -1,0 +1,110 @@
+//! Which exchange is treated how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// Treats the next exchanges of a kind in one way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    /// What the path begins with.
+    pub path: String,
+    /// The method; any if left out.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// For how many exchanges; until it is cleared if left out.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// What happens to them.
+    pub fault: Fault,
+}
+
+impl Rule {
+    fn fits(&self, method: &str, path: &str) -> bool {
+        path.starts_with(&self.path) && self.method.as_deref().is_none_or(|wanted| wanted == method)
+    }
+}
+
+/// All rules, the first one that fits decides.
+///
+/// Invariant: a rule with `times` has at least one left; a used-up rule is gone, so that the next one
+/// that fits has its turn.
+#[derive(Debug, Default)]
+pub(crate) struct Rules {
+    list: Vec<Rule>,
+}
+
+impl Rules {
+    /// Adds a rule behind the others.
+    pub(crate) fn push(&mut self, rule: Rule) {
+        if rule.times != Some(0) {
+            self.list.push(rule);
+        }
+    }
+
+    /// Forgets all rules whose path begins with `path`.
+    pub(crate) fn clear(&mut self, path: &str) {
+        self.list.retain(|rule| !rule.path.starts_with(path));
+    }
+
+    /// What is left.
+    pub(crate) fn list(&self) -> &[Rule] {
+        &self.list
+    }
+
+    /// Decides about an exchange and counts it.
+    pub(crate) fn take(&mut self, method: &str, path: &str) -> Fault {
+        let Some(index) = self.list.iter().position(|rule| rule.fits(method, path)) else {
+            return Fault::Pass;
+        };
+        let rule = &mut self.list[index];
+        let fault = rule.fault.clone();
+        if let Some(times) = &mut rule.times {
+            *times -= 1;
+            if *times == 0 {
+                self.list.remove(index);
+            }
+        }
+        fault
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(path: &str, times: Option<u32>, fault: Fault) -> Rule {
+        Rule { path: path.to_owned(), method: None, times, fault }
+    }
+
+    #[test]
+    fn rules_take_turns_in_the_order_they_were_given() {
+        let mut rules = Rules::default();
+        rules.push(rule("/a", Some(2), Fault::Refuse));
+        rules.push(rule("/a", Some(1), Fault::Pass));
+        rules.push(rule("/", None, Fault::Portal));
+        let taken: Vec<_> = (0..5).map(|_| rules.take("GET", "/a/b").name()).collect();
+        assert_eq!(taken, ["refuse", "refuse", "pass", "portal", "portal"]);
+        assert_eq!(rules.list().len(), 1);
+    }
+
+    #[test]
+    fn what_no_rule_fits_passes() {
+        let mut rules = Rules::default();
+        rules.push(Rule { method: Some("POST".to_owned()), ..rule("/a", None, Fault::Refuse) });
+        assert_eq!(rules.take("GET", "/a"), Fault::Pass);
+        assert_eq!(rules.take("POST", "/b"), Fault::Pass);
+        assert_eq!(rules.take("POST", "/a"), Fault::Refuse);
+    }
+
+    #[test]
+    fn clearing_a_path_leaves_the_others() {
+        let mut rules = Rules::default();
+        rules.push(rule("/a/b", None, Fault::Refuse));
+        rules.push(rule("/c", None, Fault::Refuse));
+        rules.push(rule("/c", Some(0), Fault::Portal));
+        rules.clear("/a");
+        assert_eq!(rules.list(), [rule("/c", None, Fault::Refuse)]);
+    }
+}
