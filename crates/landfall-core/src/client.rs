@@ -124,6 +124,8 @@ pub enum Output {
     Ask,
     /// What is stored has been read: the database can be used.
     Ready,
+    /// What is stored cannot be read: the database cannot be used.
+    Unready(Code),
     /// A write is durable on this device.
     Saved(Ticket),
     /// A write was not saved, and nothing of it remains.
@@ -348,7 +350,12 @@ impl Client {
                 self.staged = None;
                 self.drain.stale(now);
             }
-            (Purpose::Open, Err(code)) => self.trouble = Some(code.to_string()),
+            (Purpose::Open, Err(code)) => {
+                self.trouble = Some(code.to_string());
+                if !self.opened {
+                    self.outputs.push_back(Output::Unready(code));
+                }
+            }
             (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
                 self.outbox.recall();
                 self.staged = None;

@@ -33,7 +33,7 @@ pub(crate) struct Driver {
     /// Calls of the page that wait for the core, by ticket.
     waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Answer>>>,
     tickets: Cell<Ticket>,
-    ready: RefCell<Option<oneshot::Sender<()>>>,
+    ready: RefCell<Option<oneshot::Sender<Answer>>>,
     timer: RefCell<Option<(WallTime, Timeout)>>,
     telling: Cell<bool>,
     closed: Cell<bool>,
@@ -79,7 +79,11 @@ impl Driver {
         });
         driver.bind(&name);
         driver.perform();
-        is_ready.await.map_err(|_| Error::from(Code::StorageUnavailable))?;
+        let opened = is_ready.await.unwrap_or(Err(Code::StorageUnavailable));
+        if opened.is_err() {
+            driver.close();
+        }
+        opened?;
         Ok(driver)
     }
 
@@ -151,12 +155,8 @@ impl Driver {
                     Input::Pulled(transport.pull(cursor.as_deref()).await, sent)
                 }),
                 Output::Ask => self.exchange(async |transport, _| Input::Token(transport.renew().await)),
-                Output::Ready => {
-                    if let Some(ready) = self.ready.take() {
-                        // The page may have gone away meanwhile.
-                        let _ = ready.send(());
-                    }
-                }
+                Output::Ready => self.be_ready(Ok(())),
+                Output::Unready(code) => self.be_ready(Err(code)),
                 Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
                 Output::Unsaved(ticket, code) | Output::Unloaded(ticket, code) => {
                     self.answer(ticket, Err(code))
@@ -191,6 +191,13 @@ impl Driver {
             let transport = driver.transport.as_ref().expect("BUG: a request without a server");
             work(transport, platform::now()).await
         });
+    }
+
+    fn be_ready(&self, answer: Answer) {
+        if let Some(ready) = self.ready.take() {
+            // The page may have gone away meanwhile.
+            let _ = ready.send(answer);
+        }
     }
 
     fn answer(&self, ticket: Ticket, answer: Answer) {

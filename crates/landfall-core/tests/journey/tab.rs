@@ -141,7 +141,9 @@ impl Tab {
                     self.hints = true;
                     continue;
                 }
-                Output::Unsaved(..) | Output::Unloaded(..) => unreachable!("this disk does not fail"),
+                Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
+                    unreachable!("this disk does not fail")
+                }
             };
             assert!(self.call.is_none() && self.reply.is_none(), "two requests at once");
             self.call = Some((call, now));
