@@ -1,0 +1,66 @@
+/** A real Chromium on a profile of its own, that can be killed as a battery or an out-of-memory killer does it. */
+import { chromium } from "playwright-core";
+import { CHROMIUM } from "./products.mjs";
+
+const ARGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--disable-default-apps",
+  "--disable-crash-reporter",
+  "--disable-breakpad",
+];
+
+export class Chromium {
+  #profile;
+  #options;
+  #pids = [];
+  context;
+
+  constructor(profile, options) {
+    this.#profile = profile;
+    this.#options = options;
+  }
+
+  static async start(profile, options = {}) {
+    const browser = new Chromium(profile, options);
+    await browser.start();
+    return browser;
+  }
+
+  /** Starts it, or starts it again on the same profile. */
+  async start() {
+    this.context = await chromium.launchPersistentContext(this.#profile, {
+      executablePath: CHROMIUM,
+      headless: true,
+      args: ARGS,
+      ...this.#options,
+    });
+    const session = await this.context.browser().newBrowserCDPSession();
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    await session.detach();
+    this.#pids = processInfo.filter(({ type }) => type === "browser").map(({ id }) => id);
+    if (this.#pids.length !== 1) throw new Error("which process is the browser?");
+  }
+
+  /** A page with nothing in it yet. */
+  async page() {
+    return this.context.newPage();
+  }
+
+  /** Ends every process of it at once, without a chance to write or to say good-bye. */
+  async kill() {
+    const closed = new Promise((resolve) => this.context.once("close", resolve));
+    // Playwright starts the browser as the leader of a process group, and its children stay in it.
+    process.kill(-this.#pids[0], "SIGKILL");
+    await closed;
+  }
+
+  async stop() {
+    await this.context.close();
+  }
+}

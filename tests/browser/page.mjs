@@ -1,0 +1,80 @@
+/** Pages under test: the demo, and an empty one that has nothing but the package. */
+import { cp, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PKG, WASM } from "./products.mjs";
+
+/** Longer than any backoff that a test runs into; nothing waits for it unless something is broken. */
+const PATIENCE_MS = 100_000;
+
+/** Opens the demo and waits until its database is open. Works offline once the page was opened before. */
+export async function openDemo(browser, origin, { user = "ada", prepare } = {}) {
+  const page = await blank(browser);
+  if (prepare) await page.addInitScript(prepare);
+  await page.goto(user === "ada" ? origin : `${origin}/?user=${user}`);
+  await opened(page);
+  return page;
+}
+
+/** Opens an empty page with the package as `open`, and a database with a collection `visits` as `db`. */
+export async function openBare(browser, origin, { prepare, options = {} } = {}) {
+  const page = await blank(browser);
+  if (prepare) await page.addInitScript(prepare);
+  await page.goto(`${origin}/`);
+  await page.evaluate((options) => globalThis.start(options), options);
+  return page;
+}
+
+/** Writes the folder of the empty page; `core` is the folder of the core to use. */
+export async function bare(directory, core = WASM) {
+  const www = join(directory, "bare");
+  await mkdir(www);
+  await cp(PKG, join(www, "package", "dist"), { recursive: true });
+  await cp(core, join(www, "package", "wasm"), { recursive: true });
+  await writeFile(join(www, "index.html"), '<!doctype html><title>Bare</title><script type="module" src="/bare.js"></script>');
+  await writeFile(join(www, "bare.js"), BARE);
+  return www;
+}
+
+const BARE = `
+import { open } from "/package/dist/index.js";
+
+async function auth() {
+  const body = JSON.stringify({ user: "ada", role: "worker" });
+  const headers = { "content-type": "application/json" };
+  const response = await fetch("/demo/token", { method: "POST", headers, body });
+  return (await response.json()).token;
+}
+
+globalThis.start = async (options) => {
+  globalThis.db = await open({
+    name: "bare", url: location.origin, user: "ada", auth, collections: { visits: {} }, ...options,
+  });
+};
+`;
+
+async function blank(browser) {
+  const page = await browser.page();
+  page.setDefaultTimeout(PATIENCE_MS);
+  page.on("pageerror", (error) => console.error(`page: ${error.stack ?? error}`));
+  return page;
+}
+
+/** Resolves once the page's database is open. */
+export async function opened(page) {
+  await page.waitForFunction(() => globalThis.db !== undefined);
+}
+
+/** Resolves once the service worker can serve the page without a network. */
+export async function shellKept(page) {
+  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === "activated");
+}
+
+/** Resolves once the device has been in step with the server. */
+export async function synced(page) {
+  await page.waitForFunction(() => db.sync.state.lastSyncedAt !== null && db.sync.state.phase === "idle");
+}
+
+/** Resolves once nothing is pending any more. Only looks; it gives the page no reason to try sooner. */
+export async function drained(page) {
+  await page.waitForFunction(() => db.sync.state.pending === 0 && db.sync.state.phase === "idle");
+}

@@ -1,0 +1,81 @@
+/** The network between page and server, and everything that can go wrong with it; see tests/faultproxy. */
+import { FAULTPROXY } from "./products.mjs";
+import { Program } from "./program.mjs";
+
+/** Where writes are pushed, and where tokens come from. */
+export const BATCH = "/api/v1/sync/batch";
+
+/** Longer than any backoff that a test runs into; nothing waits for it unless something is broken. */
+const PATIENCE_MS = 100_000;
+
+export class Proxy {
+  #program;
+  #control;
+  /** What pages know as the server. */
+  origin;
+
+  static async start(upstream) {
+    const proxy = new Proxy();
+    proxy.#program = new Program(FAULTPROXY, ["--upstream", upstream]);
+    proxy.#control = await proxy.#program.line("control on ");
+    proxy.origin = await proxy.#program.line("listening on ");
+    return proxy;
+  }
+
+  async stop() {
+    await this.#program.stop();
+  }
+
+  /** Adds a rule behind those that are there: `rule(BATCH, { kind: "cut_reply" }, 1)`. */
+  async rule(path, fault, times) {
+    await this.#ask("POST", "/rules", { path, fault, times });
+  }
+
+  /** Forgets all rules, or those below a path. */
+  async clear(path = "") {
+    await this.#ask("DELETE", `/rules?path=${path}`);
+  }
+
+  /** From here on nothing gets through, in either direction. */
+  async goOffline() {
+    await this.rule("/", { kind: "refuse" });
+  }
+
+  async goOnline() {
+    await this.clear();
+  }
+
+  /** Lets go what is held. */
+  async release() {
+    await this.#ask("POST", "/release");
+  }
+
+  /** The exchanges that fit: by `path`, `method`, `fault`, `stage`, `status`, `after`. */
+  async log(filter = {}) {
+    return this.#ask("GET", `/log?${query(filter)}`);
+  }
+
+  /** Resolves once `count` exchanges fit. */
+  async until(filter, count = 1, timeout = PATIENCE_MS) {
+    return this.#ask("GET", `/log?${query({ ...filter, count, timeout })}`);
+  }
+
+  /** The batches that were pushed, each with its mutations. */
+  async batches() {
+    const exchanges = await this.log({ path: BATCH });
+    return exchanges.map((exchange) => ({ ...exchange, ...JSON.parse(exchange.request ?? "{}") }));
+  }
+
+  async #ask(method, path, body) {
+    const response = await fetch(`${this.#control}${path}`, { method, body: body && JSON.stringify(body) });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`the proxy answered ${response.status} to ${method} ${path}: ${text}`);
+    return JSON.parse(text);
+  }
+}
+
+function query(filter) {
+  return Object.entries(filter)
+    .map(([name, value]) => `${name}=${value}`)
+    .join("&");
+}
