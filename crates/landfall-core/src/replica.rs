@@ -135,11 +135,23 @@ fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option
         return base.filter(|row| row.deleted.is_none()).map(|row| row.data.clone());
     }
     let mut document = base.map(BaseRow::document);
+    // The newest delete that the entries so far had seen.
+    let mut seen = None;
     let mut apply = |entry: &Entry, stamp| {
+        if let Some(row) = base.filter(|row| row.version <= entry.base) {
+            seen = seen.max(row.deleted);
+        }
         // A patch alone is no document: what it belongs to is not on this device.
         if document.is_some() || entry.op == Op::Create {
             let document = document.get_or_insert_with(Document::default);
+            let deleted = document.deleted().filter(|_| document.is_deleted());
+            if entry.op == Op::Create && deleted.is_some_and(|deleted| Some(deleted.stamp) == seen) {
+                document.clear();
+            }
             entry.mutation(stamp, vec![]).apply(document, Register { stamp, version: Version(0) });
+        }
+        if entry.op == Op::Delete {
+            seen = seen.max(Some(stamp));
         }
     };
     if let Some(draft) = draft {

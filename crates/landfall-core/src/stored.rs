@@ -279,7 +279,8 @@ pub struct BaseRow {
     /// Stamps by path, where they differ.
     #[serde(rename = "l", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub stamps: BTreeMap<Path, Stamp>,
-    /// The delete that hides it; kept only while something here may bring it back.
+    /// The delete that hides it. Without the row, a creation after it would look like one that did not
+    /// know of it, and bring back what was deleted.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Stamp>,
 }
@@ -294,6 +295,11 @@ impl BaseRow {
             deleted: self.deleted.map(|stamp| Register { stamp, version: Version(0) }),
         };
         encoded.decode()
+    }
+
+    /// A document of which nothing is left but that it was deleted.
+    pub fn tombstone(deleted: Stamp, version: Version, position: Position) -> BaseRow {
+        BaseRow { deleted: Some(deleted), ..BaseRow::of(&Document::default(), version, position) }
     }
 
     /// A document written down.

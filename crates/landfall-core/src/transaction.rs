@@ -330,8 +330,8 @@ fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) ->
     checkpoint.folds += 1;
     let mut rows: BTreeMap<DocumentKey, Option<BaseRow>> = BTreeMap::new();
     for (fold, read) in folds.iter().zip(&read[1..]) {
-        // A document that is not there may be one that was never made or one whose delete was pulled. A late
-        // answer to another tab's sending must not bring it back, so what a pull has covered is left alone.
+        // A document without a row may never have been made, or it is gone. A late answer to another tab's
+        // sending must not bring it back, so what a pull has covered is left alone.
         if !checkpoint.complete || fold.position <= checkpoint.position {
             continue;
         }
@@ -349,8 +349,12 @@ fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) ->
             continue;
         }
         fold.mutation.apply(&mut document, Register { stamp: fold.stamp, version: Version(0) });
-        // Kept even if it is hidden now: until a pull has passed the delete, its version tells late answers.
-        rows.insert(key, Some(BaseRow::of(&document, fold.version, fold.position)));
+        let row = match document.deleted().filter(|_| document.is_deleted()) {
+            // Whatever else this device writes knows of the delete, so nothing of the document comes back.
+            Some(deleted) => BaseRow::tombstone(deleted.stamp, fold.version, fold.position),
+            None => BaseRow::of(&document, fold.version, fold.position),
+        };
+        rows.insert(key, Some(row));
         for one in settled.iter_mut().filter(|one| one.id == fold.mutation.id) {
             one.end = End::Folded;
         }

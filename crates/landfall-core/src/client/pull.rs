@@ -97,24 +97,33 @@ impl Client {
                 };
                 Some((key, Some(row)))
             }
-            // A pending write may bring the document back, with all that was in it.
+            // A device that had nothing has nothing to remember.
+            ("tombstone", _) if !self.checkpoint.complete && !self.is_pending(&key, reached) => {
+                Some((key, None))
+            }
             ("tombstone", _) => {
-                let pending = self.outbox.lane(&key).any(|item| match item.standing {
-                    Standing::Saving | Standing::Saved | Standing::Sending => true,
-                    Standing::Accepted { position } => position > reached,
-                });
-                let kept = self.replica.base(&key).filter(|_| pending).map(|row| BaseRow {
-                    version: change.version,
-                    position: change.position,
-                    deleted: Some(change.stamp),
-                    ..row.clone()
-                });
-                Some((key, kept))
+                let row = BaseRow::tombstone(change.stamp, change.version, change.position);
+                // A pending write that did not know of the delete may bring back all that was in it.
+                let own = self.outbox.lane(&key).any(|item| item.stamp == change.stamp);
+                let kept = self.replica.base(&key).filter(|_| !own && self.is_pending(&key, reached));
+                let row = match kept.cloned() {
+                    Some(BaseRow { data, stamp, stamps, .. }) => BaseRow { data, stamp, stamps, ..row },
+                    None => row,
+                };
+                Some((key, Some(row)))
             }
             ("eviction", _) => Some((key, None)),
             // A later version's kind of change: not ours to understand, and no reason to stop.
             (_, _) => None,
         }
+    }
+
+    /// Whether a document has writes whose effect is not part of everything up to `reached`.
+    fn is_pending(&self, key: &DocumentKey, reached: Position) -> bool {
+        self.outbox.lane(key).any(|item| match item.standing {
+            Standing::Saving | Standing::Saved | Standing::Sending => true,
+            Standing::Accepted { position } => position > reached,
+        })
     }
 
     /// A page is stored, or brought nothing to store.

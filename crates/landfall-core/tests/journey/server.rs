@@ -40,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) conflicts: Vec<Conflict>,
     /// Most changes in one page.
     pub(crate) limit: usize,
+    /// How many cursors it will not know again.
+    pub(crate) refuse_cursors: usize,
 }
 
 impl Default for Server {
@@ -53,6 +55,7 @@ impl Default for Server {
             applied: vec![],
             conflicts: vec![],
             limit: 1_000,
+            refuse_cursors: 0,
         }
     }
 }
@@ -107,11 +110,15 @@ impl Server {
     }
 
     /// `GET /api/v1/sync/pull`, as text.
-    pub(crate) fn pull(&self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
+    pub(crate) fn pull(&mut self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
         let refused = || Failure::Refused { code: Code::InvalidCursor.to_string(), retry_after: None };
         let mut reset = None;
         let mut after = (Position(0), None);
         if let Some(cursor) = cursor {
+            if self.refuse_cursors > 0 {
+                self.refuse_cursors -= 1;
+                return Err(refused());
+            }
             let mut parts = cursor.splitn(4, ' ');
             let mut next = || parts.next().ok_or_else(refused);
             let (epoch, position) = (next()?, next()?.parse().map_err(|_| refused())?);

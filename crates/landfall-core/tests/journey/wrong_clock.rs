@@ -1,0 +1,98 @@
+//! Devices whose clocks are wrong: they neither win for ever nor lose what they have seen.
+
+use crate::world::{World, create, key, patch};
+
+const DAY: i64 = 86_400_000;
+const YEARS: i64 = 3_650 * DAY;
+
+/// A device with a wrong clock and one with a right one; both have the document `d`.
+fn pair(skew: i64) -> World {
+    let mut world = World::new(0);
+    world.add_device(0, skew);
+    world.add_device(1, 0);
+    world.run(1);
+    world.write(1, create("d", r#"{"a":0}"#));
+    world.rest();
+    world
+}
+
+fn ends_at(world: &mut World, value: &str) {
+    world.rest();
+    assert_eq!(world.server.visible()[&key("d")], value);
+}
+
+#[test]
+fn a_clock_ten_years_ahead_does_not_win_for_ever() {
+    let mut world = pair(YEARS);
+    world.write(0, patch("d", r#"{"a":1}"#));
+    world.rest();
+    world.now.0 += 1_000;
+    world.write(1, patch("d", r#"{"a":2}"#));
+    ends_at(&mut world, r#"{"a":2}"#);
+}
+
+#[test]
+fn a_clock_ten_years_ahead_does_not_win_for_ever_even_where_the_other_had_not_seen_it() {
+    let mut world = pair(YEARS);
+    world.write(0, patch("d", r#"{"a":1}"#));
+    world.run(0);
+    world.now.0 += 1_000;
+    world.write(1, patch("d", r#"{"a":2}"#));
+    ends_at(&mut world, r#"{"a":2}"#);
+}
+
+#[test]
+fn an_edit_made_after_seeing_another_wins_however_slow_the_clock_is() {
+    for skew in [-DAY, -3_600_000, -1_000] {
+        let mut world = pair(skew);
+        world.write(0, patch("d", r#"{"a":1}"#));
+        ends_at(&mut world, r#"{"a":1}"#);
+        assert_eq!(world.server.conflicts, []);
+    }
+}
+
+#[test]
+fn a_wrong_clock_that_has_met_the_server_orders_as_a_right_one() {
+    for skew in [-YEARS, -DAY, DAY, YEARS] {
+        for (first, second) in [(0, 1), (1, 0)] {
+            for order in [[0, 1], [1, 0]] {
+                let mut world = pair(skew);
+                world.write(first, patch("d", r#"{"a":1}"#));
+                world.now.0 += 5_000;
+                world.write(second, patch("d", r#"{"a":2}"#));
+                world.now.0 += 5_000;
+                order.into_iter().for_each(|tab| world.run(tab));
+                ends_at(&mut world, r#"{"a":2}"#);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_writes_of_a_wrong_clock_keep_their_order() {
+    for skew in [-DAY, DAY, YEARS] {
+        let mut world = World::new(0);
+        world.add_device(0, skew);
+        world.write(0, create("d", r#"{"a":0}"#));
+        for n in 1..5 {
+            world.write(0, patch("d", &format!(r#"{{"a":{n}}}"#)));
+            if n == 2 {
+                world.request(0);
+            }
+        }
+        ends_at(&mut world, r#"{"a":4}"#);
+        assert_eq!(world.stream(0, "d").len(), 6, "{:?}", world.stream(0, "d"));
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_right_while_writes_are_pending_changes_nothing_that_was_seen() {
+    for skew in [-DAY, DAY] {
+        let mut world = pair(skew);
+        world.write(0, patch("d", r#"{"a":1}"#));
+        world.tabs[0].skew = 0;
+        world.now.0 += 1_000;
+        world.write(0, patch("d", r#"{"a":2}"#));
+        ends_at(&mut world, r#"{"a":2}"#);
+    }
+}
