@@ -21,6 +21,7 @@ use crate::backoff::Random;
 use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
+use crate::gather::gathered;
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
 use crate::ledger::Ledger;
 use crate::outbox::Outbox;
@@ -307,7 +308,7 @@ impl Client {
                 self.committing = false;
                 let record = *added.first().expect("BUG: a commit that added no record");
                 self.outbox.commit(n, record);
-                self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
+                self.ledger.journal(record, ids.clone(), gathered(ids));
                 self.outputs.extend(tickets.into_iter().map(Output::Saved));
                 self.outputs.push_back(Output::Hint);
                 self.progress.saw(self.outbox.unsettled());

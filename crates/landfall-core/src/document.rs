@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 
 use crate::clock::Stamp;
+use crate::gather::gathered;
 use crate::id::Version;
 use crate::json::Json;
 use crate::path::Path;
@@ -85,7 +86,7 @@ impl Node {
             Node::Object(_, members) => std::mem::take(members),
             Node::Whole(_, json) => {
                 let parts = json.members().unwrap_or_default().into_iter();
-                parts.map(|(key, json)| (key, Node::Whole(inner, json))).collect()
+                gathered(parts.map(|(key, json)| (key, Node::Whole(inner, json))))
             }
             Node::Unset(_) => BTreeMap::new(),
         };
@@ -140,7 +141,7 @@ fn above(members: Members, floor: Register) -> Members {
             Node::Whole(..) | Node::Unset(_) => None,
         }
     });
-    newer.collect()
+    gathered(newer)
 }
 
 /// A document with the history that merging needs.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::document::{Document, Members, Node, Register};
+use crate::gather::gathered;
 use crate::id::Version;
 use crate::json::Json;
 use crate::path::Path;
@@ -61,11 +62,11 @@ impl Document {
             data: self.root().value().expect("BUG: the root of a document cannot be unset"),
             stamps: Listed {
                 common: stamp,
-                listed: listed.iter().map(|(p, r)| (p.clone(), r.stamp)).collect(),
+                listed: gathered(listed.iter().map(|(p, r)| (p.clone(), r.stamp))),
             },
             versions: Listed {
                 common: version,
-                listed: listed.into_iter().map(|(p, r)| (p, r.version)).collect(),
+                listed: gathered(listed.into_iter().map(|(p, r)| (p, r.version))),
             },
             deleted: self.deleted(),
         }

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::gather::gathered;
 use crate::id::MutationId;
 use crate::stored::{Key, Store};
 
@@ -72,7 +73,7 @@ impl Ledger {
 
     /// A record of verdicts, after the journal records it may speak of.
     pub fn settled(&mut self, record: u64, ids: impl Iterator<Item = MutationId>) {
-        self.settled.put(record, ids.filter(|id| self.journalled.contains(id)).collect());
+        self.settled.put(record, gathered(ids.filter(|id| self.journalled.contains(id))));
     }
 
     /// A verdict is stored: the bytes need not be sent again.
@@ -108,7 +109,7 @@ impl Ledger {
                 Key::Counted(record) if *other == store => Some(*record),
                 Key::Counted(_) | Key::Text(_) => None,
             });
-            records.collect()
+            gathered(records)
         };
         for (store, shelf) in [
             (Store::Journal, &mut self.journal),

@@ -21,6 +21,7 @@ pub mod conflict;
 pub mod document;
 pub mod drain;
 pub mod encoding;
+mod gather;
 pub mod id;
 pub mod intent;
 pub mod json;

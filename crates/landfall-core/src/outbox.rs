@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Stamp;
+use crate::gather::gathered;
 use crate::id::{DocumentKey, MutationId, Position};
 use crate::mutation::Op;
 use crate::stored::{Entry, Parked, Sent};
@@ -232,12 +233,8 @@ impl Outbox {
     ///
     /// Whatever a chosen entry waits for is settled or chosen before it, because the order is the journal's.
     pub fn pick(&self, count_max: usize) -> Vec<&Item> {
-        let drafts: BTreeSet<DocumentKey> = self
-            .parked
-            .values()
-            .filter(|parked| parked.entry.op == Op::Create)
-            .map(|parked| parked.entry.key())
-            .collect();
+        let drafts = self.parked.values().filter(|parked| parked.entry.op == Op::Create);
+        let drafts: BTreeSet<DocumentKey> = gathered(drafts.map(|parked| parked.entry.key()));
         let ready = self.items.values().filter(|item| item.standing == Standing::Saved);
         let ready = ready.filter(|item| drafts.is_empty() || !drafts.contains(&item.entry.key()));
         ready.take(count_max).collect()

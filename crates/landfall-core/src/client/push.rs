@@ -6,6 +6,7 @@ use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Sett
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::drain::Step;
+use crate::gather::gathered;
 use crate::id::{DocumentKey, MutationId, Position};
 use crate::json::Json;
 use crate::mutation::Mutation;
@@ -62,9 +63,9 @@ impl Client {
         now: WallTime,
     ) {
         if let Some(record) = record {
-            self.ledger.sent(record, added.iter().copied().collect());
+            self.ledger.sent(record, gathered(added.iter().copied()));
         }
-        let fresh: BTreeSet<_> = added.into_iter().collect();
+        let fresh: BTreeSet<_> = gathered(added);
         let mut keys = BTreeSet::new();
         let mut mutations = Vec::with_capacity(sent.len());
         self.flight = sent.iter().map(|sent| sent.mutation.id).collect();
@@ -98,7 +99,7 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        let flight: BTreeSet<_> = std::mem::take(&mut self.flight).into_iter().collect();
+        let flight: BTreeSet<_> = gathered(std::mem::take(&mut self.flight));
         let (mut settled, mut folds, mut parked, mut keys) = (vec![], vec![], vec![], vec![]);
         let mut answered = BTreeSet::new();
         for result in &reply.results {
@@ -146,7 +147,7 @@ impl Client {
     ) {
         self.ledger.settled(record, settled.iter().map(|one| one.id));
         let parking = std::mem::take(&mut self.parking).into_iter();
-        let mut parked: BTreeMap<_, _> = parking.map(|parked| (parked.entry.id, parked)).collect();
+        let mut parked: BTreeMap<_, _> = gathered(parking.map(|parked| (parked.entry.id, parked)));
         let mut told = Vec::with_capacity(settled.len());
         for SettledMutation { id, end } in settled {
             self.ledger.settle(id);

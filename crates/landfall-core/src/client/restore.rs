@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
+use crate::gather::gathered;
 use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::outbox::{Item, Place, Standing};
@@ -27,12 +28,8 @@ impl Client {
         let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
-        let ends: BTreeMap<MutationId, End> = opened
-            .settled
-            .iter()
-            .flat_map(|(_, record)| &record.settled)
-            .map(|one| (one.id, one.end))
-            .collect();
+        let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
+        let ends: BTreeMap<MutationId, End> = gathered(verdicts.map(|one| (one.id, one.end)));
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
             let mut live = BTreeSet::new();
@@ -61,7 +58,7 @@ impl Client {
                 item.is_some_and(|item| item.standing == Standing::Saved)
             };
             let open: Vec<_> = sent.sent.into_iter().filter(is_open).collect();
-            self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
+            self.ledger.sent(record, gathered(open.iter().map(|sent| sent.mutation.id)));
             for sent in open {
                 self.clock.observe(sent.mutation.stamp);
                 self.outbox.fix(sent);
@@ -121,7 +118,7 @@ impl Client {
     /// Pending writes are judged and folded against their documents, so these are always in memory.
     fn load_pending(&mut self) {
         let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-        let keys: BTreeSet<_> = self.outbox.documents().cloned().chain(drafts).collect();
+        let keys: BTreeSet<_> = gathered(self.outbox.documents().cloned().chain(drafts));
         let keys: Vec<_> = keys.into_iter().collect();
         if !keys.is_empty() {
             let purpose = Purpose::Load { tickets: vec![], keys: keys.clone(), whole: None };
