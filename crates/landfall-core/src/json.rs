@@ -41,6 +41,30 @@ impl Json {
         Some(serde_json::from_str(self.text()).expect("BUG: a Json that is not JSON"))
     }
 
+    /// Whether every string in it is Unicode text. JSON can spell halves of surrogate pairs, as
+    /// `"\ud800"`, and no two parsers agree on what they are.
+    pub fn is_unicode(&self) -> bool {
+        let escape = |text: &str| u16::from_str_radix(text.get(2..6)?, 16).ok();
+        let mut rest = self.text();
+        while let Some(start) = rest.find('\\') {
+            rest = &rest[start..];
+            let length = match escape(rest).filter(|_| rest.starts_with("\\u")) {
+                None => 2,
+                Some(0xd800..=0xdbff) => {
+                    let low = &rest[6..];
+                    if !low.starts_with("\\u") || !matches!(escape(low), Some(0xdc00..=0xdfff)) {
+                        return false;
+                    }
+                    12
+                }
+                Some(0xdc00..=0xdfff) => return false,
+                Some(_) => 6,
+            };
+            rest = &rest[length..];
+        }
+        true
+    }
+
     /// Writes an object of `members`.
     pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Json {
         let mut text = String::from("{");
@@ -128,6 +152,20 @@ mod tests {
         assert_eq!(members["price"].text(), "1.10");
         assert_eq!(members["n"].text(), "12345678901234567890");
         assert_eq!(members["a"].text(), "2");
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_no_text() {
+        let is_unicode = |text: &str| Json::parse(text).unwrap().is_unicode();
+        for text in
+            [r#""ä€😀""#, r#""\ud83d\ude00""#, r#"{"\\ud800":"\"\\\n\u00e4"}"#, r#""\uD83D\uDE00""#, "1"]
+        {
+            assert!(is_unicode(text), "{text}");
+        }
+        for text in [r#""\ud800""#, r#"{"\udc00":1}"#, r#"["\ud83d\u0041"]"#, r#""\uDBFFx""#, r#""\\\udfff""#]
+        {
+            assert!(!is_unicode(text), "{text}");
+        }
     }
 
     #[test]

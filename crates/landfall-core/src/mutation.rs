@@ -167,6 +167,10 @@ impl Mutation {
                 return Err(Refusal::at(Code::ReservedField, path, "names of this form are reserved"));
             }
             if let Change::Set(value) = change {
+                if !value.is_unicode() {
+                    let message = "a text with half of a surrogate pair in it";
+                    return Err(Refusal::at(Code::InvalidMutation, path, message));
+                }
                 let shape = Shape::of(value.text().as_bytes());
                 if shape.depth + path.keys().len() > DEPTH_MAX {
                     return Err(Refusal::at(Code::TooDeep, path, format!("nested deeper than {DEPTH_MAX}")));
