@@ -231,8 +231,10 @@ impl Court<'_> {
         match mutation.check().and_then(|()| self.admit(mutation)) {
             Ok(result) => result,
             Err(refusal) => {
-                let version =
-                    self.facts.documents.get(&mutation.key()).map_or(Version(0), |stored| stored.version);
+                // What the caller may not know of has no version either.
+                let stored = self.facts.documents.get(&mutation.key());
+                let known = stored.filter(|_| refusal.code != Code::NotFound);
+                let version = known.map_or(Version(0), |stored| stored.version);
                 PushResult { version, previous: version, ..rejected(&refusal) }
             }
         }
