@@ -167,6 +167,7 @@ mod tests {
         check("collections:\n  visits:\n    read: 'usr.id == \"\"'\n", "3", "usr");
         check("collections:\n  visits:\n    read: '1 + 1'\n", "3", "true or false");
         check("collections:\n  visits:\n    read: 'shout(user.id) == \"\"'\n", "3", "shout");
+        check("collections:\n  visits:\n    read: 'user.roles.exists(r, s == \"\")'\n", "3", "`s`");
         check("collections: {}\nlimits:\n  body_bytes: 0\n", "3", "body_bytes");
         check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
         check("collections:\n  _visits: {}\n", "2", "_visits");

@@ -89,7 +89,7 @@ impl From<StoreError> for ApiError {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Problem<'a> {
-    r#type: String,
+    r#type: &'a str,
     title: &'a str,
     status: u16,
     detail: &'a str,
@@ -112,7 +112,7 @@ impl ApiError {
             Class::Definite | Class::Auth | Class::Protocol | Class::Local => false,
         };
         let problem = Problem {
-            r#type: format!("urn:landfall:{}", self.code),
+            r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.message,

@@ -42,11 +42,6 @@ impl Page {
         self.changes == 0
     }
 
-    /// Length of its text so far.
-    pub fn bytes(&self) -> usize {
-        self.text.len()
-    }
-
     /// Adds a document as it is now.
     pub fn document(&mut self, change: &Change) {
         self.open("document", change);

@@ -3,6 +3,7 @@
 //! What is not allowed is refused: an expression left out, or one that fails on a document, is a no.
 
 mod expression;
+mod names;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -10,8 +10,9 @@ use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::any_service;
+use tower::ServiceExt;
 use tower_http::compression::CompressionLayer;
 use tower_http::services::ServeDir;
 
@@ -63,13 +64,8 @@ async fn answer(directory: &Path, request: Request) -> Response {
 }
 
 async fn file(directory: &Path, request: Request) -> Response {
-    match ServeDir::new(directory).try_call(request).await {
-        Ok(response) => response.map(Body::new),
-        Err(error) => {
-            tracing::error!(%error, "a file cannot be read");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+    let Ok(response) = ServeDir::new(directory).oneshot(request).await;
+    response.map(Body::new)
 }
 
 /// Whether a person goes to a page, as opposed to a page fetching one of its files.

@@ -17,10 +17,9 @@ use crate::page::Page;
 use crate::rules::CallerRules;
 use crate::store::{Change, Snapshot, StoreError};
 
-/// A page ends beyond this many bytes of documents, so that neither side has to hold more at once.
+/// A page ends once this many bytes were looked through, sent or not: neither side holds more at once,
+/// and nobody waits for long because others have written much.
 const PAGE_BYTES: usize = 1 << 20;
-/// How many changes that the caller may not see are looked through before an empty page is sent.
-const SCAN_MAX: usize = 20_000;
 
 /// What a pull asks for.
 #[derive(Deserialize)]
@@ -69,16 +68,15 @@ pub(super) async fn pull(
         Start::Cold | Start::Over => ((Position(0), Cursor::END), snapshot.head()),
     };
     let from = place;
-    let mut scanned = 0;
+    let mut bytes = 0;
     let more = loop {
-        let changes = snapshot.changes(place, limit - page.len(), PAGE_BYTES).await?;
-        scanned += changes.rows.len();
+        let changes = snapshot.changes(place, limit - page.len(), PAGE_BYTES - bytes).await?;
+        bytes += changes.bytes;
         for change in &changes.rows {
             place = (change.position, change.ordinal);
             deliver(&mut page, &mut snapshot, &rules, change, from, floor).await?;
         }
-        let enough = page.len() == limit || page.bytes() >= PAGE_BYTES || scanned >= SCAN_MAX;
-        if !changes.more || enough {
+        if !changes.more || page.len() == limit || bytes >= PAGE_BYTES {
             break changes.more;
         }
     };

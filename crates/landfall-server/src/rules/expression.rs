@@ -9,6 +9,7 @@ use std::sync::Arc;
 use cel::{Context, Env, ExecutionError, Program, Value};
 use landfall_core::json::Json;
 
+use super::names;
 use crate::caller::Caller;
 
 const NAMES: [&str; 3] = ["document", "previous", "user"];
@@ -21,6 +22,17 @@ impl Language {
         let mut env = Env::stdlib();
         env.add_extension(cel::extensions::strings).expect("BUG: CEL's own functions clash");
         Arc::new(Language(Arc::new(env)))
+    }
+
+    /// Whether anything of this name can be called, on whatever arguments.
+    fn has_function(&self, name: &str) -> bool {
+        let is_operator = !name.starts_with(|c: char| c.is_ascii_alphabetic());
+        let answers = |call: String| {
+            let outcome =
+                self.0.compile(&call).map(|program| program.execute(&Context::with_env(self.0.clone())));
+            !matches!(outcome, Ok(Err(ExecutionError::UndeclaredReference(_))))
+        };
+        is_operator || answers(format!("{name}()")) || answers(format!("''.{name}()"))
     }
 }
 
@@ -66,21 +78,22 @@ impl Expression {
             let first = errors.to_string();
             wrong(first.lines().next().unwrap_or("not an expression").to_owned())
         })?;
+        if let Some(name) = names::unknown(program.expression(), &NAMES) {
+            return Err(wrong(format!("`{name}` is none of {}", NAMES.join(", "))));
+        }
         let references = program.references();
+        if let Some(name) = references.functions().into_iter().find(|name| !language.has_function(name)) {
+            return Err(wrong(format!("there is no function `{name}`")));
+        }
         let sees = Sees {
             document: references.has_variable("document"),
             previous: references.has_variable("previous"),
         };
         let expression = Expression { place: place.to_owned(), language: language.clone(), sees, program };
         match expression.evaluate(Value::Null, Value::Null, Value::Null) {
-            Ok(Value::Bool(_)) => Ok(expression),
+            // Failing on nothing at all says nothing about real documents.
+            Ok(Value::Bool(_)) | Err(_) => Ok(expression),
             Ok(_) => Err(wrong("must say true or false".to_owned())),
-            Err(ExecutionError::UndeclaredReference(name)) => {
-                let known = NAMES.join(", ");
-                Err(wrong(format!("`{name}` is neither a function nor one of {known}")))
-            }
-            // It fails on nothing at all, as it well may.
-            Err(_) => Ok(expression),
         }
     }
 

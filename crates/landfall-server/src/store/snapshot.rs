@@ -48,9 +48,14 @@ pub struct Change {
 pub struct Changes {
     /// Oldest first.
     pub rows: Vec<Change>,
+    /// Their size on a page, roughly.
+    pub bytes: usize,
     /// Whether there are others behind these.
     pub more: bool,
 }
+
+/// What a change adds to the document it is about: names, stamp and brackets.
+const ENVELOPE_BYTES: usize = 200;
 
 type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
 
@@ -97,7 +102,7 @@ impl Snapshot {
         Ok(nonce.map(i64::cast_unsigned))
     }
 
-    /// What was changed behind a place: at most `limit` documents, and not much more than `bytes` of them.
+    /// What was changed behind a place: at most `limit` documents, and `bytes` and one document of them.
     ///
     /// # Errors
     /// The database does not work, or a name in it is none.
@@ -118,14 +123,14 @@ impl Snapshot {
         // One more than asked for tells whether there is more.
         .bind(stored(limit as u64 + 1))
         .fetch(&mut *self.tx);
-        let (mut changes, mut size) = (Changes::default(), 0);
+        let mut changes = Changes::default();
         while let Some(row) = next(&mut stream).await {
             let change = read_change(row?)?;
-            size += change.data.len() + change.stamps.len();
-            if changes.rows.len() == limit || (size > bytes && !changes.rows.is_empty()) {
+            if changes.rows.len() == limit || changes.bytes >= bytes {
                 changes.more = true;
                 break;
             }
+            changes.bytes += change.data.len() + change.stamps.len() + ENVELOPE_BYTES;
             changes.rows.push(change);
         }
         Ok(changes)
