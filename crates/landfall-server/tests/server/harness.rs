@@ -1,0 +1,251 @@
+//! A server on a database of its own, and devices that talk to it without a socket.
+
+use std::path::PathBuf;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt;
+use landfall_core::time::Millis;
+use landfall_core::wire::{BatchReply, PullReply};
+use landfall_server::caller::Caller;
+use landfall_server::{App, Config, Store, router};
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions, SqliteConnection};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// A server whose database lives as long as it does.
+pub(crate) struct Server {
+    pub(crate) app: App,
+    router: Router,
+    directory: TempDir,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The code of a refusal, whose envelope must be whole.
+    pub(crate) fn code(&self) -> String {
+        let body = self.json();
+        assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json");
+        assert_eq!(body["status"], self.status.as_u16());
+        assert_eq!(body["requestId"], self.headers["x-request-id"].to_str().unwrap());
+        assert_eq!(body["type"], "about:blank");
+        assert!(body["retryable"].is_boolean() && body["title"].is_string());
+        assert_eq!(body["message"], body["detail"]);
+        body["code"].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub(crate) fn batch(&self) -> BatchReply {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    #[track_caller]
+    pub(crate) fn page(&self) -> PullReply {
+        assert_eq!(self.status, StatusCode::OK, "{self:?}");
+        assert_eq!(self.headers["cache-control"], "no-store");
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Server {
+    /// A server with the demo's rules.
+    pub(crate) async fn start() -> Server {
+        Server::with(Config::demo()).await
+    }
+
+    /// A server with rules of its own, as YAML.
+    pub(crate) async fn configured(yaml: &str) -> Server {
+        match Config::parse(yaml, "landfall.yaml") {
+            Ok(config) => Server::with(config).await,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    async fn with(config: Config) -> Server {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&url(&directory)).await.unwrap();
+        let app = App::new(config, store).unwrap();
+        Server { router: router(app.clone()), app, directory }
+    }
+
+    /// Ends the server and starts another one on the same database.
+    pub(crate) async fn restart(self) -> Server {
+        self.restart_after(|_| ()).await
+    }
+
+    /// As [`Server::restart`]; in between, something happens to the file.
+    pub(crate) async fn restart_after(self, happens: impl FnOnce(PathBuf)) -> Server {
+        let Server { app, directory, .. } = self;
+        app.store.close().await;
+        happens(directory.path().join("landfall.db"));
+        let store = Store::open(&url(&directory)).await.unwrap();
+        let app = App { store, ..app };
+        Server { router: router(app.clone()), app, directory }
+    }
+
+    /// The database, behind the server's back.
+    pub(crate) async fn database(&self) -> SqliteConnection {
+        url(&self.directory).parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap().connect().await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn rows(&self, count: &'static str) -> i64 {
+        sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.unwrap()
+    }
+
+    pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    pub(crate) async fn push(&self, device: &Device, mutations: &[Value]) -> Answer {
+        self.post(device, device.batch(mutations).to_string()).await
+    }
+
+    /// Posts anything as a batch.
+    pub(crate) async fn post(&self, device: &Device, body: impl Into<Body>) -> Answer {
+        self.call(device.post(self, body)).await
+    }
+
+    pub(crate) async fn pull(&self, device: &Device, query: &str) -> Answer {
+        let request = Request::get(format!("/api/v1/sync/pull?{query}"));
+        let request = request.header(AUTHORIZATION, device.bearer(self));
+        self.call(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// Pulls to the end in pages of `limit` and gives all of them.
+    pub(crate) async fn pull_all(&self, device: &Device, cursor: &str, limit: usize) -> Vec<PullReply> {
+        let mut pages: Vec<PullReply> = Vec::new();
+        loop {
+            let cursor = pages.last().map_or(cursor, |page| &page.cursor);
+            let page = self.pull(device, &format!("cursor={cursor}&limit={limit}")).await.page();
+            let more = page.more;
+            pages.push(page);
+            if !more {
+                return pages;
+            }
+        }
+    }
+}
+
+fn url(directory: &TempDir) -> String {
+    format!("sqlite://{}", directory.path().join("landfall.db").display())
+}
+
+/// One installation with one writer.
+#[derive(Clone)]
+pub(crate) struct Device {
+    pub(crate) caller: Caller,
+    pub(crate) client: String,
+    pub(crate) writer: String,
+}
+
+impl Device {
+    /// A worker's device; `number` tells it from others.
+    pub(crate) fn of(user: &str, number: u64) -> Device {
+        let roles = vec!["worker".to_owned()];
+        let caller = Caller { user: user.parse().unwrap(), tenant: Default::default(), roles };
+        Device { caller, client: format!("client-{number}"), writer: format!("{number:032x}") }
+    }
+
+    pub(crate) fn role(mut self, role: &str) -> Device {
+        self.caller.roles = vec![role.to_owned()];
+        self
+    }
+
+    pub(crate) fn tenant(mut self, tenant: &str) -> Device {
+        self.caller.tenant = tenant.parse().unwrap();
+        self
+    }
+
+    pub(crate) fn bearer(&self, server: &Server) -> String {
+        let (token, _) = server.app.tokens.issue(&self.caller, Millis::seconds(60), (server.app.clock)());
+        format!("Bearer {token}")
+    }
+
+    pub(crate) fn post(&self, server: &Server, body: impl Into<Body>) -> Request<Body> {
+        let request = Request::post("/api/v1/sync/batch").header(CONTENT_TYPE, "application/json");
+        request.header(AUTHORIZATION, self.bearer(server)).body(body.into()).unwrap()
+    }
+
+    pub(crate) fn batch(&self, mutations: &[Value]) -> Value {
+        json!({
+            "protocol": 1, "client": self.client, "user": self.caller.user, "sentAt": 1,
+            "mutations": mutations,
+        })
+    }
+
+    /// The `n`th mutation: creates a visit.
+    pub(crate) fn create(&self, n: u64, document: &str, data: &Value) -> Value {
+        self.create_in("visits", n, document, data)
+    }
+
+    pub(crate) fn create_in(&self, collection: &str, n: u64, document: &str, data: &Value) -> Value {
+        let fields = data.as_object().unwrap().iter();
+        let set = |(key, value)| json!({ "path": format!("/{key}"), "op": "set", "value": value });
+        self.mutation(collection, n, document, "create", fields.map(set).collect(), 0)
+    }
+
+    /// The `n`th mutation: sets one field of a visit, known at version `base`.
+    pub(crate) fn patch(&self, n: u64, document: &str, base: u64, path: &str, value: &Value) -> Value {
+        let fields = vec![json!({ "path": path, "op": "set", "value": value })];
+        self.mutation("visits", n, document, "patch", fields, base)
+    }
+
+    pub(crate) fn delete_in(&self, collection: &str, n: u64, document: &str, base: u64) -> Value {
+        self.mutation(collection, n, document, "delete", Vec::new(), base)
+    }
+
+    pub(crate) fn delete(&self, n: u64, document: &str, base: u64) -> Value {
+        self.delete_in("visits", n, document, base)
+    }
+
+    pub(crate) fn mutation(
+        &self,
+        collection: &str,
+        n: u64,
+        document: &str,
+        op: &str,
+        fields: Vec<Value>,
+        base: u64,
+    ) -> Value {
+        json!({
+            "id": format!("{}:{n}", self.writer), "group": null, "replaces": null, "needs": [],
+            "firstSentAt": null, "collection": collection, "document": document, "op": op, "fields": fields,
+            "base": base, "after": null, "stamp": format!("0192f0c1a2b3-{n:04x}-{}", self.writer), "schema": 1,
+        })
+    }
+}
+
+/// `mutation` with one member changed.
+pub(crate) fn with(mut mutation: Value, member: &str, value: Value) -> Value {
+    mutation[member] = value;
+    mutation
+}
+
+/// What the results say, shortly.
+pub(crate) fn verdicts(reply: &BatchReply) -> Vec<String> {
+    let short = |result: &landfall_core::wire::PushResult| {
+        let verdict = json!(result.verdict).as_str().unwrap().to_owned();
+        result.code.as_ref().map_or(verdict.clone(), |code| format!("{verdict} {code}"))
+    };
+    reply.results.iter().map(short).collect()
+}

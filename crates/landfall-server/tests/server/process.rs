@@ -1,0 +1,193 @@
+//! The binary as a process: how it starts, refuses to start, ends, and is killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
+use tempfile::TempDir;
+
+use crate::harness::Device;
+
+fn landfall(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
+    command.current_dir(directory).env_remove("LANDFALL_JWT_KEY").env("LANDFALL_LOG", "warn");
+    command
+}
+
+/// A running server; killed when dropped.
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Running {
+    fn start(directory: &Path) -> Running {
+        let mut child = landfall(directory)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
+        Running { address: address.to_owned(), child }
+    }
+
+    fn call(&self, head: &str, body: &str) -> Value {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{head} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             authorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n{body}",
+            token(Path::new(".")),
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{text}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn end(mut self) -> i32 {
+        let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(kill.unwrap().success());
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn token(directory: &Path) -> String {
+    let output = landfall(directory).args(["token", "--user", "ada", "--role", "worker"]).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let token = text.strip_suffix('\n').unwrap();
+    assert_eq!(token.split('.').count(), 3);
+    assert!(!token.contains(char::is_whitespace));
+    token.to_owned()
+}
+
+/// Runs to the end; what it says on standard error.
+fn refusal(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert_eq!(status.code(), Some(1));
+    assert!(stdout.is_empty(), "it listened: {}", String::from_utf8_lossy(&stdout));
+    String::from_utf8(stderr).unwrap()
+}
+
+#[test]
+fn everything_acknowledged_is_there_after_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let ada = Device::of("ada", 1);
+    let mut expected = Vec::new();
+    for round in 0..4u64 {
+        let mut server = Running::start(directory.path());
+        for n in round * 5 + 1..=round * 5 + 5 {
+            let batch = ada.batch(&[ada.create(n, &format!("d{n:03}"), &json!({ "n": n }))]);
+            let reply = server.call("POST /api/v1/sync/batch", &batch.to_string());
+            assert_eq!(reply["results"][0]["verdict"], "applied");
+            expected.push(format!("d{n:03}"));
+        }
+        // SIGKILL, with the last reply just read.
+        server.child.kill().unwrap();
+        server.child.wait().unwrap();
+    }
+    let server = Running::start(directory.path());
+    let page = server.call("GET /api/v1/sync/pull", "");
+    let changes = page["changes"].as_array().unwrap();
+    let found: Vec<_> = changes.iter().map(|change| change["document"].as_str().unwrap()).collect();
+    assert_eq!(found, expected);
+    let batch = ada.batch(&[ada.create(1, "d001", &json!({ "n": 1 }))]);
+    let reply = server.call("POST /api/v1/sync/batch", &batch.to_string());
+    assert_eq!(reply["results"][0]["duplicate"], true);
+}
+
+#[test]
+fn a_server_asked_to_end_leaves_one_file_and_no_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let ada = Device::of("ada", 1);
+    let server = Running::start(directory.path());
+    let batch = ada.batch(&[ada.create(1, "d", &json!({}))]);
+    server.call("POST /api/v1/sync/batch", &batch.to_string());
+    // A connection that nobody uses must not keep it from ending.
+    let _idle = TcpStream::connect(&server.address).unwrap();
+    assert_eq!(server.end(), 0);
+    let files = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["landfall.db"]);
+}
+
+#[test]
+fn the_development_key_is_for_this_machine_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = refusal(landfall(directory.path()).args(["serve", "--listen", "0.0.0.0:0"]));
+    assert!(text.contains("development key") && text.contains("LANDFALL_JWT_KEY"), "{text}");
+    let mut short = landfall(directory.path());
+    let text = refusal(short.args(["serve", "--listen", "0.0.0.0:0"]).env("LANDFALL_JWT_KEY", "short"));
+    assert!(text.contains("at least 32 bytes"), "{text}");
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_with_file_and_line() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("my.yaml"), "collections:\n  visits:\n    read: 'tru'\n").unwrap();
+    let text =
+        refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0", "--config", "my.yaml"]));
+    assert!(text.starts_with("landfall: my.yaml:3:11: collections.visits.read: "), "{text}");
+}
+
+#[test]
+fn files_that_are_not_there_are_not_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let text =
+        refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0", "--www", "nowhere"]));
+    assert!(text.contains("nowhere/index.html"), "{text}");
+}
+
+async fn change(directory: &TempDir, sql: &'static str) {
+    let url = format!("sqlite://{}?mode=rwc", directory.path().join("landfall.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(Running::start(directory.path()).end(), 0);
+    change(&directory, "PRAGMA user_version = 2").await;
+    let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
+    assert!(text.contains("newer Landfall (tables of version 2, this one knows 1)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_database_of_somebody_else_is_left_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    change(&directory, "CREATE TABLE songs (title TEXT)").await;
+    let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
+    assert!(text.contains("other tables"), "{text}");
+}
+
+#[test]
+fn a_database_that_keeps_nothing_or_is_none_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    for (url, reason) in [
+        ("sqlite::memory:", "journal_mode"),
+        ("postgres://somewhere/landfall", "is not the address of a database"),
+        ("landfall.db", "is not the address of a database"),
+        ("sqlite://./no/such/directory/landfall.db", "cannot be opened"),
+    ] {
+        let mut command = landfall(directory.path());
+        let text = refusal(command.args(["serve", "--listen", "127.0.0.1:0", "--database", url]));
+        assert!(text.contains(reason), "{url}: {text}");
+    }
+}
