@@ -37,7 +37,7 @@ impl Answer {
     }
 
     /// The code of a refusal, whose envelope must be whole.
-    pub(crate) fn code(&self) -> String {
+    pub(crate) fn refused_with(&self) -> String {
         let body = self.json();
         assert_eq!(self.headers[CONTENT_TYPE], "application/problem+json");
         assert_eq!(body["status"], self.status.as_u16());

@@ -38,7 +38,7 @@ fn padded(device: &Device, length: usize) -> String {
 
 #[track_caller]
 fn assert_refused(answer: &Answer, status: StatusCode, code: &str, limit: Option<usize>) {
-    assert_eq!((answer.status, answer.code().as_str()), (status, code));
+    assert_eq!((answer.status, answer.refused_with().as_str()), (status, code));
     assert_eq!(answer.json()["limit"].as_u64(), limit.map(|limit| limit as u64));
 }
 
@@ -62,7 +62,7 @@ async fn a_packed_body_counts_by_what_is_in_it() {
     let answer = post_packed(&server, &ada, "gzip", gzip(padded(&ada, INFLATED_BYTES).as_bytes())).await;
     assert_eq!(verdicts(&answer.batch()), ["applied"]);
     let cut = gzip(padded(&ada, 1_000).as_bytes())[..50].to_vec();
-    assert_eq!(post_packed(&server, &ada, "gzip", cut).await.code(), "malformed_json");
+    assert_eq!(post_packed(&server, &ada, "gzip", cut).await.refused_with(), "malformed_json");
     let plain = padded(&ada, 1_000).into_bytes();
     let answer = post_packed(&server, &ada, "br", plain.clone()).await;
     assert_refused(&answer, StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", None);

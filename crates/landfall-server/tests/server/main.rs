@@ -1,6 +1,8 @@
 //! The server through its router and, where the process matters, as a process. One binary, so that
 //! everything is linked once.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 mod files;
 mod harness;
 mod limits;

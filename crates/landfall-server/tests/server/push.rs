@@ -1,6 +1,7 @@
 //! Pushes: every mutation takes effect at most once, and its verdict is the same however often it is asked for.
 
 use std::collections::BTreeSet;
+use std::slice::from_ref;
 
 use landfall_core::id::{Position, Version};
 use landfall_core::wire::Verdict;
@@ -203,7 +204,7 @@ async fn what_needs_a_creation_is_held_until_that_is_in() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
     let site = ada.create_in("sites", 1, "s", &json!({ "name": "A1" }));
     let visit = with(ada.create(2, "v", &json!({ "site": "s" })), "needs", json!([site["id"]]));
-    let held = server.push(&ada, &[visit.clone()]).await.batch();
+    let held = server.push(&ada, from_ref(&visit)).await.batch();
     assert_eq!(verdicts(&held), ["held held"]);
     let reply = server.push(&ada, &[site, visit]).await.batch();
     assert_eq!(verdicts(&reply), ["applied", "applied"]);

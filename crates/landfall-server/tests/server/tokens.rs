@@ -79,7 +79,7 @@ async fn every_kind_of_invalid_token_gets_the_same_answer() {
     for (what, authorization) in refused {
         let answer = pull(&server, authorization.as_deref()).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
-        assert_eq!(answer.code(), "invalid_token", "{what}");
+        assert_eq!(answer.refused_with(), "invalid_token", "{what}");
         assert_eq!(answer.json()["message"], "a valid token is needed", "{what}");
         assert_eq!(answer.headers[WWW_AUTHENTICATE], r#"Bearer error="invalid_token""#, "{what}");
         assert_eq!(answer.headers["cache-control"], "no-store", "{what}");
@@ -93,9 +93,9 @@ async fn an_expired_token_is_told_apart_unless_it_is_wrong_otherwise() {
     let expired = json!({ "sub": "ada", "exp": now - 1 });
     let hs256 = Header::new(Algorithm::HS256);
     let answer = pull(&server, Some(&format!("Bearer {}", signed(&hs256, &expired, KEY)))).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "token_expired"));
+    assert_eq!((answer.status, answer.refused_with().as_str()), (StatusCode::UNAUTHORIZED, "token_expired"));
     let forged = signed(&hs256, &expired, "another key that is long enough too");
-    assert_eq!(pull(&server, Some(&format!("Bearer {forged}"))).await.code(), "invalid_token");
+    assert_eq!(pull(&server, Some(&format!("Bearer {forged}"))).await.refused_with(), "invalid_token");
 }
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_batch_of_another_user_is_refused_and_nothing_of_it_is_in() {
     let (ada, ben) = (Device::of("ada", 1), Device::of("ben", 2));
     let batch = ada.batch(&[ada.create(1, "d", &json!({}))]);
     let answer = server.post(&ben, batch.to_string()).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "user_mismatch"));
+    assert_eq!((answer.status, answer.refused_with().as_str()), (StatusCode::FORBIDDEN, "user_mismatch"));
     assert!(server.pull(&ada, "").await.page().changes.is_empty());
     assert_eq!(verdicts(&server.post(&ada, batch.to_string()).await.batch()), ["applied"]);
 }
@@ -127,7 +127,10 @@ async fn a_writer_or_client_of_somebody_else_is_refused_and_nothing_is_applied()
         let own = Device { writer: format!("{:032x}", 77), ..thief.clone() };
         let batch = [own.create(1, "b", &json!({})), thief.create(2, "c", &json!({}))];
         let answer = server.push(thief, &batch).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "writer_mismatch"));
+        assert_eq!(
+            (answer.status, answer.refused_with().as_str()),
+            (StatusCode::FORBIDDEN, "writer_mismatch")
+        );
     }
     assert_eq!(server.pull(&ada, "").await.page().changes.len(), 1);
     assert_eq!(server.rows("SELECT COUNT(*) FROM writers").await, 1);
@@ -136,7 +139,7 @@ async fn a_writer_or_client_of_somebody_else_is_refused_and_nothing_is_applied()
         "protocol": 1, "client": "client-2", "user": "ben", "sentAt": 1, "mutations": [],
         "settled": { (ada.writer): [[1, 1]] },
     });
-    assert_eq!(server.post(&ben, settled.to_string()).await.code(), "writer_mismatch");
+    assert_eq!(server.post(&ben, settled.to_string()).await.refused_with(), "writer_mismatch");
 }
 
 #[tokio::test]
@@ -146,7 +149,7 @@ async fn a_server_with_a_key_of_its_own_gives_no_tokens_away() {
         Request::post("/demo/token").header("content-type", "application/json").body(body).unwrap()
     };
     let closed = Server::configured(CONFIG).await;
-    assert_eq!(closed.call(ask("ada")).await.code(), "not_found");
+    assert_eq!(closed.call(ask("ada")).await.refused_with(), "not_found");
 
     let demo = Server::start().await;
     let grant = demo.call(ask("ada")).await.json();
@@ -154,5 +157,5 @@ async fn a_server_with_a_key_of_its_own_gives_no_tokens_away() {
     assert!(grant["expiresAt"].as_u64().unwrap() > (demo.app.clock)().0);
     let token = grant["token"].as_str().unwrap();
     assert_eq!(pull(&demo, Some(&format!("Bearer {token}"))).await.status, StatusCode::OK);
-    assert_eq!(demo.call(ask("")).await.code(), "invalid_request");
+    assert_eq!(demo.call(ask("")).await.refused_with(), "invalid_request");
 }
