@@ -39,7 +39,7 @@ fn disaster(seed: u64) {
     }
     if chance.one_in(2) {
         let tab = world.add_tab(0);
-        world.tabs[tab].input(Input::Lead(chance.one_in(2)), world.now);
+        world.lead(tab, chance.one_in(2));
     }
     world.server.limit = chance.of(&[1, 2, 1_000]);
     let faulty = chance.one_in(2);

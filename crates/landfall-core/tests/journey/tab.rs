@@ -33,6 +33,8 @@ pub(crate) struct Tab {
     pub(crate) skew: i64,
     /// Which installation it belongs to.
     pub(crate) device: usize,
+    /// Whether it is the one that drains.
+    pub(crate) leads: bool,
     transactions: VecDeque<(TransactionId, Transaction)>,
     answer: Option<(TransactionId, Done)>,
     pub(crate) call: Option<(Call, WallTime)>,
@@ -69,6 +71,7 @@ impl Tab {
             disk,
             skew,
             device,
+            leads: false,
             transactions: VecDeque::new(),
             answer: None,
             call: None,

@@ -1,6 +1,6 @@
 //! Several tabs over one store, with and without the lock that elects the one that drains.
 
-use landfall_core::client::{Input, Status};
+use landfall_core::client::Status;
 
 use crate::world::{Fault, World, create, delete, patch};
 
@@ -35,7 +35,7 @@ fn a_tab_hears_what_became_of_its_write_when_another_tab_sent_it() {
 #[test]
 fn two_tabs_that_both_drain_change_nothing() {
     let mut world = two_tabs();
-    world.tabs[1].input(Input::Lead(true), world.now);
+    world.lead(1, true);
     for n in 0..5 {
         world.write(0, create(&format!("a{n}"), r#"{"a":1}"#));
         world.write(1, create(&format!("b{n}"), r#"{"a":1}"#));
@@ -51,7 +51,7 @@ fn two_tabs_that_both_drain_change_nothing() {
 fn a_late_answer_to_another_tab_revives_nothing() {
     for delete_is_pulled in [false, true] {
         let mut world = two_tabs();
-        world.tabs[1].input(Input::Lead(true), world.now);
+        world.lead(1, true);
         world.run(1);
         world.write(1, create("d", r#"{"a":1}"#));
         world.request(1);
@@ -84,7 +84,7 @@ fn a_page_asked_for_before_another_tab_pulled_is_thrown_away() {
     world.run(2);
     world.write(2, create("d", r#"{"a":1}"#));
     world.run(2);
-    world.tabs[1].input(Input::Lead(true), world.now);
+    world.lead(1, true);
     world.disk(1);
     world.request(1);
     world.write(2, patch("d", r#"{"a":2}"#));
@@ -107,9 +107,9 @@ fn bytes_made_final_by_one_tab_are_what_another_sends() {
     world.faults.push_back(Fault::LoseReply);
     world.write(0, create("d", r#"{"a":1}"#));
     world.run(0);
-    world.tabs[0].input(Input::Lead(false), world.now);
+    world.lead(0, false);
     world.now.0 += 60_000;
-    world.tabs[1].input(Input::Lead(true), world.now);
+    world.lead(1, true);
     world.rest();
     let stamp = |tab: usize| {
         let body = &world.tabs[tab].pushes[0];

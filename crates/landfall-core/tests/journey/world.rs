@@ -107,7 +107,7 @@ impl World {
     /// A device whose clock is wrong by `skew` milliseconds, opened and synchronised.
     pub(crate) fn add_device(&mut self, device: usize, skew: i64) {
         self.open(Rc::default(), device, skew, self.tabs.len());
-        self.tabs.last_mut().unwrap().input(Input::Lead(true), self.now);
+        self.lead(self.tabs.len() - 1, true);
     }
 
     /// Another tab on the device of `tab`, that does not drain.
@@ -123,14 +123,26 @@ impl World {
         self.tabs.insert(at, Tab::open(disk, device, self.writers, skew));
     }
 
-    /// The tab is gone, with everything that was not on the disk, and is opened again.
+    /// The tab is gone, with everything that was not on the disk, and is opened again. Where the power was
+    /// cut, so are all tabs of the device.
     pub(crate) fn reopen(&mut self, tab: usize, power_cut: bool) {
-        let old = self.tabs.remove(tab);
+        let device = self.tabs[tab].device;
         if power_cut {
-            old.disk.borrow_mut().power_cut();
+            self.tabs[tab].disk.borrow_mut().power_cut();
         }
-        self.open(old.disk, old.device, old.skew, tab);
-        self.tabs[tab].input(Input::Lead(true), self.now);
+        for other in 0..self.tabs.len() {
+            if other == tab || power_cut && self.tabs[other].device == device {
+                let old = self.tabs.remove(other);
+                self.open(old.disk, old.device, old.skew, other);
+                self.lead(other, old.leads);
+            }
+        }
+    }
+
+    /// Whether a tab is the one that drains.
+    pub(crate) fn lead(&mut self, tab: usize, leads: bool) {
+        self.tabs[tab].leads = leads;
+        self.tabs[tab].input(Input::Lead(leads), self.now);
     }
 
     fn stepped(&mut self, tab: usize) {
