@@ -59,22 +59,32 @@ async function blank(browser) {
   return page;
 }
 
+/** Resolves once `condition`, which runs in the page, holds; says where things stand if it never does. */
+export async function until(page, condition, argument) {
+  try {
+    await page.waitForFunction(condition, argument);
+  } catch (error) {
+    const sync = await page.evaluate(() => JSON.stringify(globalThis.db?.sync.state ?? "no database"));
+    throw new Error(`${error.message}\nwaiting for ${condition}\nwith ${JSON.stringify(argument)}\nwhile ${sync}`);
+  }
+}
+
 /** Resolves once the page's database is open. */
 export async function opened(page) {
-  await page.waitForFunction(() => globalThis.db !== undefined);
+  await until(page, () => globalThis.db !== undefined);
 }
 
 /** Resolves once the service worker can serve the page without a network. */
 export async function shellKept(page) {
-  await page.waitForFunction(() => navigator.serviceWorker.controller?.state === "activated");
+  await until(page, () => navigator.serviceWorker.controller?.state === "activated");
 }
 
 /** Resolves once the device has been in step with the server. */
 export async function synced(page) {
-  await page.waitForFunction(() => db.sync.state.lastSyncedAt !== null && db.sync.state.phase === "idle");
+  await until(page, () => db.sync.state.lastSyncedAt !== null && db.sync.state.phase === "idle");
 }
 
 /** Resolves once nothing is pending any more. Only looks; it gives the page no reason to try sooner. */
 export async function drained(page) {
-  await page.waitForFunction(() => db.sync.state.pending === 0 && db.sync.state.phase === "idle");
+  await until(page, () => db.sync.state.pending === 0 && db.sync.state.phase === "idle");
 }

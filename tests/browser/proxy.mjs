@@ -56,8 +56,12 @@ export class Proxy {
   }
 
   /** Resolves once `count` exchanges fit. */
-  async until(filter, count = 1, timeout = PATIENCE_MS) {
-    return this.#ask("GET", `/log?${query({ ...filter, count, timeout })}`);
+  async until(filter, count = 1) {
+    const response = await fetch(`${this.#control}/log?${query({ ...filter, count, timeout: PATIENCE_MS })}`);
+    const found = await response.json();
+    if (response.ok) return found;
+    const all = (await this.log()).map(({ method, path, fault, stage, status }) => [method, path, fault, stage, status].join(" "));
+    throw new Error(`${found.length} of ${count} exchanges fit ${query(filter)}:\n${all.join("\n")}`);
   }
 
   /** The batches that were pushed, each with its mutations. */

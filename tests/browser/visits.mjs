@@ -1,4 +1,5 @@
 /** What the tests write: visits whose every field follows from a number, so that two runs can be compared. */
+import { until } from "./page.mjs";
 
 /** The nth visit, with its id. */
 export function visit(n, fields = {}) {
@@ -53,7 +54,8 @@ export async function statuses(page) {
 
 /** Resolves once the page shows `count` visits, each with one of the statuses. */
 export async function shown(page, count, ...allowed) {
-  await page.waitForFunction(
+  await until(
+    page,
     ([count, allowed]) => {
       const rows = [...document.querySelectorAll("li[data-visit]")];
       return rows.length === count && rows.every(({ dataset }) => allowed.includes(dataset.status));
