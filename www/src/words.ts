@@ -50,7 +50,8 @@ function flowWords(state: SyncState, workingOffline: boolean): StatusWords {
   if (phase === "offline" || !state.online) {
     return { tone: "waiting", sentence: "No network", detail: "Everything you saved is on the server." };
   }
-  return { tone: "calm", sentence: "Everything is on the server", detail: `Up to date at ${timeWords(state.lastSyncedAt)}` };
+  const sentence = state.failed === 0 ? "Everything is on the server" : "Everything else is on the server";
+  return { tone: "calm", sentence, detail: `Up to date at ${timeWords(state.lastSyncedAt)}` };
 }
 
 function progressWords({ progress }: SyncState): string {
