@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { drained, openDemo, synced } from "./page.mjs";
 import { SCREENSHOTS } from "./products.mjs";
 import { BATCH } from "./proxy.mjs";
+import { update } from "./visits.mjs";
 import { world } from "./world.mjs";
 
 const DEVICES = {
@@ -23,19 +24,20 @@ function day(distance) {
   return new Date(Date.now() + distance * 86_400_000).toISOString().slice(0, 10);
 }
 
-function visits() {
-  return [
-    { site: "site-2", dueAt: day(-2), notes: "Bring the long ladder." },
-    { site: "site-1", dueAt: day(0), notes: "Pump 2 was loud last time." },
-    { site: "site-3", dueAt: day(3), notes: "" },
-    { site: "site-1", dueAt: day(-9), status: "done", rating: 4, notes: "Roof ok, gutter cleared." },
-  ];
-}
+/** Few enough that the refused one of them is seen without scrolling. */
+const PLANNED = [
+  { id: "visit-1", site: "site-1", dueAt: day(0), notes: "Pump 2 was loud last time." },
+  { id: "visit-2", site: "site-2", dueAt: day(1), notes: "" },
+];
+const OLDER = [
+  { site: "site-2", dueAt: day(-2), notes: "Bring the long ladder." },
+  { site: "site-1", dueAt: day(-9), status: "done", rating: 4, notes: "Roof ok, gutter cleared." },
+];
 
 async function insert(page, rows, collection = "visits") {
+  if (collection === "visits") rows = rows.map((row) => ({ inspector: "Ada", ...row }));
   await page.evaluate(
-    ([collection, rows]) =>
-      Promise.all(rows.map(({ id, ...row }) => db[collection].insert({ ...row, ...(collection === "visits" && { inspector: "Ada" }) }, { id }))),
+    ([collection, rows]) => Promise.all(rows.map(({ id, ...row }) => db[collection].insert(row, { id }))),
     [collection, rows],
   );
 }
@@ -54,14 +56,12 @@ async function walk({ proxy, browser }, shot) {
   await shot(page, "form");
   await form.getByRole("button", { name: "Close" }).click();
 
-  await insert(page, visits());
+  await insert(page, PLANNED);
   await drained(page);
   const offline = page.getByRole("switch", { name: "Work offline" });
   await offline.click();
-  await insert(page, [
-    { site: "site-2", dueAt: day(1), notes: "Valve on the east side." },
-    { site: "site-3", dueAt: day(0), notes: "Meter reading 118 402." },
-  ]);
+  await insert(page, [{ site: "site-3", dueAt: day(0), notes: "Meter reading 118 402." }]);
+  await update(page, "visit-2", { notes: "Valve on the east side." });
   await page.getByText("2 changes saved here").first().waitFor();
   await shot(page, "offline");
 
@@ -71,6 +71,8 @@ async function walk({ proxy, browser }, shot) {
   await page.locator('[data-status="needs_attention"]').scrollIntoViewIfNeeded();
   await shot(page, "needs-attention");
 
+  await insert(page, OLDER);
+  await drained(page);
   await proxy.rule(BATCH, { kind: "hold", at: "request" });
   await insert(page, [{ site: "site-1", dueAt: day(0), notes: "Second visit, after the rain." }]);
   await proxy.until({ path: BATCH, stage: "held" });
