@@ -15,7 +15,7 @@ function developmentPolicy(): Plugin {
 }
 
 /** Where `npm run dev` finds a running `landfall serve`. */
-const server = process.env["LANDFALL_URL"] ?? "http://127.0.0.1:8080";
+const server = process.env["LANDFALL_URL"] ?? "http://127.0.0.1:8787";
 
 export default defineConfig({
   plugins: [svelte(), precache("service-worker.js"), developmentPolicy()],

@@ -9,7 +9,7 @@ use crate::clock::Stamp;
 use crate::code::Code;
 use crate::conflict::{Conflict, Encounter, meet};
 use crate::document::{Document, Register};
-use crate::id::{DocumentKey, Group, MutationId, Position, Version, Writer};
+use crate::id::{Collection, DocumentKey, Group, MutationId, Position, Version, Writer};
 use crate::json::{Json, KEYS_MAX, Shape};
 use crate::mutation::{Mutation, Op, Refusal};
 use crate::time::{Millis, WallTime};
@@ -66,6 +66,12 @@ pub struct Proposal<'a> {
 
 /// Who may do what, and what a document must look like. Looks at nothing but its arguments.
 pub trait Rules {
+    /// Refuses what is about a collection that does not exist.
+    ///
+    /// # Errors
+    /// [`Code::UnknownCollection`].
+    fn knows(&self, collection: &Collection) -> Result<(), Refusal>;
+
     /// Refuses what the caller may not do or what the result must not be.
     ///
     /// # Errors
@@ -147,6 +153,12 @@ fn refused(id: Option<MutationId>, refusal: &Refusal, verdict: Verdict) -> PushR
     }
 }
 
+/// Whether a verdict is one to keep.
+fn is_new(result: &PushResult) -> bool {
+    let reused = result.code.as_deref() == Some(Code::IdReused.as_str());
+    !(result.duplicate || reused || result.verdict == Verdict::Held)
+}
+
 struct Court<'a> {
     /// As they are with everything judged so far.
     facts: Facts,
@@ -166,7 +178,20 @@ impl Court<'_> {
             .map(|mutation| (mutation.key(), self.facts.documents.get(&mutation.key()).cloned()))
             .collect();
         let conflicts = self.decision.conflicts.len();
-        let mut results: Vec<_> = unit.iter().map(|mutation| self.judge(mutation)).collect();
+        let mut results = Vec::with_capacity(unit.len());
+        let mut tentative = BTreeSet::new();
+        for parsed in unit {
+            let result = self.judge(parsed);
+            // Later members may need this one, or follow it.
+            if let (Ok(mutation), 2..) = (parsed, unit.len())
+                && is_new(&result)
+            {
+                let receipt = Receipt { hash: mutation.hash(), result: result.clone() };
+                self.facts.receipts.insert(mutation.id, receipt);
+                tentative.insert(mutation.id);
+            }
+            results.push(result);
+        }
         let culprit = results.iter().position(|r| matches!(r.verdict, Verdict::Rejected | Verdict::Held));
         if let Some(culprit) = culprit {
             for (key, stored) in before.into_iter().rev() {
@@ -176,8 +201,11 @@ impl Court<'_> {
                 };
             }
             self.decision.conflicts.truncate(conflicts);
+            tentative.iter().for_each(|id| _ = self.facts.receipts.remove(id));
+            let is_settled =
+                |result: &PushResult| result.duplicate && result.id.is_none_or(|id| !tentative.contains(&id));
             let (because, verdict) = (results[culprit].id, results[culprit].verdict);
-            let others = results.iter_mut().enumerate().filter(|(i, r)| *i != culprit && !r.duplicate);
+            let others = results.iter_mut().enumerate().filter(|(i, r)| *i != culprit && !is_settled(r));
             for (_, result) in others {
                 let refusal =
                     Refusal::new(Code::GroupRefused, "another change of the same transaction was refused");
@@ -194,8 +222,7 @@ impl Court<'_> {
 
     /// Notes what has to be written for a verdict.
     fn conclude(&mut self, mutation: &Mutation, result: &PushResult) {
-        let reused = result.code.as_deref() == Some(Code::IdReused.as_str());
-        if result.duplicate || reused || result.verdict == Verdict::Held {
+        if !is_new(result) {
             return;
         }
         let receipt = Receipt { hash: mutation.hash(), result: result.clone() };
@@ -251,6 +278,7 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
+        self.rules.knows(&key.collection)?;
         let stored = self.facts.documents.get(&key).cloned();
         let exists = stored.as_ref().is_some_and(|stored| stored.version > Version(0));
         let Stored { version: previous, document: before, .. } = stored.unwrap_or_default();
@@ -294,12 +322,22 @@ impl Court<'_> {
             previous: visible_before.as_ref(),
             document: visible_after.as_ref(),
         };
-        self.rules.check(proposal)?;
+        match self.rules.check(proposal) {
+            // What the caller may not see is deleted in the words of what is not there.
+            Err(refusal) if refusal.code == Code::NotFound && mutation.op == Op::Delete => {
+                return Ok(self.accept(mutation, Verdict::Applied, Register::NONE, None));
+            }
+            verdict => verdict?,
+        }
         within_limits(visible_after.as_ref())?;
 
-        let unknown: Vec<&Encounter> = encounters.iter().filter(|met| !known(met.register)).collect();
-        let conflicts: Vec<_> =
-            unknown.iter().filter_map(|met| Conflict::between(mutation, register, met, self.now)).collect();
+        // Two tabs may write without having seen each other, but a device does not disagree with itself.
+        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
+        let conflicts: Vec<_> = encounters
+            .iter()
+            .filter(|met| !known(met.register) && !own(met))
+            .filter_map(|met| Conflict::between(mutation, register, met, self.now))
+            .collect();
         let verdict = if !conflicts.is_empty() {
             Verdict::Conflict
         } else if self.is_unaware(mutation, previous) {
@@ -356,8 +394,11 @@ impl Court<'_> {
     fn is_unaware(&self, mutation: &Mutation, previous: Version) -> bool {
         let after = mutation.after.and_then(|id| self.facts.receipts.get(&id));
         let knows = match after {
-            Some(receipt) if receipt.result.previous <= mutation.base => {
-                receipt.result.version.max(mutation.base)
+            // The one before was made on all there was: then all there was is known, and that one too.
+            Some(Receipt { result, .. })
+                if result.verdict == Verdict::Applied || result.previous <= mutation.base =>
+            {
+                result.version.max(mutation.base)
             }
             Some(_) | None => mutation.base,
         };

@@ -150,11 +150,13 @@ pub struct Document {
     root: Node,
     /// The newest delete. It hides the document while nothing in it is newer.
     deleted: Option<Register>,
+    /// The newest creation: a document without fields is a document too.
+    created: Stamp,
 }
 
 impl Default for Document {
     fn default() -> Document {
-        Document { root: Node::Object(Register::NONE, BTreeMap::new()), deleted: None }
+        Document::from_parts(Node::Object(Register::NONE, BTreeMap::new()), None, Stamp::ZERO)
     }
 }
 
@@ -186,6 +188,11 @@ impl Document {
                 members.insert(last.clone(), new);
             }
         }
+    }
+
+    /// Brings the document into being, or back; its fields are written apart from that.
+    pub fn create(&mut self, register: Register) {
+        self.created = self.created.max(register.stamp);
     }
 
     /// Hides the document, unless something in it is newer.
@@ -221,6 +228,10 @@ impl Document {
 
     /// The newest stamp in it, deletes aside.
     pub fn newest(&self) -> Stamp {
+        self.created.max(self.newest_field())
+    }
+
+    pub(crate) fn newest_field(&self) -> Stamp {
         let mut newest = Stamp::ZERO;
         self.root.each_register(&mut |node| newest = newest.max(node.register().stamp));
         newest
@@ -256,8 +267,13 @@ impl Document {
         &self.root
     }
 
-    pub(crate) fn from_parts(root: Node, deleted: Option<Register>) -> Document {
-        Document { root, deleted }
+    /// The newest creation, as far as it is known.
+    pub(crate) fn created(&self) -> Stamp {
+        self.created
+    }
+
+    pub(crate) fn from_parts(root: Node, deleted: Option<Register>, created: Stamp) -> Document {
+        Document { root, deleted, created }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::path::Path;
 /// A document's registers, shortened. `T` is [`Stamp`] on the wire and [`Version`] beside it in the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed<T> {
-    /// Of every top-level member that is not listed.
+    /// Of every top-level member that is not listed, and of the creation where that is newer than all of them.
     pub common: T,
     /// By path, where it differs from the place around it.
     pub listed: BTreeMap<Path, T>,
@@ -48,7 +48,11 @@ impl Document {
             }
         }
         let common = shares.iter().max_by_key(|(_, share)| **share).map(|(register, _)| *register);
-        let (stamp, version) = common.unwrap_or_default();
+        let (stamp, version) = match common.unwrap_or_default() {
+            // Nothing else tells of a creation that is newer than every field, as of a document without any.
+            _ if self.created() > self.newest_field() => (self.created(), Version(0)),
+            common => common,
+        };
         let mut listed = Vec::new();
         if self.root().register() != Register::NONE {
             listed.push((Path::default(), self.root().register()));
@@ -113,7 +117,8 @@ impl Encoded {
                 }
             }
         }
-        Document::from_parts(root, self.deleted)
+        // Where it is a field's stamp, the creation adds nothing to it.
+        Document::from_parts(root, self.deleted, self.stamps.common)
     }
 }
 
@@ -148,6 +153,17 @@ mod tests {
         assert_eq!(encoded.data.text(), r#"{"a":1,"b":{"c":{"d":2}}}"#);
         assert_eq!(encoded.stamps.common, register(5).stamp);
         assert!(encoded.stamps.listed.is_empty());
+    }
+
+    #[test]
+    fn a_document_without_fields_keeps_the_stamp_of_its_creation() {
+        let mut document = Document::default();
+        write(&mut document, "/a", None, 5);
+        document.create(register(10));
+        document.delete(register(7));
+        assert_eq!(document.value(), Json::parse("{}").ok());
+        assert_eq!(document.encode().decode().encode(), document.encode());
+        assert_eq!(document.encode().decode().value(), document.value());
     }
 
     #[test]

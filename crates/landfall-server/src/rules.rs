@@ -145,6 +145,12 @@ impl CallerRules<'_> {
         rules.and_then(|rules| rules.read.as_ref()).is_some_and(Expression::looks_at_documents)
     }
 
+    fn of(&self, collection: &Collection) -> Result<&CollectionRules, Refusal> {
+        self.rules.collections.get(collection).ok_or_else(|| {
+            Refusal::new(Code::UnknownCollection, format!("this server has no collection `{collection}`"))
+        })
+    }
+
     fn holds(&self, expression: Option<&Expression>, proposal: Proposal<'_>) -> bool {
         expression
             .is_some_and(|expression| expression.holds(&self.subject, proposal.document, proposal.previous))
@@ -156,12 +162,13 @@ impl CallerRules<'_> {
 }
 
 impl authority::Rules for CallerRules<'_> {
+    fn knows(&self, collection: &Collection) -> Result<(), Refusal> {
+        self.of(collection).map(|_| ())
+    }
+
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
         let collection = &proposal.key.collection;
-        let Some(rules) = self.rules.collections.get(collection) else {
-            let message = format!("this server has no collection `{collection}`");
-            return Err(Refusal::new(Code::UnknownCollection, message));
-        };
+        let rules = self.of(collection)?;
         // A document that the caller cannot see must look the same as one that is not there. Where there
         // is none yet, or a delete hides it, what the caller proposes has to be visible to them.
         let visible = match (proposal.previous, proposal.document) {

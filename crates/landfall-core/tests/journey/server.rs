@@ -6,7 +6,7 @@ use landfall_core::authority::{self, Facts, Proposal, Receipt, Rules, Stored};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Conflict;
-use landfall_core::id::{self, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
@@ -17,6 +17,10 @@ pub(crate) const REFUSED: &str = "unacceptable";
 struct Decency;
 
 impl Rules for Decency {
+    fn knows(&self, _: &Collection) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
         match proposal.document {
             Some(document) if document.text().contains(REFUSED) => {
