@@ -15,15 +15,15 @@ mod report;
 mod restore;
 mod write;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::backoff::Random;
 use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
-use crate::gather::gathered;
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
 use crate::ledger::Ledger;
+use crate::map::Map;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
@@ -52,7 +52,7 @@ pub struct Options {
     /// Whether there is a server at all.
     pub remote: bool,
     /// The app's schema version of every collection that it has declared.
-    pub collections: BTreeMap<Collection, u32>,
+    pub collections: Map<Collection, u32>,
 }
 
 /// Names a call of the app until it is answered.
@@ -184,7 +184,7 @@ pub struct Client {
     queue: Vec<(Ticket, Vec<Entry>)>,
     commits: u64,
     committing: bool,
-    transactions: BTreeMap<TransactionId, Purpose>,
+    transactions: Map<TransactionId, Purpose>,
     transaction_count: u64,
     opened: bool,
     leading: bool,
@@ -219,7 +219,7 @@ impl Client {
             queue: vec![],
             commits: 0,
             committing: false,
-            transactions: BTreeMap::new(),
+            transactions: Map::new(),
             transaction_count: 0,
             opened: false,
             leading: false,
@@ -308,7 +308,7 @@ impl Client {
                 self.committing = false;
                 let record = *added.first().expect("BUG: a commit that added no record");
                 self.outbox.commit(n, record);
-                self.ledger.journal(record, ids.clone(), gathered(ids));
+                self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
                 self.outputs.extend(tickets.into_iter().map(Output::Saved));
                 self.outputs.push_back(Output::Hint);
                 self.progress.saw(self.outbox.unsettled());

@@ -8,15 +8,13 @@
 //! Invariant: no register in the tree is older than the one of its container. Containers that nobody
 //! wrote take over the register of the container around them, which adds nothing to that set.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Stamp;
-use crate::gather::gathered;
 use crate::id::Version;
 use crate::json::Json;
+use crate::map::Map;
 use crate::path::Path;
 
-pub(crate) type Members = BTreeMap<Box<str>, Node>;
+pub(crate) type Members = Map<Box<str>, Node>;
 
 /// Which write a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,9 +84,9 @@ impl Node {
             Node::Object(_, members) => std::mem::take(members),
             Node::Whole(_, json) => {
                 let parts = json.members().unwrap_or_default().into_iter();
-                gathered(parts.map(|(key, json)| (key, Node::Whole(inner, json))))
+                parts.map(|(key, json)| (key, Node::Whole(inner, json))).collect()
             }
-            Node::Unset(_) => BTreeMap::new(),
+            Node::Unset(_) => Map::new(),
         };
         *self = Node::Object(self.register(), members);
         match self {
@@ -141,7 +139,7 @@ fn above(members: Members, floor: Register) -> Members {
             Node::Whole(..) | Node::Unset(_) => None,
         }
     });
-    gathered(newer)
+    newer.collect()
 }
 
 /// A document with the history that merging needs.
@@ -156,7 +154,7 @@ pub struct Document {
 
 impl Default for Document {
     fn default() -> Document {
-        Document::from_parts(Node::Object(Register::NONE, BTreeMap::new()), None, Stamp::ZERO)
+        Document::from_parts(Node::Object(Register::NONE, Map::new()), None, Stamp::ZERO)
     }
 }
 
@@ -172,7 +170,7 @@ impl Document {
                 return;
             }
             let (around, members) = node.open();
-            node = members.entry(key.clone()).or_insert_with(|| Node::Object(around, BTreeMap::new()));
+            node = members.get_or_insert_with(key.clone(), || Node::Object(around, Map::new()));
         }
         if node.register().stamp > register.stamp {
             return;
@@ -207,7 +205,7 @@ impl Document {
     /// For a document that is created again by somebody who knew that it had been deleted.
     pub fn clear(&mut self) {
         if let Some(deleted) = self.deleted {
-            self.root.replace(Node::Object(deleted, BTreeMap::new()));
+            self.root.replace(Node::Object(deleted, Map::new()));
         }
     }
 

@@ -4,15 +4,13 @@
 //! member that is not listed has the `stamp` of the document, anything deeper that of its nearest
 //! listed container. A listed path that is not in the text was unset.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::document::{Document, Members, Node, Register};
-use crate::gather::gathered;
 use crate::id::Version;
 use crate::json::Json;
+use crate::map::Map;
 use crate::path::Path;
 
 /// A document's registers, shortened. `T` is [`Stamp`] on the wire and [`Version`] beside it in the server.
@@ -21,7 +19,7 @@ pub struct Listed<T> {
     /// Of every top-level member that is not listed, and of the creation where that is newer than all of them.
     pub common: T,
     /// By path, where it differs from the place around it.
-    pub listed: BTreeMap<Path, T>,
+    pub listed: Map<Path, T>,
 }
 
 /// A document as it is stored.
@@ -40,11 +38,11 @@ pub struct Encoded {
 impl Document {
     /// Writes the document down. Equal documents give equal texts.
     pub fn encode(&self) -> Encoded {
-        let mut shares: BTreeMap<(Stamp, Version), usize> = BTreeMap::new();
+        let mut shares: Map<(Stamp, Version), usize> = Map::new();
         if let Node::Object(_, members) = self.root() {
             for node in members.values() {
                 let register = node.register();
-                *shares.entry((register.stamp, register.version)).or_default() += 1;
+                *shares.get_or_insert_with((register.stamp, register.version), || 0) += 1;
             }
         }
         let common = shares.iter().max_by_key(|(_, share)| **share).map(|(register, _)| *register);
@@ -58,7 +56,7 @@ impl Document {
             listed.push((Path::default(), self.root().register()));
         }
         if let Node::Object(_, members) = self.root() {
-            for (key, node) in members {
+            for (key, node) in members.iter() {
                 list(node, Path::default().child(key), Register { stamp, version }, &mut listed);
             }
         }
@@ -66,11 +64,11 @@ impl Document {
             data: self.root().value().expect("BUG: the root of a document cannot be unset"),
             stamps: Listed {
                 common: stamp,
-                listed: gathered(listed.iter().map(|(p, r)| (p.clone(), r.stamp))),
+                listed: listed.iter().map(|(p, r)| (p.clone(), r.stamp)).collect(),
             },
             versions: Listed {
                 common: version,
-                listed: gathered(listed.into_iter().map(|(p, r)| (p, r.version))),
+                listed: listed.into_iter().map(|(p, r)| (p, r.version)).collect(),
             },
             deleted: self.deleted(),
         }
@@ -89,7 +87,7 @@ fn list(node: &Node, path: Path, around: Register, listed: &mut Vec<(Path, Regis
         listed.push((path.clone(), register));
     }
     if let Node::Object(_, members) = node {
-        for (key, node) in members {
+        for (key, node) in members.iter() {
             list(node, path.child(key), register, listed);
         }
     }
@@ -105,7 +103,7 @@ impl Encoded {
         let mut root = Node::Whole(Register::NONE, self.data.clone());
         root.open_as(Register { stamp: self.stamps.common, version: self.versions.common });
         // Sorted by path, so every container comes before its parts.
-        for (path, stamp) in &self.stamps.listed {
+        for (path, stamp) in self.stamps.listed.iter() {
             let register = register(path, *stamp);
             match path.keys().split_last() {
                 None => root.set_register(register),

@@ -3,28 +3,26 @@
 //! Records are packed, so one is garbage only when everything in it is; it is deleted by the next
 //! transaction that writes anyway. Forgetting to is harmless: the next start finds it again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::gather::gathered;
 use crate::id::MutationId;
+use crate::map::{Map, Set};
 use crate::stored::{Key, Store};
 
 /// Records by key, each with what it is still needed for.
 #[derive(Clone, Debug, Default)]
 struct Shelf {
-    records: BTreeMap<u64, BTreeSet<MutationId>>,
-    homes: BTreeMap<MutationId, Vec<u64>>,
+    records: Map<u64, Set<MutationId>>,
+    homes: Map<MutationId, Vec<u64>>,
     empty: Vec<u64>,
 }
 
 impl Shelf {
-    fn put(&mut self, record: u64, ids: BTreeSet<MutationId>) {
+    fn put(&mut self, record: u64, ids: Set<MutationId>) {
         if ids.is_empty() {
             self.empty.push(record);
             return;
         }
-        for id in &ids {
-            self.homes.entry(*id).or_default().push(record);
+        for id in ids.iter() {
+            self.homes.get_or_insert_with(*id, Vec::new).push(record);
         }
         self.records.insert(record, ids);
     }
@@ -52,28 +50,28 @@ pub struct Ledger {
     sent: Shelf,
     settled: Shelf,
     /// All writes of each journal record that is not garbage.
-    members: BTreeMap<u64, Vec<MutationId>>,
-    journalled: BTreeSet<MutationId>,
+    members: Map<u64, Vec<MutationId>>,
+    journalled: Set<MutationId>,
 }
 
 impl Ledger {
     /// A journal record: all its writes, and which of them have not ended.
-    pub fn journal(&mut self, record: u64, members: Vec<MutationId>, live: BTreeSet<MutationId>) {
+    pub fn journal(&mut self, record: u64, members: Vec<MutationId>, live: Set<MutationId>) {
         if !live.is_empty() {
-            self.journalled.extend(&members);
+            self.journalled.extend(members.iter().copied());
             self.members.insert(record, members);
         }
         self.journal.put(record, live);
     }
 
     /// A record of final bytes, and which of its mutations are not settled.
-    pub fn sent(&mut self, record: u64, unsettled: BTreeSet<MutationId>) {
+    pub fn sent(&mut self, record: u64, unsettled: Set<MutationId>) {
         self.sent.put(record, unsettled);
     }
 
     /// A record of verdicts, after the journal records it may speak of.
     pub fn settled(&mut self, record: u64, ids: impl Iterator<Item = MutationId>) {
-        self.settled.put(record, gathered(ids.filter(|id| self.journalled.contains(id))));
+        self.settled.put(record, ids.filter(|id| self.journalled.contains(id)).collect());
     }
 
     /// A verdict is stored: the bytes need not be sent again.
@@ -104,12 +102,12 @@ impl Ledger {
 
     /// These records are deleted.
     pub fn collected(&mut self, garbage: &[(Store, Key)]) {
-        let gone = |store: Store| -> BTreeSet<u64> {
+        let gone = |store: Store| -> Set<u64> {
             let records = garbage.iter().filter_map(|(other, key)| match key {
                 Key::Counted(record) if *other == store => Some(*record),
                 Key::Counted(_) | Key::Text(_) => None,
             });
-            gathered(records)
+            records.collect()
         };
         for (store, shelf) in [
             (Store::Journal, &mut self.journal),
@@ -134,8 +132,8 @@ mod tests {
     #[test]
     fn a_record_goes_when_everything_in_it_has_ended() {
         let mut ledger = Ledger::default();
-        ledger.journal(1, vec![id(1), id(2)], [id(1), id(2)].into());
-        ledger.sent(1, [id(1), id(2)].into());
+        ledger.journal(1, vec![id(1), id(2)], Set::from_iter([id(1), id(2)]));
+        ledger.sent(1, Set::from_iter([id(1), id(2)]));
         ledger.settle(id(1));
         ledger.settled(1, [id(1)].into_iter());
         ledger.end(id(1));
@@ -153,8 +151,8 @@ mod tests {
     #[test]
     fn leftovers_of_an_earlier_run_are_found() {
         let mut ledger = Ledger::default();
-        ledger.journal(7, vec![id(1)], BTreeSet::new());
-        ledger.sent(3, BTreeSet::new());
+        ledger.journal(7, vec![id(1)], Set::new());
+        ledger.sent(3, Set::new());
         ledger.settled(4, [id(1)].into_iter());
         assert_eq!(ledger.garbage().len(), 3);
     }

@@ -10,11 +10,9 @@
 //! Invariant: an entry leaves only when the server has answered for it and that answer is stored. A
 //! crash in any state costs a resend, never a write.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::clock::Stamp;
-use crate::gather::gathered;
 use crate::id::{DocumentKey, MutationId, Position};
+use crate::map::{Map, Set};
 use crate::mutation::Op;
 use crate::stored::{Entry, Parked, Sent};
 
@@ -71,10 +69,10 @@ pub struct Item {
 /// The outbox of one device, as one tab knows it.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
-    items: BTreeMap<Place, Item>,
-    places: BTreeMap<MutationId, Place>,
-    lanes: BTreeMap<DocumentKey, BTreeSet<Place>>,
-    parked: BTreeMap<MutationId, Parked>,
+    items: Map<Place, Item>,
+    places: Map<MutationId, Place>,
+    lanes: Map<DocumentKey, Set<Place>>,
+    parked: Map<MutationId, Parked>,
     unsettled: usize,
     revision: u64,
 }
@@ -89,7 +87,7 @@ impl Outbox {
     pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
         self.revision += 1;
         self.places.insert(entry.id, place);
-        self.lanes.entry(entry.key()).or_default().insert(place);
+        self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.unsettled += usize::from(is_unsettled(&item));
         let before = self.items.insert(place, item);
@@ -99,8 +97,9 @@ impl Outbox {
     /// The nth record of this tab is durable under `record`.
     pub fn commit(&mut self, n: u64, record: u64) {
         self.revision += 1;
-        let from = Place::uncommitted(n, 0)..Place::uncommitted(n + 1, 0);
-        let places: Vec<Place> = self.items.range(from).map(|(place, _)| *place).collect();
+        let (from, to) = (Place::uncommitted(n, 0), Place::uncommitted(n + 1, 0));
+        let places = self.items.iter_from(&from).map(|(place, _)| *place);
+        let places: Vec<Place> = places.take_while(|place| *place < to).collect();
         for old in places {
             let new = Place { record, ..old };
             let mut item = self.items.remove(&old).expect("BUG: a place without an item");
@@ -193,7 +192,8 @@ impl Outbox {
 
     /// The entries of one document, in journal order.
     pub fn lane(&self, key: &DocumentKey) -> impl DoubleEndedIterator<Item = &Item> + use<'_> {
-        self.lanes.get(key).into_iter().flatten().map(|place| &self.items[place])
+        let places = self.lanes.get(key).into_iter().flat_map(Set::iter);
+        places.map(|place| &self.items[place])
     }
 
     /// Documents with entries.
@@ -234,7 +234,7 @@ impl Outbox {
     /// Whatever a chosen entry waits for is settled or chosen before it, because the order is the journal's.
     pub fn pick(&self, count_max: usize) -> Vec<&Item> {
         let drafts = self.parked.values().filter(|parked| parked.entry.op == Op::Create);
-        let drafts: BTreeSet<DocumentKey> = gathered(drafts.map(|parked| parked.entry.key()));
+        let drafts: Set<DocumentKey> = drafts.map(|parked| parked.entry.key()).collect();
         let ready = self.items.values().filter(|item| item.standing == Standing::Saved);
         let ready = ready.filter(|item| drafts.is_empty() || !drafts.contains(&item.entry.key()));
         ready.take(count_max).collect()

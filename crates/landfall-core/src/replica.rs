@@ -3,11 +3,10 @@
 //! Pulled rows never touch what is visible; they replace the base, and the overlay is replayed. So an
 //! own write neither flickers when the base moves nor vanishes when the server answers.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, Version};
 use crate::json::Json;
+use crate::map::{Map, Set};
 use crate::mutation::Op;
 use crate::outbox::{Item, Outbox};
 use crate::stored::{BaseRow, Entry};
@@ -22,11 +21,11 @@ struct Row {
 /// The documents that this tab has touched.
 #[derive(Clone, Debug, Default)]
 pub struct Replica {
-    rows: BTreeMap<DocumentKey, Row>,
+    rows: Map<DocumentKey, Row>,
     /// Collections that are here as a whole.
-    whole: BTreeSet<Collection>,
+    whole: Set<Collection>,
     /// Documents whose visible state has changed since it was last asked.
-    changed: BTreeSet<DocumentKey>,
+    changed: Set<DocumentKey>,
 }
 
 impl Replica {
@@ -58,7 +57,7 @@ impl Replica {
     /// The confirmed state has changed.
     pub fn confirm(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
         if self.is_loaded(&key) {
-            self.rows.entry(key.clone()).or_default().base = base;
+            self.rows.get_or_insert_with(key.clone(), Row::default).base = base;
             self.replay(&key, outbox);
         }
     }
@@ -81,7 +80,7 @@ impl Replica {
         let known = self.is_loaded(key);
         let row = match self.rows.get_mut(key) {
             Some(row) => row,
-            None if known => self.rows.entry(key.clone()).or_default(),
+            None if known => self.rows.get_or_insert_with(key.clone(), Row::default),
             None => return,
         };
         let visible = overlay(row.base.as_ref(), key, outbox);

@@ -10,8 +10,6 @@
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 
-use std::collections::BTreeMap;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +18,7 @@ use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
 use crate::id::{Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
 use crate::json::Json;
+use crate::map::Map;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
@@ -277,8 +276,8 @@ pub struct BaseRow {
     #[serde(rename = "s")]
     pub stamp: Stamp,
     /// Stamps by path, where they differ.
-    #[serde(rename = "l", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub stamps: BTreeMap<Path, Stamp>,
+    #[serde(rename = "l", default, skip_serializing_if = "Map::is_empty")]
+    pub stamps: Map<Path, Stamp>,
     /// The delete that hides it. Without the row, a creation after it would look like one that did not
     /// know of it, and bring back what was deleted.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]

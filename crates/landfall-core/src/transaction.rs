@@ -4,11 +4,10 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
-use std::collections::BTreeMap;
-
 use crate::clock::Stamp;
 use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
+use crate::map::Map;
 use crate::mutation::Mutation;
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, JournalRecord, Key, Parked, Sent, SentRecord,
@@ -328,7 +327,7 @@ fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
 fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
-    let mut rows: BTreeMap<DocumentKey, Option<BaseRow>> = BTreeMap::new();
+    let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
     for (fold, read) in folds.iter().zip(&read[1..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.

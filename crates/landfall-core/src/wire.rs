@@ -1,12 +1,11 @@
 //! Protocol v1 as types: what the device and the server say to each other. Text form in PROTOCOL.md.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentId, MutationId, Position, User, Version, Writer};
 use crate::json::Json;
+use crate::map::Map;
 use crate::path::Path;
 use crate::time::WallTime;
 
@@ -35,7 +34,7 @@ pub struct Batch {
     pub sent_at: WallTime,
     /// Per writer, ranges of n whose verdicts are stored on the device.
     #[serde(default)]
-    pub settled: BTreeMap<Writer, Vec<(u64, u64)>>,
+    pub settled: Map<Writer, Vec<(u64, u64)>>,
     /// Sent mutations that the user has discarded.
     #[serde(default)]
     pub void: Vec<MutationId>,
@@ -167,6 +166,6 @@ pub struct PullChange {
     #[serde(default)]
     pub stamp: Stamp,
     /// Stamps by path where they differ from the place around, and of fields that were unset.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub stamps: BTreeMap<Path, Stamp>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub stamps: Map<Path, Stamp>,
 }

@@ -1,11 +1,10 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
-use std::collections::BTreeMap;
-
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
+use landfall_core::map::Map;
 use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
 use landfall_core::stored::Priority;
@@ -78,7 +77,7 @@ pub(crate) struct OpenOptions {
     pub(crate) name: String,
     pub(crate) url: Option<String>,
     pub(crate) user: Option<String>,
-    pub(crate) collections: BTreeMap<String, CollectionOptions>,
+    pub(crate) collections: Map<String, CollectionOptions>,
 }
 
 /// What a collection is declared with, as far as the core has to know.
@@ -95,7 +94,7 @@ impl OpenOptions {
         self.user.as_deref().unwrap_or(GUEST).parse().map_err(|error| Error::invalid(format!("{error}")))
     }
 
-    pub(crate) fn versions(&self) -> Result<BTreeMap<Collection, u32>, Error> {
+    pub(crate) fn versions(&self) -> Result<Map<Collection, u32>, Error> {
         let versions = self.collections.iter().map(|(name, options)| {
             let name = name.parse().map_err(|_| Error::new(Code::InvalidCollection, format!("{name:?}")))?;
             Ok((name, options.version))

@@ -1,7 +1,6 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -12,6 +11,7 @@ use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, Writer};
 use landfall_core::intent::Intent;
+use landfall_core::map::Map;
 use landfall_core::stored::Priority;
 use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
@@ -31,7 +31,7 @@ pub(crate) struct Driver {
     transport: Option<Transport>,
     events: Events,
     /// Calls of the page that wait for the core, by ticket.
-    waiting: RefCell<BTreeMap<Ticket, oneshot::Sender<Answer>>>,
+    waiting: RefCell<Map<Ticket, oneshot::Sender<Answer>>>,
     tickets: Cell<Ticket>,
     ready: RefCell<Option<oneshot::Sender<Answer>>>,
     timer: RefCell<Option<(WallTime, Timeout)>>,

@@ -1,11 +1,10 @@
 //! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
 
-use std::collections::BTreeSet;
-
 use super::{Client, Failure, Output, Purpose, Transaction};
 use crate::code::Code;
 use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
+use crate::map::Set;
 use crate::outbox::Standing;
 use crate::stored::{BaseRow, Checkpoint, Key, Store};
 use crate::time::WallTime;
@@ -135,7 +134,7 @@ impl Client {
         let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
         let ended = self.outbox.items().filter(|item| passed(item.standing)).map(|item| item.entry.id);
         let ended: Vec<_> = ended.collect();
-        let mut touched = BTreeSet::new();
+        let mut touched = Set::new();
         for id in ended {
             touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));
             self.ledger.end(id);

@@ -1,14 +1,12 @@
 //! The client's half of pushing: choose, make final, send, store the verdicts.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Settled, Status, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::drain::Step;
-use crate::gather::gathered;
 use crate::id::{DocumentKey, MutationId, Position};
 use crate::json::Json;
+use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::outbox::Standing;
 use crate::stored::{self, BaseRow, End, Entry, Parked, Sent, SettledMutation};
@@ -20,7 +18,7 @@ impl Client {
     /// Chooses a batch and makes its bytes final.
     pub(super) fn fix(&mut self, now: WallTime) {
         let server_now = now.shifted(self.offset.millis());
-        let mut last: BTreeMap<DocumentKey, Stamp> = BTreeMap::new();
+        let mut last: Map<DocumentKey, Stamp> = Map::new();
         let (mut batch, mut bytes) = (Vec::new(), 0);
         for item in self.outbox.pick(self.batch_max) {
             let key = item.entry.key();
@@ -63,10 +61,10 @@ impl Client {
         now: WallTime,
     ) {
         if let Some(record) = record {
-            self.ledger.sent(record, gathered(added.iter().copied()));
+            self.ledger.sent(record, added.iter().copied().collect());
         }
-        let fresh: BTreeSet<_> = gathered(added);
-        let mut keys = BTreeSet::new();
+        let fresh: Set<_> = added.into_iter().collect();
+        let mut keys = Set::new();
         let mut mutations = Vec::with_capacity(sent.len());
         self.flight = sent.iter().map(|sent| sent.mutation.id).collect();
         for sent in sent {
@@ -86,7 +84,7 @@ impl Client {
             client: self.installation.clone(),
             user: self.options.user.clone(),
             sent_at: now,
-            settled: BTreeMap::new(),
+            settled: Map::new(),
             void: vec![],
             mutations,
         }));
@@ -99,9 +97,9 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        let flight: BTreeSet<_> = gathered(std::mem::take(&mut self.flight));
+        let flight: Set<_> = std::mem::take(&mut self.flight).into_iter().collect();
         let (mut settled, mut folds, mut parked, mut keys) = (vec![], vec![], vec![], vec![]);
-        let mut answered = BTreeSet::new();
+        let mut answered = Set::new();
         for result in &reply.results {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
             let Some(id) = result.id.filter(|id| flight.contains(id) && answered.insert(*id)) else {
@@ -147,7 +145,7 @@ impl Client {
     ) {
         self.ledger.settled(record, settled.iter().map(|one| one.id));
         let parking = std::mem::take(&mut self.parking).into_iter();
-        let mut parked: BTreeMap<_, _> = gathered(parking.map(|parked| (parked.entry.id, parked)));
+        let mut parked: Map<_, _> = parking.map(|parked| (parked.entry.id, parked)).collect();
         let mut told = Vec::with_capacity(settled.len());
         for SettledMutation { id, end } in settled {
             self.ledger.settle(id);

@@ -1,11 +1,9 @@
 //! From what is stored to a living client: at the start, and when another tab has changed it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
-use crate::gather::gathered;
 use crate::id::MutationId;
 use crate::ledger::Ledger;
+use crate::map::{Map, Set};
 use crate::outbox::{Item, Place, Standing};
 use crate::stored::{End, Entry, Parked, Sent};
 
@@ -29,10 +27,10 @@ impl Client {
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
-        let ends: BTreeMap<MutationId, End> = gathered(verdicts.map(|one| (one.id, one.end)));
+        let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
-            let mut live = BTreeSet::new();
+            let mut live = Set::new();
             for (index, entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
                 let id = entry.id;
@@ -58,7 +56,7 @@ impl Client {
                 item.is_some_and(|item| item.standing == Standing::Saved)
             };
             let open: Vec<_> = sent.sent.into_iter().filter(is_open).collect();
-            self.ledger.sent(record, gathered(open.iter().map(|sent| sent.mutation.id)));
+            self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
             for sent in open {
                 self.clock.observe(sent.mutation.stamp);
                 self.outbox.fix(sent);
@@ -118,7 +116,7 @@ impl Client {
     /// Pending writes are judged and folded against their documents, so these are always in memory.
     fn load_pending(&mut self) {
         let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-        let keys: BTreeSet<_> = gathered(self.outbox.documents().cloned().chain(drafts));
+        let keys: Set<_> = self.outbox.documents().cloned().chain(drafts).collect();
         let keys: Vec<_> = keys.into_iter().collect();
         if !keys.is_empty() {
             let purpose = Purpose::Load { tickets: vec![], keys: keys.clone(), whole: None };

@@ -7,6 +7,7 @@ use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Conflict;
 use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::map::Map;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
@@ -198,6 +199,6 @@ fn change(key: DocumentKey, stored: &Stored) -> PullChange {
             Some(deleted) if hidden => deleted.stamp,
             Some(_) | None => encoded.stamps.common,
         },
-        stamps: if hidden { BTreeMap::new() } else { encoded.stamps.listed },
+        stamps: if hidden { Map::new() } else { encoded.stamps.listed },
     }
 }
