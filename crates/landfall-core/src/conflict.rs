@@ -66,11 +66,14 @@ pub(crate) fn meet(document: &Document, mutation: &Mutation) -> Vec<Encounter> {
                 meet_field(document, &field.path, &mut met);
             }
         }
-        Op::Delete => document.each_register(&mut |node| {
-            let value =
-                matches!(node, Node::Whole(..) | Node::Unset(_)).then(|| Standing::Value(node.value()));
-            met.push(Encounter { register: node.register(), path: Path::default(), value });
-        }),
+        Op::Delete => {
+            met.push(Encounter { register: document.created(), path: Path::default(), value: None });
+            document.each_register(&mut |node| {
+                let value =
+                    matches!(node, Node::Whole(..) | Node::Unset(_)).then(|| Standing::Value(node.value()));
+                met.push(Encounter { register: node.register(), path: Path::default(), value });
+            });
+        }
     }
     met
 }

@@ -149,12 +149,12 @@ pub struct Document {
     /// The newest delete. It hides the document while nothing in it is newer.
     deleted: Option<Register>,
     /// The newest creation: a document without fields is a document too.
-    created: Stamp,
+    created: Register,
 }
 
 impl Default for Document {
     fn default() -> Document {
-        Document::from_parts(Node::Object(Register::NONE, Map::new()), None, Stamp::ZERO)
+        Document::from_parts(Node::Object(Register::NONE, Map::new()), None, Register::NONE)
     }
 }
 
@@ -190,7 +190,9 @@ impl Document {
 
     /// Brings the document into being, or back; its fields are written apart from that.
     pub fn create(&mut self, register: Register) {
-        self.created = self.created.max(register.stamp);
+        if self.created.stamp < register.stamp {
+            self.created = register;
+        }
     }
 
     /// Hides the document, unless something in it is newer.
@@ -226,7 +228,7 @@ impl Document {
 
     /// The newest stamp in it, deletes aside.
     pub fn newest(&self) -> Stamp {
-        self.created.max(self.newest_field())
+        self.created.stamp.max(self.newest_field())
     }
 
     pub(crate) fn newest_field(&self) -> Stamp {
@@ -266,11 +268,11 @@ impl Document {
     }
 
     /// The newest creation, as far as it is known.
-    pub(crate) fn created(&self) -> Stamp {
+    pub(crate) fn created(&self) -> Register {
         self.created
     }
 
-    pub(crate) fn from_parts(root: Node, deleted: Option<Register>, created: Stamp) -> Document {
+    pub(crate) fn from_parts(root: Node, deleted: Option<Register>, created: Register) -> Document {
         Document { root, deleted, created }
     }
 }

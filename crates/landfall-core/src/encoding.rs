@@ -48,7 +48,7 @@ impl Document {
         let common = shares.iter().max_by_key(|(_, share)| **share).map(|(register, _)| *register);
         let (stamp, version) = match common.unwrap_or_default() {
             // Nothing else tells of a creation that is newer than every field, as of a document without any.
-            _ if self.created() > self.newest_field() => (self.created(), Version(0)),
+            _ if self.created().stamp > self.newest_field() => (self.created().stamp, self.created().version),
             common => common,
         };
         let mut listed = Vec::new();
@@ -116,7 +116,8 @@ impl Encoded {
             }
         }
         // Where it is a field's stamp, the creation adds nothing to it.
-        Document::from_parts(root, self.deleted, self.stamps.common)
+        let created = Register { stamp: self.stamps.common, version: self.versions.common };
+        Document::from_parts(root, self.deleted, created)
     }
 }
 

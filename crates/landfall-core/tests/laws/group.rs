@@ -1,0 +1,53 @@
+//! A group is in as a whole or not at all.
+
+use landfall_core::id::{MutationId, Writer};
+use landfall_core::mutation::Mutation;
+use landfall_core::wire::Verdict::{self, Applied, Held, Rejected};
+
+use crate::court::Court;
+
+fn member(n: u64, document: &str, op: &str, path: &str, needs: &[u64]) -> Mutation {
+    let id = |n| MutationId { writer: Writer(1), n };
+    let needs: Vec<_> = needs.iter().map(|n| id(*n)).collect();
+    let after = serde_json::to_string(&needs.first()).unwrap();
+    let needs = serde_json::to_string(&needs).unwrap();
+    serde_json::from_str(&format!(
+        r#"{{"id":"{}","group":"g","needs":{needs},"after":{after},"collection":"notes","document":"{document}","op":"{op}",
+            "fields":[{{"path":"{path}","op":"set","value":{n}}}],"base":0,
+            "stamp":"000000000000-{n:04x}-{}","schema":1}}"#,
+        id(n),
+        Writer(1)
+    ))
+    .unwrap()
+}
+
+fn check(group: &[Mutation], expected: &[Verdict], documents: usize) {
+    let mut court = Court::default();
+    let verdicts = |court: &mut Court| -> Vec<_> {
+        court.push(&[1], group).into_iter().map(|result| result.verdict).collect()
+    };
+    assert_eq!(verdicts(&mut court), expected);
+    assert_eq!(verdicts(&mut court), expected, "the same verdicts for a resend");
+    assert_eq!(court.documents.len(), documents);
+}
+
+#[test]
+fn a_member_may_need_a_creation_of_its_own_group() {
+    let group = [member(1, "d", "create", "/a", &[]), member(2, "d", "patch", "/b", &[1])];
+    check(&group, &[Applied, Applied], 1);
+    let group = [member(1, "d", "create", "/a", &[]), member(2, "e", "create", "/a", &[1])];
+    check(&group, &[Applied, Applied], 2);
+}
+
+#[test]
+fn one_refused_member_refuses_all() {
+    let bad = member(3, "e", "patch", "/a", &[]);
+    let group = [member(1, "d", "create", "/a", &[]), member(2, "d", "patch", "/b", &[1]), bad];
+    check(&group, &[Rejected; 3], 0);
+}
+
+#[test]
+fn one_held_member_holds_all() {
+    let group = [member(1, "d", "create", "/a", &[]), member(2, "e", "create", "/a", &[77])];
+    check(&group, &[Held; 2], 0);
+}

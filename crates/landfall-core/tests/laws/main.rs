@@ -1,0 +1,21 @@
+//! What must be true of merging for any mutations whatever: a million small cases, made to collide.
+
+mod arbitrary;
+mod causality;
+mod court;
+mod group;
+mod order;
+mod reference;
+
+use landfall_core::document::{Document, Register};
+use landfall_core::id::Version;
+use landfall_core::mutation::Mutation;
+
+/// What is left of some mutations that arrive in this order.
+fn merged(mutations: &[Mutation]) -> Document {
+    let mut document = Document::default();
+    for (mutation, n) in mutations.iter().zip(1..) {
+        mutation.apply(&mut document, Register { stamp: mutation.stamp, version: Version(n) });
+    }
+    document
+}
