@@ -18,8 +18,8 @@ async function run({ server, proxy, browser }, rules) {
   const rows = visits(VISITS);
   await insert(page, rows);
   for (const { id } of rows.slice(0, EDITED)) await update(page, id, { notes: `${id} edited` });
-  await proxy.goOnline();
   await rules?.();
+  await proxy.goOnline();
   await drained(page);
   await shown(page, VISITS, "accepted");
   return onServer(server);

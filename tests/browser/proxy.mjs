@@ -31,9 +31,9 @@ export class Proxy {
     await this.#ask("POST", "/rules", { path, fault, times });
   }
 
-  /** Forgets all rules, or those below a path. */
-  async clear(path = "") {
-    await this.#ask("DELETE", `/rules?path=${path}`);
+  /** Forgets all rules, or those for exactly this path. */
+  async clear(path) {
+    await this.#ask("DELETE", path ? `/rules?path=${path}` : "/rules");
   }
 
   /** From here on nothing gets through, in either direction. */
@@ -41,8 +41,9 @@ export class Proxy {
     await this.rule("/", { kind: "refuse" });
   }
 
+  /** Ends that; rules that were added meanwhile are in force from the first exchange on. */
   async goOnline() {
-    await this.clear();
+    await this.clear("/");
   }
 
   /** Lets go what is held. */

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `POST /rules` | adds a rule: `{"path":"/api","times":1,"fault":{"kind":"cut_reply"}}` |
 //! | `GET /rules` | what is left of them |
-//! | `DELETE /rules?path=` | forgets those below a path, or all |
+//! | `DELETE /rules?path=` | forgets those for exactly this path, or all |
 //! | `POST /release` | lets go what is held |
 //! | `GET /log?path=&method=&fault=&stage=&status=&after=` | what passed |
 //! | the same with `&count=N&timeout=MILLIS` | waits until N exchanges fit; 408 if they do not in time |
@@ -39,7 +39,7 @@ async fn answer(relay: &Relay, request: Request<Incoming>) -> Result<Reply, Fail
         }
         (&Method::GET, "/rules") => Ok(json(StatusCode::OK, rules().list())),
         (&Method::DELETE, "/rules") => {
-            rules().clear(query.get("path").and_then(Value::as_str).unwrap_or_default());
+            rules().clear(query.get("path").and_then(Value::as_str));
             Ok(json(StatusCode::OK, rules().list()))
         }
         (&Method::POST, "/release") => {

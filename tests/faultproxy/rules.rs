@@ -43,9 +43,9 @@ impl Rules {
         }
     }
 
-    /// Forgets all rules whose path begins with `path`.
-    pub(crate) fn clear(&mut self, path: &str) {
-        self.list.retain(|rule| !rule.path.starts_with(path));
+    /// Forgets the rules for exactly this path, or all of them.
+    pub(crate) fn clear(&mut self, path: Option<&str>) {
+        self.list.retain(|rule| path.is_some_and(|path| rule.path != path));
     }
 
     /// What is left.
@@ -101,10 +101,12 @@ mod tests {
     #[test]
     fn clearing_a_path_leaves_the_others() {
         let mut rules = Rules::default();
-        rules.push(rule("/a/b", None, Fault::Refuse));
+        rules.push(rule("/", None, Fault::Refuse));
         rules.push(rule("/c", None, Fault::Refuse));
         rules.push(rule("/c", Some(0), Fault::Portal));
-        rules.clear("/a");
+        rules.clear(Some("/"));
         assert_eq!(rules.list(), [rule("/c", None, Fault::Refuse)]);
+        rules.clear(None);
+        assert_eq!(rules.list(), []);
     }
 }
