@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { watchJournal } from "./journal.mjs";
 import { drained, openDemo, shellKept, synced } from "./page.mjs";
-import { expected, onServer, outbox, read, shown, visits } from "./visits.mjs";
+import { BATCH } from "./proxy.mjs";
+import { expected, insert, onServer, outbox, read, shown, visits } from "./visits.mjs";
 import { world } from "./world.mjs";
 
 const VISITS = 25;
@@ -41,4 +42,30 @@ test("25 visits created and 10 edited offline survive a SIGKILL right after the 
   await drained(reopened);
   await shown(reopened, VISITS, "accepted");
   assert.deepEqual(await onServer(server), expected(rows, (n) => (n < EDITED ? 2 : 1)));
+});
+
+test("killed between the server's commit and its reply, the browser sends again and changes nothing", async (t) => {
+  const { server, proxy, browser } = await world(t);
+  const page = await openDemo(browser, proxy.origin);
+  await synced(page);
+  await proxy.rule(BATCH, { kind: "hold", at: "reply" }, 1);
+  await insert(page, visits(VISITS));
+  await proxy.until({ path: BATCH, stage: "held" });
+  const [held] = await proxy.batches();
+  const committed = await onServer(server);
+  assert.ok(held.mutations.length > 0 && Object.keys(committed).length === held.mutations.length);
+  await browser.kill();
+
+  await browser.start();
+  const reopened = await openDemo(browser, proxy.origin);
+  await drained(reopened);
+  await shown(reopened, VISITS, "accepted");
+  assert.deepEqual(await onServer(server), expected(visits(VISITS)));
+  const resent = (await proxy.batches()).slice(1).flatMap(({ mutations }) => mutations);
+  // Only the time of the first sending, which the device did not know then, may differ.
+  const bytes = (mutation) => ({ ...mutation, firstSentAt: null });
+  for (const mutation of held.mutations) {
+    const again = resent.find(({ id }) => id === mutation.id);
+    assert.deepEqual(again && bytes(again), bytes(mutation), "the same bytes under the same id");
+  }
 });
