@@ -204,6 +204,14 @@ impl Court<'_> {
             tentative.iter().for_each(|id| _ = self.facts.receipts.remove(id));
             let is_settled =
                 |result: &PushResult| result.duplicate && result.id.is_none_or(|id| !tentative.contains(&id));
+            // Told apart from what its group would have made of the document.
+            if let Ok(mutation) = &unit[culprit] {
+                let stored = self.facts.documents.get(&mutation.key());
+                let version = stored.map_or(Version(0), |stored| stored.version);
+                let result = &mut results[culprit];
+                (result.version, result.previous) =
+                    (result.version.min(version), result.previous.min(version));
+            }
             let (because, verdict) = (results[culprit].id, results[culprit].verdict);
             let others = results.iter_mut().enumerate().filter(|(i, r)| *i != culprit && !is_settled(r));
             for (_, result) in others {
