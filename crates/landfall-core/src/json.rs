@@ -1,6 +1,8 @@
 //! JSON as text: what nobody touched is never parsed and written again, so numbers, unknown members
 //! and their order survive every hop.
 
+mod read;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,6 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::map::Map;
+
+pub use read::{Unreadable, read};
 
 /// Deepest nesting of objects and arrays in a document.
 pub const DEPTH_MAX: usize = 32;
@@ -20,8 +24,8 @@ pub struct Json(Arc<RawValue>);
 
 impl Json {
     /// Takes a text that must be one JSON value.
-    pub fn parse(text: &str) -> Result<Json, serde_json::Error> {
-        serde_json::from_str::<Box<RawValue>>(text).map(|raw| Json(raw.into()))
+    pub fn parse(text: &str) -> Result<Json, Unreadable> {
+        read(text)
     }
 
     /// The text.
@@ -39,7 +43,7 @@ impl Json {
         if !self.is_object() {
             return None;
         }
-        Some(serde_json::from_str(self.text()).expect("BUG: a Json that is not JSON"))
+        Some(read(self.text()).expect("BUG: a Json that is not JSON"))
     }
 
     /// Whether every string in it is Unicode text. JSON can spell halves of surrogate pairs, as
@@ -78,7 +82,7 @@ impl Json {
             text.push_str(value);
         }
         text.push('}');
-        Json(RawValue::from_string(text).expect("BUG: members that are not JSON").into())
+        read(&text).expect("BUG: members that are not JSON")
     }
 }
 

@@ -17,7 +17,7 @@ use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
 use crate::id::{Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::map::Map;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
@@ -85,7 +85,7 @@ pub const CLIENT: &str = "client";
 /// # Errors
 /// `None` for a text that this version cannot read: damaged, edited by hand, or written by a later one.
 pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_str(text).ok()
+    json::read(text).ok()
 }
 
 /// Writes a record.
@@ -209,8 +209,7 @@ pub struct SentRecord {
 }
 
 /// How a mutation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// Its effect is in the base.
     Folded,
@@ -227,12 +226,59 @@ pub enum End {
 
 /// One verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SettledText", into = "SettledText")]
 pub struct SettledMutation {
     /// The mutation.
     pub id: MutationId,
     /// How it ended.
-    #[serde(flatten)]
     pub end: End,
+}
+
+/// [`SettledMutation`] as it is written: `{"id":"…:1","end":"accepted","position":7,"stamp":"…"}`.
+#[derive(Clone, Serialize, Deserialize)]
+struct SettledText {
+    id: MutationId,
+    end: EndName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    position: Option<Position>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stamp: Option<Stamp>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum EndName {
+    Folded,
+    Accepted,
+    Parked,
+}
+
+impl TryFrom<SettledText> for SettledMutation {
+    type Error = &'static str;
+
+    fn try_from(text: SettledText) -> Result<SettledMutation, &'static str> {
+        let SettledText { id, end, position, stamp } = text;
+        let end = match end {
+            EndName::Folded => End::Folded,
+            EndName::Accepted => {
+                End::Accepted { position: position.ok_or("accepted, but not where")?, stamp }
+            }
+            EndName::Parked => End::Parked,
+        };
+        Ok(SettledMutation { id, end })
+    }
+}
+
+impl From<SettledMutation> for SettledText {
+    fn from(SettledMutation { id, end }: SettledMutation) -> SettledText {
+        match end {
+            End::Folded => SettledText { id, end: EndName::Folded, position: None, stamp: None },
+            End::Accepted { position, stamp } => {
+                SettledText { id, end: EndName::Accepted, position: Some(position), stamp }
+            }
+            End::Parked => SettledText { id, end: EndName::Parked, position: None, stamp: None },
+        }
+    }
 }
 
 /// The verdicts of one reply.

@@ -3,7 +3,7 @@
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
-use landfall_core::json::Json;
+use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
 use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
@@ -64,7 +64,7 @@ pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Error> {
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|error| Error::new(Code::InvalidDocument, error.to_string()))
+    json::read(text).map_err(|error| Error::new(Code::InvalidDocument, error.to_string()))
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> String {

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::Function;
 use landfall_core::client::{Client, Settled};
+use landfall_core::json::Json;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use wasm_bindgen::JsValue;
 
 use crate::boundary::{WireRow, to_json};
@@ -20,7 +20,7 @@ struct WireEvents<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     outbox: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a RawValue>,
+    state: Option<&'a Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settled: Vec<Settled>,
 }
@@ -28,7 +28,7 @@ struct WireEvents<'a> {
 /// Gathers what happened until the turn is over.
 pub(crate) struct Events {
     listener: Function,
-    state: RefCell<Option<String>>,
+    state: RefCell<Option<Json>>,
     revision: Cell<(u64, bool)>,
     stale: Cell<bool>,
     settled: RefCell<Vec<Settled>>,
@@ -64,16 +64,15 @@ impl Events {
                 data: data.as_ref(),
             })
             .collect();
-        let state = to_json(&client.state());
+        let state = Json::parse(&to_json(&client.state())).expect("BUG: a state that is not JSON");
         let news = self.state.borrow().as_ref() != Some(&state);
         let outbox = self.revision.replace(client.outbox_revision()) != client.outbox_revision();
         let (stale, settled) = (self.stale.take(), self.settled.take());
         if rows.is_empty() && !news && !outbox && !stale && settled.is_empty() {
             return None;
         }
-        let state: Box<RawValue> = RawValue::from_string(state).expect("BUG: a state that is not JSON");
-        let text = to_json(&WireEvents { rows, stale, outbox, state: news.then_some(&*state), settled });
-        *self.state.borrow_mut() = Some(Box::<str>::from(state).into());
+        let text = to_json(&WireEvents { rows, stale, outbox, state: news.then_some(&state), settled });
+        *self.state.borrow_mut() = Some(state);
         Some(text)
     }
 

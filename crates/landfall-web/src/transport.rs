@@ -8,6 +8,7 @@ use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
+use landfall_core::json;
 use landfall_core::time::Millis;
 use landfall_core::wire::{Batch, BatchReply, PullReply};
 use serde::Deserialize;
@@ -112,9 +113,9 @@ impl Transport {
 
 fn read<T: DeserializeOwned>(response: &Response, text: &str) -> Result<T, Failure> {
     if response.ok() {
-        return serde_json::from_str(text).map_err(|_| Failure::NotOurs);
+        return json::read(text).map_err(|_| Failure::NotOurs);
     }
-    let problem = serde_json::from_str::<Problem>(text).ok();
+    let problem = json::read::<Problem>(text).ok();
     let header = response.headers().get("retry-after").as_deref().and_then(retry_after);
     let asked = problem.as_ref().and_then(|problem| problem.retry_after_ms).map(Millis);
     let code = match (problem, response.status()) {

@@ -339,7 +339,7 @@ fn read_document(row: DocumentRow) -> Result<Stored, String> {
         (_, _) => None,
     };
     let encoded = Encoded {
-        data: Json::parse(&data).map_err(text)?,
+        data: Json::parse(&data).map_err(|error| error.to_string())?,
         stamps: Listed { common, listed: serde_json::from_str(&stamps).map_err(text)? },
         versions: serde_json::from_str(&versions).map_err(text)?,
         deleted,
