@@ -17,11 +17,15 @@ use std::process::Command;
 
 /// The module's file, in the package and in staging; the glue asks for it by this name.
 pub(crate) const MODULE: &str = "landfall_web_bg.wasm";
+/// What wasm-bindgen writes beside it.
+const GLUE: &str = "landfall_web.js";
 /// Inside pkg/node_modules.
 const WASM_OPT: &str = "binaryen/bin/wasm-opt";
+/// Inside pkg.
+const BUNDLE: &str = "bundle.mjs";
 /// `-g` keeps function names until the parts have been weighed; [`STRIP`] takes them out.
 /// The module says itself, in `target_features`, which instructions it may use.
-const OPTIMISE: [&str; 2] = ["-Oz", "-g"];
+const OPTIMISE: [&str; 3] = ["-Oz", "--converge", "-g"];
 const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// Which module to build.
@@ -91,6 +95,7 @@ fn build_module(layout: &Layout, variant: Variant) -> Result<()> {
     shell::say(format!("wasm-bindgen and wasm-opt for pkg/{}", variant.name()));
     bindgen::generate(&compiled, &staging.files())?;
     optimise(layout, &staging)?;
+    minify(layout, &staging)?;
     staging.install(&key, &destination)
 }
 
@@ -116,11 +121,18 @@ fn optimise(layout: &Layout, staging: &Staging) -> Result<()> {
     wasm_opt(&staging.named(), &STRIP, &module)
 }
 
+fn minify(layout: &Layout, staging: &Staging) -> Result<()> {
+    let mut bundle = Command::new("node");
+    bundle.current_dir(layout.pkg()).arg(BUNDLE).arg(staging.files().join(GLUE));
+    shell::run(&mut bundle)
+}
+
 /// Everything that decides the bytes of the result: cargo's output, the tools and their options.
 fn key(layout: &Layout, compiled: &Path) -> Result<String> {
-    let binaryen = layout.pkg().join("node_modules/binaryen/package.json");
+    let tools = ["node_modules/binaryen/package.json", "node_modules/rolldown/package.json", BUNDLE];
+    let tools = tools.map(|file| layout.pkg().join(file));
     let mut hash = Sha256::new();
-    for file in [compiled, &binaryen] {
+    for file in tools.iter().map(PathBuf::as_path).chain([compiled]) {
         hash.update(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?);
     }
     hash.update(bindgen::RECIPE);
