@@ -278,7 +278,11 @@ impl Client {
         if !self.may_sync() || self.is_reading() {
             return;
         }
-        match self.drain.next(self.outbox.is_ready(), now) {
+        // A stamp is made final once, so how wrong the clock is must be known before: a pull tells. A server
+        // that refuses pulls again and again gets the writes all the same.
+        let timed = self.offset.is_known() || self.online && self.drain.is_open();
+        let ready = timed && self.outbox.is_ready();
+        match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {

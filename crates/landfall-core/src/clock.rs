@@ -117,6 +117,11 @@ impl Offset {
         }
     }
 
+    /// Whether there has been an exchange.
+    pub fn is_known(self) -> bool {
+        self.best.is_some()
+    }
+
     /// What to add to a reading of this device; zero where the difference is negligible.
     pub fn millis(self) -> i64 {
         match self.best {

@@ -146,16 +146,27 @@ impl Outbox {
 
     /// The bytes of an entry are final.
     pub fn fix(&mut self, sent: Sent) {
-        if let Some(item) = self.places.get(&sent.mutation.id).and_then(|place| self.items.get_mut(place)) {
-            item.stamp = sent.mutation.stamp;
+        let (id, stamp) = (sent.mutation.id, sent.mutation.stamp);
+        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
             item.sent = Some(sent);
         }
+        self.restamp(id, stamp);
     }
 
-    /// The server used this stamp.
-    pub fn restamp(&mut self, id: MutationId, stamp: Stamp) {
-        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
-            item.stamp = stamp;
+    /// This stamp is used for an entry. Later ones of its lane that may still change stay above it: they
+    /// were made with it on the screen.
+    pub fn restamp(&mut self, id: MutationId, mut stamp: Stamp) {
+        let Some(place) = self.places.get(&id).copied() else { return };
+        let key = self.items[&place].entry.key();
+        let lane = self.lanes.get(&key).into_iter().flat_map(Set::iter).filter(|later| **later >= place);
+        for later in lane {
+            let item = self.items.get_mut(later).expect("BUG: a place without an item");
+            if *later == place {
+                item.stamp = stamp;
+            } else if is_unsettled(item) && item.sent.is_none() {
+                stamp = item.stamp.max(stamp.raised_by(item.entry.id.writer));
+                item.stamp = stamp;
+            }
         }
     }
 

@@ -149,7 +149,8 @@ pub struct Entry {
     pub at: WallTime,
     /// Its stamp until it is first sent.
     pub stamp: Stamp,
-    /// The newest stamp that the document had: whatever the clock turns out to be, the write is above it.
+    /// The newest stamp that the confirmed document had: whatever the clock turns out to be, the write is
+    /// above it. Those of pending writes are not in it, for they may still turn out to be wrong.
     pub seen: Stamp,
     /// The app's schema version.
     pub schema: u32,

@@ -74,9 +74,9 @@ impl Client {
         let schema = *schema;
         let last = self.outbox.lane(key).next_back();
         let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
-        let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest()).max(seen_pending);
+        let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest());
         let after = last.map(|item| item.entry.id);
-        self.clock.observe(seen);
+        self.clock.observe(seen.max(seen_pending));
         self.minted += 1;
         let entry = Entry {
             id: MutationId { writer: self.options.writer, n: self.minted },

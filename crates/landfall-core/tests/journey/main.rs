@@ -3,10 +3,13 @@
 //! Real clients and the real decision, with stores, clocks and the network in memory: every case is a
 //! list of steps and gives the same outcome every time.
 
+#![expect(clippy::unwrap_used, reason = "what a case made up itself can be read")]
+
 mod crash;
 mod disaster;
 mod disk;
 mod outbox;
+mod peace;
 mod pulling;
 mod refusal;
 mod server;

@@ -134,6 +134,21 @@ fn a_cursor_that_the_server_does_not_take_costs_a_pull_and_no_write() {
 }
 
 #[test]
+fn a_server_that_cannot_answer_pulls_gets_the_writes_all_the_same() {
+    let mut world = pair();
+    world.reopen(0, false);
+    world.server.pulls_fail = true;
+    world.write(0, patch("d", r#"{"a":1}"#));
+    for _ in 0..20 {
+        world.run(0);
+        world.sleep();
+    }
+    assert_eq!(world.server.visible()[&key("d")], r#"{"a":1,"b":0}"#);
+    world.server.pulls_fail = false;
+    world.rest();
+}
+
+#[test]
 fn a_new_epoch_keeps_what_is_pending() {
     let mut world = pair();
     world.server.lose_everything();

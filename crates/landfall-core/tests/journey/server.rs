@@ -47,6 +47,8 @@ pub(crate) struct Server {
     pub(crate) limit: usize,
     /// How many cursors it will not know again.
     pub(crate) refuse_cursors: usize,
+    /// Whether it cannot answer pulls.
+    pub(crate) pulls_fail: bool,
 }
 
 impl Default for Server {
@@ -61,6 +63,7 @@ impl Default for Server {
             conflicts: vec![],
             limit: 1_000,
             refuse_cursors: 0,
+            pulls_fail: false,
         }
     }
 }
@@ -117,6 +120,9 @@ impl Server {
     /// `GET /api/v1/sync/pull`, as text.
     pub(crate) fn pull(&mut self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
         let refused = || Failure::Refused { code: Code::InvalidCursor.to_string(), retry_after: None };
+        if self.pulls_fail {
+            return Err(Failure::Refused { code: Code::Internal.to_string(), retry_after: None });
+        }
         let mut reset = None;
         let mut after = (Position(0), None);
         if let Some(cursor) = cursor {

@@ -1,6 +1,6 @@
 //! Devices whose clocks are wrong: they neither win for ever nor lose what they have seen.
 
-use crate::world::{World, create, key, patch};
+use crate::world::{Fault, World, create, key, patch};
 
 const DAY: i64 = 86_400_000;
 const YEARS: i64 = 3_650 * DAY;
@@ -64,6 +64,26 @@ fn a_wrong_clock_that_has_met_the_server_orders_as_a_right_one() {
                 order.into_iter().for_each(|tab| world.run(tab));
                 ends_at(&mut world, r#"{"a":2}"#);
             }
+        }
+    }
+}
+
+/// Whoever has been offline since the browser was started learns how wrong the clock is, then sends.
+#[test]
+fn a_wrong_clock_is_known_before_the_first_write_is_sent() {
+    for skew in [-YEARS, -DAY, DAY, YEARS] {
+        for writes in [[0, 0, 1], [1, 0, 0], [0, 1, 0]] {
+            let mut world = pair(skew);
+            world.reopen(0, false);
+            for (tab, n) in writes.into_iter().zip(1..) {
+                world.now.0 += 5_000;
+                world.write(tab, patch("d", &format!(r#"{{"a":{n}}}"#)));
+                world.faults.extend([Fault::LoseRequest; 2].iter().filter(|_| tab == 0));
+                world.run(tab);
+                world.faults.clear();
+            }
+            world.now.0 += 600_000;
+            ends_at(&mut world, r#"{"a":3}"#);
         }
     }
 }

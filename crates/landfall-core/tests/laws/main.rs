@@ -1,5 +1,7 @@
 //! What must be true of merging for any mutations whatever: a million small cases, made to collide.
 
+#![expect(clippy::unwrap_used, reason = "what a case made up itself can be read")]
+
 mod arbitrary;
 mod causality;
 mod court;
