@@ -59,8 +59,10 @@ impl From<Error> for JsValue {
     }
 }
 
-pub(crate) fn from_js<T: DeserializeOwned>(value: JsValue) -> Result<T, Error> {
-    serde_wasm_bindgen::from_value(value).map_err(|error| Error::invalid(error.to_string()))
+pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, Error> {
+    // serde-wasm-bindgen reads any value and can say what is wrong with it, fractions included: 8 KB.
+    let text = js_sys::JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default();
+    json::read(&text).map_err(|error| Error::invalid(error.to_string()))
 }
 
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {

@@ -32,7 +32,7 @@ const _: () = assert!(SPREAD.0 <= 8_000);
 #[wasm_bindgen]
 pub async fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Database, JsValue> {
     platform::report_panics();
-    let options: OpenOptions = boundary::from_js(options)?;
+    let options: OpenOptions = boundary::from_js(&options)?;
     let driver = Driver::open(options, auth, listener).await?;
     Ok(Database { driver })
 }
