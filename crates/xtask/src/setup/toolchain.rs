@@ -63,6 +63,11 @@ impl Toolchain {
         };
         command.arg("build").current_dir(root);
         command.args(["--package", "landfall-web", "--profile", "wasm", "--target", TARGET]);
+        // Panic messages name files; where this machine keeps them is nobody's business, and shorter is smaller.
+        if let Some(home) = cargo_home() {
+            let remap = format!("--remap-path-prefix={}/registry/src=", home.display());
+            command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", remap);
+        }
         if let Self::Debian = self {
             command.arg("-Zbuild-std=std,panic_abort");
         }
@@ -82,6 +87,13 @@ impl Toolchain {
             Self::Debian => target.join("debian"),
         }
     }
+}
+
+/// Where cargo keeps sources; none where its path has blanks, which this variable would split at.
+fn cargo_home() -> Option<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = named.or_else(|| Some(std::env::home_dir()?.join(".cargo")))?;
+    home.to_str().is_some_and(|home| !home.contains(' ')).then_some(home)
 }
 
 fn debian_cargo() -> Command {
