@@ -1,3 +1,5 @@
+//! The reader against `serde_json`: what one takes the other must, with the same result.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
