@@ -235,7 +235,11 @@ async fn only_who_may_delete_deletes() {
         verdicts(&server.push(device, &[device.delete_in("sites", 9, "s", 1)]).await.batch()).remove(0)
     };
     assert_eq!(verdict(&ada).await, "rejected forbidden");
-    assert_eq!(verdict(&stranger).await, "applied", "as for what is not there: who may not read learns nothing");
+    assert_eq!(
+        verdict(&stranger).await,
+        "applied",
+        "as for what is not there: who may not read learns nothing"
+    );
     assert_eq!(server.pull(&ada, "").await.page().changes.len(), 1, "and nothing is deleted");
     assert_eq!(verdict(&cora).await, "applied");
 }
