@@ -10,6 +10,8 @@ const BASE: Millis = Millis::seconds(1);
 pub const DELAY_MAX: Millis = Millis::seconds(120);
 /// A server asking for more than this is not believed.
 const RETRY_AFTER_MAX: Millis = Millis::seconds(300);
+/// Nothing is ever put off for longer: a server's wish, and as much jitter again.
+pub const REST_MAX: Millis = Millis(2 * RETRY_AFTER_MAX.0);
 /// Every wake-up that many devices may share is spread over this.
 pub const SPREAD: Millis = Millis::seconds(8);
 /// After this many failures in a row the breaker is open: one probe at a time.

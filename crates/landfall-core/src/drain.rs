@@ -15,7 +15,7 @@
 //! Invariant: every state has an answer under way or a time at which it moves on by itself, so the
 //! queue drains without another write.
 
-use crate::backoff::{Backoff, Random, SPREAD};
+use crate::backoff::{Backoff, REST_MAX, Random, SPREAD};
 use crate::time::{Millis, WallTime};
 
 /// How long a quiet device waits between two pulls, give or take half.
@@ -104,8 +104,8 @@ impl Drain {
     /// What to do now, if it is time to do something. `ready` says whether there is something to push.
     pub fn next(&self, ready: bool, now: WallTime) -> Option<Next> {
         let due = match self.state {
-            State::Idle { pull_at } => ready || self.pull_due || pull_at <= now,
-            State::Resting { until, .. } => until <= now,
+            State::Idle { pull_at } => ready || self.pull_due || is_due(pull_at, now),
+            State::Resting { until, .. } => is_due(until, now),
             State::Busy(_) => false,
         };
         match (due, self.token_refused, ready) {
@@ -224,9 +224,49 @@ impl Drain {
     }
 }
 
+/// Whether it is time. What lies further ahead than anything is ever put off was planned before the
+/// device's clock was set back, and waiting for it could take years.
+fn is_due(at: WallTime, now: WallTime) -> bool {
+    at <= now || at > now.after(REST_MAX)
+}
+
 impl Millis {
     /// Half of it.
     const fn half(self) -> Millis {
         Millis(self.0 / 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: WallTime = WallTime(1_800_000_000_000);
+    const YEAR: Millis = Millis::seconds(365 * 86_400);
+
+    #[test]
+    fn a_clock_set_back_puts_the_next_try_off_by_nothing() {
+        let ahead = NOW.after(YEAR);
+        for asked in [None, Some(Millis::seconds(300))] {
+            let mut drain = Drain::new(Random(1));
+            drain.fail(asked, ahead);
+            let at = drain.next_try_at().expect("resting after a failure");
+            assert_eq!(drain.next(true, at), Some(Next::Push));
+            assert_eq!(drain.next(true, NOW), Some(Next::Push), "planned for a year from now");
+        }
+        let mut drain = Drain::new(Random(1));
+        drain.fail(Some(Millis::seconds(300)), NOW);
+        assert_eq!(drain.next(true, NOW.after(Millis::seconds(299))), None, "what was asked for is kept");
+    }
+
+    #[test]
+    fn a_token_that_is_refused_again_is_asked_for_no_more_than_the_backoff_says() {
+        let mut drain = Drain::new(Random(1));
+        drain.refuse_token(NOW);
+        assert_eq!(drain.next(true, NOW), Some(Next::Ask), "at once, the first time");
+        drain.token(true, NOW);
+        assert_eq!(drain.next(true, NOW), Some(Next::Push));
+        drain.refuse_token(NOW);
+        assert!(drain.next_try_at().is_some() && drain.needs_token());
     }
 }
