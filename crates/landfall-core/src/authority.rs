@@ -58,7 +58,7 @@ pub struct Proposal<'a> {
     pub key: &'a DocumentKey,
     /// What the user did.
     pub op: Op,
-    /// The document before, as far as it is visible.
+    /// The document before, as far as it is visible, or hidden by a delete and about to come back.
     pub previous: Option<&'a Json>,
     /// The document after, as far as it is visible.
     pub document: Option<&'a Json>,
@@ -311,7 +311,8 @@ impl Court<'_> {
             return Err(Refusal::new(Code::Gone, "this document was deleted"));
         }
         let mut document = before.clone();
-        if mutation.op == Op::Create && knew_delete {
+        let clears = mutation.op == Op::Create && knew_delete;
+        if clears {
             document.clear();
         }
         let encounters = meet(&before, mutation);
@@ -324,10 +325,13 @@ impl Court<'_> {
         mutation.apply(&mut document, register);
 
         let visible_after = document.value();
+        // Who brings a document back gets to see all of it, so it counts as being there already.
+        let revived = visible_after.as_ref().filter(|_| !clears).and_then(|_| before.hidden());
+        let previous_value = visible_before.or(revived);
         let proposal = Proposal {
             key: &key,
             op: mutation.op,
-            previous: visible_before.as_ref(),
+            previous: previous_value.as_ref(),
             document: visible_after.as_ref(),
         };
         match self.rules.check(proposal) {

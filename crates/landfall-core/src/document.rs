@@ -226,6 +226,11 @@ impl Document {
         if self.is_deleted() { None } else { self.root.value() }
     }
 
+    /// What a delete hides.
+    pub fn hidden(&self) -> Option<Json> {
+        if self.is_deleted() { self.root.value() } else { None }
+    }
+
     /// The newest stamp in it, deletes aside.
     pub fn newest(&self) -> Stamp {
         self.created.stamp.max(self.newest_field())

@@ -6,7 +6,7 @@ use landfall_core::id::Position;
 use landfall_core::wire::{PullChange, PullReply};
 use serde_json::{Value, json};
 
-use crate::harness::{Device, Server};
+use crate::harness::{Device, Server, verdicts, with};
 
 fn changes(pages: &[PullReply]) -> Vec<(String, String)> {
     let of = |change: &PullChange| (change.kind.clone(), change.document.to_string());
@@ -158,6 +158,21 @@ async fn who_lost_sight_of_a_document_in_the_middle_of_a_commit_is_told() {
     let rest = changes(&server.pull_all(&ada, &first.cursor, 1).await);
     // `c` was never delivered; hearing of it does no harm, for it could have been.
     assert_eq!(rest, evicted);
+}
+
+/// Claiming what a delete hides would be a way to read it.
+#[tokio::test]
+async fn who_could_not_see_a_document_cannot_bring_it_back_to_look_at_it() {
+    let server = Server::configured(GUARDED).await;
+    let (ben, ada) = (Device::of("ben", 1), Device::of("ada", 2));
+    let secret = ben.create(1, "d", &json!({ "inspector": "ben", "notes": "secret" }));
+    server.push(&ben, &[secret, ben.delete(2, "d", 1)]).await.batch();
+    let claim = ada.create(1, "d", &json!({ "inspector": "ada" }));
+    let later = |mutation| with(mutation, "stamp", json!(format!("0192f0c1ffff-0000-{}", ada.writer)));
+    let patch = later(ada.patch(2, "d", 0, "/inspector", &json!("ada")));
+    let reply = server.push(&ada, &[later(claim), patch]).await.batch();
+    assert_eq!(verdicts(&reply), ["rejected not_found", "rejected not_found"]);
+    assert!(changes(&server.pull_all(&ada, "", 1_000).await).is_empty());
 }
 
 #[tokio::test]
