@@ -245,7 +245,11 @@ impl Client {
             Input::Pushed(result, sent) => self.pushed(result, sent, now),
             Input::Pulled(result, sent) => self.pulled(result, sent, now),
             Input::Token(given) => self.drain.token(given, now),
-            Input::Lead(leading) => self.leading = leading,
+            Input::Lead(leading) => {
+                self.leading = leading;
+                // The tab that drained before may have died before it could say what it had stored.
+                self.refresh |= leading && self.opened;
+            }
             Input::Pause(paused) => self.paused = paused,
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
             Input::Refresh => self.refresh = true,

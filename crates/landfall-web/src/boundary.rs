@@ -106,8 +106,8 @@ impl OpenOptions {
 
     /// One database per server and user, so that nothing is ever sent under another identity.
     pub(crate) fn database(&self) -> String {
-        let part = |part: &Option<String>| part.clone().unwrap_or_default();
-        format!("landfall/{}/{}/{}", self.name, part(&self.user), part(&self.url))
+        // As a list in JSON, where no name can look like two.
+        format!("landfall {}", to_json(&(&self.name, &self.user, &self.url)))
     }
 }
 

@@ -41,6 +41,7 @@ pub(crate) struct Driver {
     timer: RefCell<Option<(WallTime, Timeout)>>,
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
+    unsaid: Cell<bool>,
     closed: Cell<bool>,
     bonds: RefCell<Option<Bonds>>,
 }
@@ -80,6 +81,7 @@ impl Driver {
             timer: RefCell::default(),
             telling: Cell::new(false),
             hinting: RefCell::default(),
+            unsaid: Cell::new(false),
             closed: Cell::new(false),
             bonds: RefCell::default(),
         });
@@ -105,11 +107,14 @@ impl Driver {
         };
         let woke = || Input::Nudge(Nudge::Woke);
         let seen = feed(woke);
+        let missed = feed(|| Input::Refresh);
         let listeners = vec![
             Listener::new("online", feed(woke)),
             Listener::new("visibilitychange", move || {
                 if platform::is_visible() {
-                    seen()
+                    // A tab that nobody saw may have been frozen, and deaf to the others.
+                    missed();
+                    seen();
                 }
             }),
             // A page that was frozen has missed what the others said.
@@ -124,11 +129,11 @@ impl Driver {
         self.closed.set(true);
         self.timer.take();
         // What was just written is news to the others even if nobody is left here to say so later.
-        let unsaid = self.hinting.take().is_some();
+        self.hinting.take();
+        if self.unsaid.take() {
+            self.hint();
+        }
         if let Some(bonds) = self.bonds.take() {
-            if unsaid {
-                bonds.siblings.hint();
-            }
             bonds.siblings.close();
             bonds.leadership.resign();
         }
@@ -184,20 +189,29 @@ impl Driver {
         self.tell_soon();
     }
 
-    /// Tells the other tabs, once for everything that happens within a moment.
+    /// Tells the other tabs at once, should this one not live to say it later. What follows within a
+    /// moment shares one message.
     fn hint_soon(self: &Rc<Driver>) {
         if self.hinting.borrow().is_some() {
+            self.unsaid.set(true);
             return;
         }
+        self.hint();
         let driver = Rc::downgrade(self);
         let timeout = Timeout::new(HINT_MILLIS, move || {
             let Some(driver) = driver.upgrade() else { return };
             driver.hinting.take();
-            if let Some(bonds) = &*driver.bonds.borrow() {
-                bonds.siblings.hint();
+            if driver.unsaid.take() {
+                driver.hint_soon();
             }
         });
         *self.hinting.borrow_mut() = Some(timeout);
+    }
+
+    fn hint(&self) {
+        if let Some(bonds) = &*self.bonds.borrow() {
+            bonds.siblings.hint();
+        }
     }
 
     /// Does something that takes time, and gives the core what came of it.

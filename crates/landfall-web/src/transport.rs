@@ -3,8 +3,10 @@
 
 use std::cell::RefCell;
 
+use futures::future::{Either, select};
 use gloo_net::http::{Request, RequestBuilder, Response};
 use gloo_timers::callback::Timeout;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Function, Promise};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
@@ -102,7 +104,11 @@ impl Transport {
         // The app's own request failed, as it does without a network: no word about being signed out.
         let given = auth.call0(&JsValue::NULL).map_err(|_| Failure::Unreachable)?;
         let given = match given.dyn_into::<Promise>() {
-            Ok(promise) => JsFuture::from(promise).await.map_err(|_| Failure::Unreachable)?,
+            // A sign-in that nobody finishes must not keep everything else waiting; the next try asks again.
+            Ok(promise) => match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MILLIS)).await {
+                Either::Left((given, _)) => given.map_err(|_| Failure::Unreachable)?,
+                Either::Right(_) => return Err(Failure::Unreachable),
+            },
             Err(value) => value,
         };
         let token = given.as_string().ok_or(Failure::SignedOut)?;

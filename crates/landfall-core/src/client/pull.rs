@@ -1,7 +1,7 @@
 //! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
 
 use super::{Client, Failure, Output, Purpose, Transaction};
-use crate::code::Code;
+use crate::code::{Class, Code};
 use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
 use crate::map::Set;
@@ -142,7 +142,9 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        self.progress.pulled(page.rows.len(), page.more);
+        let bytes =
+            page.rows.iter().filter_map(|(_, row)| row.as_ref()).map(|row| row.data.text().len()).sum();
+        self.progress.pulled(page.rows.len(), bytes, page.more);
         let changed = !page.rows.is_empty();
         for (key, row) in page.rows {
             if let Some(row) = &row {
@@ -185,7 +187,7 @@ impl Client {
                 self.batch_max = self.batch_max.div_ceil(2);
                 self.drain.stale(now);
             }
-            Some(Code::InvalidToken | Code::TokenExpired) => self.drain.refuse_token(now),
+            Some(code) if code.class() == Class::Auth => self.drain.refuse_token(now),
             // A cursor that the server does not take is worth nothing: start over, keeping every write.
             Some(Code::InvalidCursor) if self.checkpoint.cursor.is_some() => {
                 self.forget_cursor = true;

@@ -78,6 +78,7 @@ impl Client {
         for key in keys {
             self.replica.replay(&key, &self.outbox);
         }
+        self.progress.sent(mutations.iter().map(|mutation| mutation.text().len()).sum());
         self.drain.begin(Step::Pushing);
         self.outputs.push_back(Output::Push(Batch {
             protocol: PROTOCOL,

@@ -54,6 +54,8 @@ pub struct Progress {
     pub done: usize,
     /// Of how many; 0 where that is not known.
     pub total: usize,
+    /// Bytes of JSON sent or fetched for that.
+    pub bytes: usize,
 }
 
 /// The state of synchronisation.
@@ -136,9 +138,16 @@ pub(super) struct Tally {
     total: usize,
     done: usize,
     fetched: usize,
+    sent_bytes: usize,
+    fetched_bytes: usize,
 }
 
 impl Tally {
+    /// So much was sent.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.sent_bytes += bytes;
+    }
+
     /// So many writes are waiting.
     pub(super) fn saw(&mut self, unsettled: usize) {
         self.total = self.total.max(self.done + unsettled);
@@ -148,13 +157,14 @@ impl Tally {
     pub(super) fn settled(&mut self, answered: usize, unsettled: usize) {
         self.done += answered;
         if unsettled == 0 {
-            (self.total, self.done) = (0, 0);
+            (self.total, self.done, self.sent_bytes) = (0, 0, 0);
         }
     }
 
     /// So many documents were fetched.
-    pub(super) fn pulled(&mut self, rows: usize, more: bool) {
-        self.fetched = if more { self.fetched + rows } else { 0 };
+    pub(super) fn pulled(&mut self, rows: usize, bytes: usize, more: bool) {
+        let (fetched, fetched_bytes) = (self.fetched + rows, self.fetched_bytes + bytes);
+        (self.fetched, self.fetched_bytes) = if more { (fetched, fetched_bytes) } else { (0, 0) };
     }
 }
 
@@ -172,7 +182,7 @@ impl Client {
             None if !self.online => Phase::Offline,
             None => Phase::Idle,
         };
-        let Tally { total, done, fetched } = self.progress;
+        let Tally { total, done, fetched, sent_bytes, fetched_bytes } = self.progress;
         SyncState {
             online: self.online,
             phase,
@@ -182,9 +192,9 @@ impl Client {
             last_synced_at: self.checkpoint.synced_at,
             next_try_at: self.drain.next_try_at().filter(|_| !self.paused),
             progress: if phase == Phase::FirstSync {
-                Progress { done: fetched, total: 0 }
+                Progress { done: fetched, total: 0, bytes: fetched_bytes }
             } else {
-                Progress { done, total }
+                Progress { done, total, bytes: sent_bytes }
             },
             breaker: if self.drain.is_open() { "open" } else { "closed" },
             clock_skew_ms: -self.offset.millis(),
