@@ -5,12 +5,17 @@ mod demo;
 mod health;
 mod pull;
 
+use std::time::Duration;
+
 use axum::Router;
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, Method};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
 use crate::error::{ApiError, finish, method_not_allowed, not_found};
@@ -32,7 +37,20 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(finish))
         .layer(CompressionLayer::new())
+        .layer(any_origin())
         .with_state(app)
+}
+
+/// Apps are served from anywhere. What they may do hangs on the token that they send and on nothing that a
+/// browser would add by itself, so every origin may ask.
+fn any_origin() -> CorsLayer {
+    CorsLayer::new()
+        // The demo's tokens are for the demo's own page.
+        .allow_origin(AllowOrigin::predicate(|_, request| request.uri.path().starts_with("/api/")))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING])
+        .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])
+        .max_age(Duration::from_secs(86_400))
 }
 
 /// A bug: whoever asked is told to try again, and everybody else is not affected.

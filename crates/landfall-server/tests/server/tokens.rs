@@ -159,3 +159,29 @@ async fn a_server_with_a_key_of_its_own_gives_no_tokens_away() {
     assert_eq!(pull(&demo, Some(&format!("Bearer {token}"))).await.status, StatusCode::OK);
     assert_eq!(demo.call(ask("")).await.refused_with(), "invalid_request");
 }
+
+#[tokio::test]
+async fn an_app_from_another_origin_may_ask_and_the_token_decides() {
+    let server = Server::start().await;
+    let asked = Request::options("/api/v1/sync/batch")
+        .header("origin", "https://app.example.org")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "authorization,content-type")
+        .body(Body::empty())
+        .unwrap();
+    let answer = server.call(asked).await;
+    assert!(answer.status.is_success());
+    assert_eq!(answer.headers["access-control-allow-origin"], "https://app.example.org");
+    assert!(!answer.headers.contains_key("access-control-allow-credentials"));
+    let pull =
+        Request::get("/api/v1/sync/pull").header("origin", "https://app.example.org").body(Body::empty());
+    let answer = server.call(pull.unwrap()).await;
+    assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    assert!(answer.headers.contains_key("access-control-allow-origin"), "refusals can be read too");
+    let demo = Request::post("/demo/token").header("origin", "https://app.example.org").body(Body::empty());
+    let answer = server.call(demo.unwrap()).await;
+    assert!(
+        !answer.headers.contains_key("access-control-allow-origin"),
+        "the demo's door is for the demo's page"
+    );
+}
