@@ -62,11 +62,6 @@ impl Backoff {
         }
     }
 
-    /// Failures since the last success.
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
-
     /// Whether only probes go out.
     pub fn is_open(&self) -> bool {
         self.failures >= FAST_ATTEMPTS

@@ -217,11 +217,6 @@ impl Drain {
     pub fn is_open(&self) -> bool {
         self.backoff.is_open()
     }
-
-    /// Failures since the last success.
-    pub fn failures(&self) -> u32 {
-        self.backoff.failures()
-    }
 }
 
 /// Whether it is time. What lies further ahead than anything is ever put off was planned before the
