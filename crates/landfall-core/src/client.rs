@@ -51,8 +51,17 @@ pub struct Options {
     pub seed: u64,
     /// Whether there is a server at all.
     pub remote: bool,
-    /// The app's schema version of every collection that it has declared.
-    pub collections: Map<Collection, u32>,
+    /// Every collection that the app has declared.
+    pub collections: Map<Collection, Declared>,
+}
+
+/// What an app says about a collection when it opens its database.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// The app's schema version.
+    pub version: u32,
+    /// Top-level fields that name a document of another collection.
+    pub parents: Map<Box<str>, Collection>,
 }
 
 /// Names a call of the app until it is answered.

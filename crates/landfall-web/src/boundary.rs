@@ -1,5 +1,6 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
+use landfall_core::client::Declared;
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
@@ -86,6 +87,8 @@ pub(crate) struct OpenOptions {
 #[derive(Deserialize)]
 pub(crate) struct CollectionOptions {
     pub(crate) version: u32,
+    #[serde(default)]
+    pub(crate) parent: Map<Box<str>, Collection>,
 }
 
 /// The user of a database that no server knows.
@@ -96,12 +99,12 @@ impl OpenOptions {
         self.user.as_deref().unwrap_or(GUEST).parse().map_err(|error| Error::invalid(format!("{error}")))
     }
 
-    pub(crate) fn versions(&self) -> Result<Map<Collection, u32>, Error> {
-        let versions = self.collections.iter().map(|(name, options)| {
+    pub(crate) fn declared(&self) -> Result<Map<Collection, Declared>, Error> {
+        let declared = self.collections.iter().map(|(name, options)| {
             let name = name.parse().map_err(|_| Error::new(Code::InvalidCollection, format!("{name:?}")))?;
-            Ok((name, options.version))
+            Ok((name, Declared { version: options.version, parents: options.parent.clone() }))
         });
-        versions.collect()
+        declared.collect()
     }
 
     /// One database per server and user, so that nothing is ever sent under another identity.

@@ -67,7 +67,7 @@ impl Driver {
             writer: Writer(u128::from_le_bytes(platform::random())),
             seed: u64::from_le_bytes(platform::random()),
             remote: options.url.is_some(),
-            collections: options.versions()?,
+            collections: options.declared()?,
         });
         let (ready, is_ready) = oneshot::channel();
         let driver = Rc::new(Driver {

@@ -57,7 +57,7 @@ impl Client {
     /// Gives a write its identity, its time and its place in history.
     fn prepare(&mut self, intent: &Intent, priority: Priority, now: WallTime) -> Result<Entry, Refusal> {
         let key = intent.key();
-        let Some(schema) = self.options.collections.get(&key.collection) else {
+        let Some(declared) = self.options.collections.get(&key.collection) else {
             let message = format!("the collection {} was not declared at open", key.collection);
             return Err(Refusal::new(Code::InvalidCollection, message));
         };
@@ -71,7 +71,7 @@ impl Client {
             }
             (Op::Create, false) | (Op::Patch | Op::Delete, true) => {}
         }
-        let schema = *schema;
+        let schema = declared.version;
         let last = self.outbox.lane(key).next_back();
         let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
         let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest());

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use landfall_core::client::{Client, Done, Input, Options, Output, Settled, Ticket, TransactionId};
+use landfall_core::client::{Client, Declared, Done, Input, Options, Output, Settled, Ticket, TransactionId};
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::stored::Priority;
@@ -64,7 +64,7 @@ impl Tab {
             writer: Writer(writer),
             seed: writer as u64,
             remote: true,
-            collections: [(collection(), 1)].into(),
+            collections: [(collection(), Declared { version: 1, ..Declared::default() })].into(),
         });
         let mut tab = Tab {
             client,
