@@ -44,8 +44,18 @@ export class Core {
     this.#run(() => this.#database.command(name));
   }
 
+  /** A call of the server; the answer's body, parsed. */
+  request<T>(method: "GET" | "POST", path: string, body?: unknown): Promise<T> {
+    return this.#ask(() => this.#database.request(method, path, body === undefined ? undefined : JSON.stringify(body)));
+  }
+
+  /** As {@link Core.close}, and deletes what is stored. */
+  destroy(): Promise<void> {
+    return this.close(true);
+  }
+
   /** Refuses new calls at once, lets those in flight come to their end, then lets go of the storage. */
-  async close(): Promise<void> {
+  async close(destroy = false): Promise<void> {
     if (this.#refusal) return;
     const reason = new LandfallError("closed", "the database is closed");
     this.#refusal = reason;
@@ -55,7 +65,7 @@ export class Core {
       });
     }
     try {
-      if (!this.#over) await this.#answer(() => this.#database.close());
+      if (!this.#over) await this.#answer(() => (destroy ? this.#database.destroy() : this.#database.close()));
     } finally {
       this.end(reason);
     }

@@ -88,8 +88,18 @@ export async function openWith<C extends Collections>(
     throw new LandfallError("invalid_options", `${wire.name} is open with other collections`);
   }
   if (!entry) {
-    entry = { terms, holders: 0, database: connect(load, options, wire, (core) => release(key, core)) };
-    shared.set(key, entry);
+    const made: Shared = { terms, holders: 0, database: connect(load, options, wire, { release, ended: forget }) };
+    function release(core: Core): Promise<void> {
+      made.holders -= 1;
+      if (made.holders === 0) made.closing = core.close().finally(forget);
+      return made.closing ?? Promise.resolve();
+    }
+    // Whoever opens a database that has ended, however it did, gets a new one.
+    function forget(): void {
+      if (shared.get(key) === made) shared.delete(key);
+    }
+    shared.set(key, made);
+    entry = made;
   }
   entry.holders += 1;
   try {
@@ -101,19 +111,11 @@ export async function openWith<C extends Collections>(
   }
 }
 
-async function release(key: string, core: Core): Promise<void> {
-  const entry = shared.get(key);
-  if (!entry) return;
-  entry.holders -= 1;
-  if (entry.holders === 0) entry.closing = core.close().finally(() => shared.delete(key));
-  await entry.closing;
-}
-
 async function connect(
   load: () => Promise<CoreModule>,
   { collections, auth }: Options<Collections>,
   wire: WireOptions,
-  close: (core: Core) => Promise<void>,
+  { release, ended }: { release: (core: Core) => Promise<void>; ended: () => void },
 ): Promise<Members> {
   const early: WireEvents[] = [];
   let receive = (events: WireEvents): void => void early.push(events);
@@ -131,6 +133,7 @@ async function connect(
 
   const tables = new Map<string, Rows>();
   const core = new Core(database, (reason) => {
+    ended();
     writes.end(reason);
     for (const rows of tables.values()) rows.end(reason);
     sync.end();
@@ -139,7 +142,7 @@ async function connect(
   const sync = new Sync(core);
   const outbox = new Outbox(core);
   const writes = new Writes(core, wire.url === null, () => void sync.keep());
-  const members = new Members(sync, outbox, () => close(core));
+  const members = new Members(sync, outbox, () => release(core));
   for (const [name, { schema }] of Object.entries(collections)) {
     const rows = new Rows(core, name);
     tables.set(name, rows);
@@ -148,6 +151,7 @@ async function connect(
 
   receive = (events) => {
     if (events.crashed !== undefined) return core.end(crash(events.crashed));
+    if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));
     if (events.stale) for (const rows of tables.values()) rows.invalidate();
     if (events.rows) for (const [name, rows] of grouped(events.rows)) tables.get(name)?.apply(rows);
     if (events.settled) for (const settled of events.settled) writes.settle(settled);

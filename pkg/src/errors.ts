@@ -17,6 +17,7 @@ export type ClientErrorCode =
   | "storage_unavailable"
   | "core_unavailable"
   | "core_crashed"
+  | "signed_out"
   | "closed"
   | "timeout"
   | "needs_attention";

@@ -56,6 +56,8 @@ export interface WireEvents {
   settled?: WireSettled[];
   /** The core panicked with this message; every later call is refused with `core_crashed`. */
   crashed?: string;
+  /** A code: the database was closed, and not by this page. */
+  closed?: string;
 }
 
 export interface WireSettled {
@@ -124,8 +126,12 @@ export interface CoreDatabase {
   state(): string;
   /** When `now` returns, `state` already tells of the round that it started, if it started one. */
   command(name: "now" | "pause" | "resume"): void;
+  /** A call of the server with the app's token. Gives the body of the answer. */
+  request(method: "GET" | "POST", path: string, body?: string): Promise<string>;
   /** Resolves when the commit under way is durable and the storage is let go of. */
   close(): Promise<void>;
+  /** As `close`, and deletes the database; other tabs close with `signed_out`. */
+  destroy(): Promise<void>;
 }
 
 export interface CoreModule {

@@ -93,7 +93,15 @@ export class MemoryCore implements CoreDatabase {
     this.commands.push(name);
   }
 
+  async request(): Promise<string> {
+    throw { code: "unreachable", message: "no server" };
+  }
+
   async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  async destroy(): Promise<void> {
     this.closed = true;
   }
 

@@ -24,6 +24,11 @@ export async function openBare(browser, origin, { prepare, options = {} } = {}) 
   return page;
 }
 
+/** Opens the core itself in an empty page as `core`, on the same database as `db`. */
+export async function openCore(page, options = {}) {
+  await page.evaluate((options) => globalThis.startCore(options), options);
+}
+
 /** Writes the folder of the empty page; `core` is the folder of the core to use. */
 export async function bare(directory, core = WASM) {
   const www = join(directory, "bare");
@@ -44,6 +49,15 @@ async function auth() {
   const response = await fetch("/demo/token", { method: "POST", headers, body });
   return (await response.json()).token;
 }
+
+globalThis.startCore = async (options) => {
+  // The same module that the package imports, and so the same instance.
+  const glue = await import("/package/wasm/landfall_web.js");
+  const visits = { version: 1, parent: {}, fields: {}, indexes: [] };
+  const wire = { name: "bare", url: location.origin, user: "ada", collections: { visits }, ...options };
+  globalThis.coreEvents = [];
+  globalThis.core = await glue.open(wire, auth, (text) => globalThis.coreEvents.push(JSON.parse(text)));
+};
 
 globalThis.start = async (options) => {
   globalThis.db = await open({

@@ -89,6 +89,18 @@ pub enum Failure {
     },
 }
 
+impl Failure {
+    /// What is told about it.
+    pub fn code(&self) -> &str {
+        match self {
+            Failure::Unreachable => Code::Unreachable.as_str(),
+            Failure::NotOurs => Code::NotOurs.as_str(),
+            Failure::SignedOut => Code::InvalidToken.as_str(),
+            Failure::Refused { code, .. } => code,
+        }
+    }
+}
+
 /// A fact for the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

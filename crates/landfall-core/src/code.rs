@@ -145,6 +145,8 @@ codes! {
     CoreUnavailable = "core_unavailable", Local;
     /// The core panicked; it starts anew from what is stored.
     CoreCrashed = "core_crashed", Local;
+    /// The user has signed out: what was stored here is deleted.
+    SignedOut = "signed_out", Local;
     /// The database was closed.
     Closed = "closed", Local;
     /// The server's word did not come within the time asked for; the write goes on.

@@ -1,6 +1,8 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
 use landfall_core::client::Declared;
+use std::borrow::Cow;
+
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
@@ -16,13 +18,18 @@ use wasm_bindgen::JsValue;
 /// `WireError`: the one shape of everything that is thrown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Error {
-    code: &'static str,
+    code: Cow<'static, str>,
     message: String,
 }
 
 impl Error {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Error {
-        Error { code: code.as_str(), message: message.into() }
+        Error { code: code.as_str().into(), message: message.into() }
+    }
+
+    /// An error with a code of the server's, which may be one that is not known here.
+    pub(crate) fn named(code: String, message: String) -> Error {
+        Error { code: code.into(), message }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Error {
@@ -56,7 +63,7 @@ impl From<Refusal> for Error {
 
 impl From<Error> for JsValue {
     fn from(error: Error) -> JsValue {
-        serde_wasm_bindgen::to_value(&error).unwrap_or_else(|_| JsValue::from_str(error.code))
+        serde_wasm_bindgen::to_value(&error).unwrap_or_else(|_| JsValue::from_str(&error.code))
     }
 }
 

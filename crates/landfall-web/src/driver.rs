@@ -17,8 +17,8 @@ use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::boundary::{Error, OpenOptions, WireMutation, WireReceipt, WireRow, to_json};
-use crate::events::Events;
-use crate::platform::{self, Leadership, Listener, Siblings};
+use crate::events::{Ended, Events};
+use crate::platform::{self, Leadership, Listener, Said, Siblings};
 use crate::store::Store;
 use crate::transport::Transport;
 
@@ -120,7 +120,17 @@ impl Driver {
             // A page that was frozen has missed what the others said.
             Listener::new("pageshow", feed(|| Input::Refresh)),
         ];
-        let siblings = Siblings::new(name, feed(|| Input::Refresh));
+        let siblings = {
+            let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
+            Siblings::new(name, move |said| match said {
+                Said::Changed => changed(),
+                Said::Gone => {
+                    if let Some(driver) = driver.upgrade() {
+                        driver.end(Code::SignedOut);
+                    }
+                }
+            })
+        };
         let leadership = Leadership::seek(name, feed(|| Input::Lead(true)));
         *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership, _listeners: listeners });
     }
@@ -139,6 +149,37 @@ impl Driver {
         }
         self.waiting.take();
         self.store.close();
+    }
+
+    /// Closes, because of what happened elsewhere, and tells the page.
+    fn end(&self, code: Code) {
+        if !self.closed.get() {
+            self.close();
+            self.events.tell(&to_json(&Ended { closed: code }));
+        }
+    }
+
+    /// Closes, and deletes what is stored, in every tab.
+    pub(crate) async fn destroy(&self) -> Result<(), Error> {
+        if let Some(bonds) = &*self.bonds.borrow() {
+            bonds.siblings.say(Said::Gone);
+        }
+        self.close();
+        Ok(self.store.delete().await?)
+    }
+
+    /// A call of the server for the app.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<String, Error> {
+        match &self.transport {
+            _ if self.closed.get() => Err(Code::Closed.into()),
+            Some(transport) => transport.request(method, path, body).await,
+            None => Err(Error::invalid("a database without url has no server")),
+        }
     }
 
     /// Looks at the core.
@@ -210,7 +251,7 @@ impl Driver {
 
     fn hint(&self) {
         if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.hint();
+            bonds.siblings.say(Said::Changed);
         }
     }
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use js_sys::Function;
 use landfall_core::client::{Client, Settled};
+use landfall_core::code::Code;
 use landfall_core::json::Json;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -23,6 +24,12 @@ struct WireEvents<'a> {
     state: Option<&'a Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settled: Vec<Settled>,
+}
+
+/// `WireEvents` of a database that was closed, and not by this page.
+#[derive(Serialize)]
+pub(crate) struct Ended {
+    pub(crate) closed: Code,
 }
 
 /// Gathers what happened until the turn is over.

@@ -88,6 +88,27 @@ impl Database {
         Ok(())
     }
 
+    /// A call of the server with the app's token: `GET` or `POST`. Gives the body of the answer.
+    ///
+    /// # Errors
+    /// The code of the server's envelope, `unreachable`, `not_ours`, `invalid_options` without a server, `closed`.
+    pub async fn request(
+        &self,
+        method: String,
+        path: String,
+        body: Option<String>,
+    ) -> Result<String, JsValue> {
+        Ok(self.driver.clone().request(&method, &path, body).await?)
+    }
+
+    /// As `close`, and deletes what is stored; other tabs close with `signed_out`.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    pub async fn destroy(&self) -> Result<(), JsValue> {
+        Ok(self.driver.clone().destroy().await?)
+    }
+
     /// Lets go of everything: storage, lock, channel and timers. What is durable stays.
     pub async fn close(&self) -> Result<(), JsValue> {
         self.driver.close();

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use landfall_core::code::Code;
 use landfall_core::time::WallTime;
 use wasm_bindgen::prelude::*;
-use web_sys::{BroadcastChannel, Crypto, EventTarget};
+use web_sys::{BroadcastChannel, Crypto, EventTarget, MessageEvent};
 
 /// What the device's clock reads.
 pub(crate) fn now() -> WallTime {
@@ -65,15 +66,26 @@ pub(crate) fn is_visible() -> bool {
     state.ok().and_then(|state| state.as_string()).is_none_or(|state| state == "visible")
 }
 
+/// What tabs with the same database tell each other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// What is stored has changed.
+    Changed,
+    /// What is stored is being deleted.
+    Gone,
+}
+
 /// The other tabs with the same database. What is said here is a hint; nothing depends on its arrival.
 pub(crate) struct Siblings {
     channel: Option<BroadcastChannel>,
-    _heard: Callback,
+    _heard: Closure<dyn FnMut(MessageEvent)>,
 }
 
 impl Siblings {
-    pub(crate) fn new(name: &str, heard: impl FnMut() + 'static) -> Siblings {
-        let heard: Callback = Closure::new(heard);
+    pub(crate) fn new(name: &str, mut heard: impl FnMut(Said) + 'static) -> Siblings {
+        let heard: Closure<dyn FnMut(MessageEvent)> = Closure::new(move |event: MessageEvent| {
+            heard(if event.data().is_null() { Said::Changed } else { Said::Gone });
+        });
         let channel = BroadcastChannel::new(name).ok();
         if let Some(channel) = &channel {
             channel.set_onmessage(Some(heard.as_ref().unchecked_ref()));
@@ -81,10 +93,13 @@ impl Siblings {
         Siblings { channel, _heard: heard }
     }
 
-    /// Tells the others that what is stored has changed.
-    pub(crate) fn hint(&self) {
+    pub(crate) fn say(&self, said: Said) {
+        let message = match said {
+            Said::Changed => JsValue::NULL,
+            Said::Gone => Code::SignedOut.as_str().into(),
+        };
         if let Some(channel) = &self.channel {
-            let _ = channel.post_message(&JsValue::NULL);
+            let _ = channel.post_message(&message);
         }
     }
 

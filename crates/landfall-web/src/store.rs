@@ -9,6 +9,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use futures::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Object, Promise, Reflect};
 use landfall_core::client::Done;
 use landfall_core::code::Code;
@@ -18,11 +20,15 @@ use rexie::{ObjectStore, Rexie};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction,
+    DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
+    IdbTransaction,
 };
 
 /// The version of the schema of stores, which is ours; the app's schema is data.
 const SCHEMA: u32 = 1;
+
+/// How long other tabs may take to let go.
+const PATIENCE_MILLIS: u32 = 10_000;
 
 #[wasm_bindgen]
 extern "C" {
@@ -48,6 +54,7 @@ extern "C" {
 
 /// The open database.
 pub(crate) struct Store {
+    name: String,
     connection: Connection,
 }
 
@@ -67,12 +74,22 @@ impl Store {
         let closing = connection.clone();
         let close = Closure::<dyn FnMut()>::new(move || closing.close());
         connection.set_onversionchange(Some(close.into_js_value().unchecked_ref()));
-        Ok(Store { connection })
+        Ok(Store { name: name.to_owned(), connection })
     }
 
     /// Lets go of the database once what is under way has come to its end.
     pub(crate) fn close(&self) {
         self.connection.close();
+    }
+
+    /// Deletes the database, once every tab has let go of it.
+    pub(crate) async fn delete(&self) -> Result<(), Code> {
+        let request = factory().and_then(|factory| factory.delete_database(&self.name));
+        let request = request.map_err(|reason| code(&reason))?;
+        match select(JsFuture::from(settled(&request)), TimeoutFuture::new(PATIENCE_MILLIS)).await {
+            Either::Left((deleted, _)) => deleted.map(drop).map_err(|reason| code(&reason)),
+            Either::Right(_) => Err(Code::StorageUnavailable),
+        }
     }
 
     /// Runs a transaction. It has begun when this returns, so transactions over the same stores take
@@ -98,15 +115,20 @@ impl Clone for Connection {
 }
 
 async fn connect(name: &str) -> Result<Connection, JsValue> {
-    let factory: IdbFactory = Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()?;
-    let request = factory.open(name)?;
-    let opened = Promise::new(&mut |resolve, reject| {
+    let request = factory()?.open(name)?;
+    JsFuture::from(settled(&request)).await?;
+    Ok(request.result()?.unchecked_into())
+}
+
+fn factory() -> Result<IdbFactory, JsValue> {
+    Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()
+}
+
+fn settled(request: &IdbOpenDbRequest) -> Promise {
+    Promise::new(&mut |resolve, reject| {
         request.set_onsuccess(Some(&resolve));
         request.set_onerror(Some(&reject));
-        request.set_onblocked(Some(&reject));
-    });
-    JsFuture::from(opened).await?;
-    Ok(request.result()?.unchecked_into())
+    })
 }
 
 /// What was decided, and the requests whose results are the keys of added records.

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 
 use futures::future::{Either, select};
-use gloo_net::http::{Request, RequestBuilder, Response};
+use gloo_net::http::{Method, Request, RequestBuilder, Response};
 use gloo_timers::callback::Timeout;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Function, Promise};
@@ -19,7 +19,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCache, RequestCredentials};
 
-use crate::boundary::to_json;
+use crate::boundary::{Error, to_json};
 
 /// A network that neither answers nor breaks is not waited for longer.
 const PATIENCE_MILLIS: u32 = 30_000;
@@ -31,13 +31,41 @@ pub(crate) struct Transport {
     token: RefCell<Option<String>>,
 }
 
-/// The part of an error envelope (RFC 9457) that decides what to do.
+/// The part of an error envelope (RFC 9457) that decides what to do, and what it says to people.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Problem {
     code: String,
     #[serde(default)]
+    message: Option<String>,
+    #[serde(default)]
     retry_after_ms: Option<u64>,
+}
+
+/// Why there is no answer, and in whose words.
+struct Trouble {
+    failure: Failure,
+    message: Option<String>,
+}
+
+impl Trouble {
+    fn is_about_the_token(&self) -> bool {
+        let code = self.failure.code();
+        code == Code::TokenExpired.as_str() || code == Code::InvalidToken.as_str()
+    }
+}
+
+impl From<Failure> for Trouble {
+    fn from(failure: Failure) -> Trouble {
+        Trouble { failure, message: None }
+    }
+}
+
+impl From<Trouble> for Error {
+    fn from(Trouble { failure, message }: Trouble) -> Error {
+        let message = message.unwrap_or_else(|| failure.code().to_owned());
+        Error::named(failure.code().to_owned(), message)
+    }
 }
 
 impl Transport {
@@ -59,6 +87,29 @@ impl Transport {
         self.exchange(request, None).await
     }
 
+    /// A call of the app's own, with its token. Gives the body of the answer.
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<String, Error> {
+        let url = format!("{}{path}", self.url);
+        let method = if method == "POST" { Method::POST } else { Method::GET };
+        let mut renewed = false;
+        loop {
+            let request = RequestBuilder::new(&url).method(method.clone());
+            match self.ask(request, body.clone()).await {
+                // The token may have run out since it was last used; the app is asked for another, once.
+                Err(trouble) if !renewed && trouble.is_about_the_token() => {
+                    renewed = true;
+                    self.token.take();
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
     /// Forgets the token and asks the app for another. Says whether there is one.
     pub(crate) async fn renew(&self) -> bool {
         self.token.take();
@@ -70,6 +121,11 @@ impl Transport {
         request: RequestBuilder,
         body: Option<String>,
     ) -> Result<T, Failure> {
+        let text = self.ask(request, body).await.map_err(|trouble| trouble.failure)?;
+        json::read(&text).map_err(|_| Failure::NotOurs)
+    }
+
+    async fn ask(&self, request: RequestBuilder, body: Option<String>) -> Result<String, Trouble> {
         let request = match self.token().await? {
             Some(token) => request.header("authorization", &format!("Bearer {token}")),
             None => request,
@@ -88,7 +144,7 @@ impl Transport {
         let answer = async {
             let response = request.send().await.map_err(|_| Failure::Unreachable)?;
             let text = response.text().await.map_err(|_| Failure::Unreachable)?;
-            read(&response, &text)
+            if response.ok() { Ok(text) } else { Err(trouble(&response, &text)) }
         };
         let answer = answer.await;
         patience.cancel();
@@ -117,23 +173,19 @@ impl Transport {
     }
 }
 
-fn read<T: DeserializeOwned>(response: &Response, text: &str) -> Result<T, Failure> {
-    if response.ok() {
-        return json::read(text).map_err(|_| Failure::NotOurs);
-    }
+fn trouble(response: &Response, text: &str) -> Trouble {
     let problem = json::read::<Problem>(text).ok();
     let header = response.headers().get("retry-after").as_deref().and_then(retry_after);
-    let asked = problem.as_ref().and_then(|problem| problem.retry_after_ms).map(Millis);
-    let code = match (problem, response.status()) {
-        (Some(problem), _) => problem.code,
+    let (code, message, asked) = match (problem, response.status()) {
+        (Some(Problem { code, message, retry_after_ms }), _) => (code, message, retry_after_ms.map(Millis)),
         // Gateways in front of the server speak by status alone.
-        (None, 401) => Code::InvalidToken.to_string(),
-        (None, 413) => Code::PayloadTooLarge.to_string(),
-        (None, 429) => Code::RateLimited.to_string(),
-        (None, 408 | 500..) => Code::Unavailable.to_string(),
-        (None, _) => return Err(Failure::NotOurs),
+        (None, 401) => (Code::InvalidToken.to_string(), None, None),
+        (None, 413) => (Code::PayloadTooLarge.to_string(), None, None),
+        (None, 429) => (Code::RateLimited.to_string(), None, None),
+        (None, 408 | 500..) => (Code::Unavailable.to_string(), None, None),
+        (None, _) => return Failure::NotOurs.into(),
     };
-    Err(Failure::Refused { code, retry_after: header.max(asked) })
+    Trouble { failure: Failure::Refused { code, retry_after: header.max(asked) }, message }
 }
 
 /// Seconds, or an HTTP date.

@@ -174,11 +174,10 @@ impl Client {
         self.outbox.recall();
         self.flight.clear();
         self.staged = None;
-        let (code, retry_after) = match failure {
-            Failure::Unreachable => (Code::Unreachable.as_str(), None),
-            Failure::NotOurs => (Code::NotOurs.as_str(), None),
-            Failure::SignedOut => (Code::InvalidToken.as_str(), None),
-            Failure::Refused { code, retry_after } => (code.as_str(), *retry_after),
+        let code = failure.code();
+        let retry_after = match failure {
+            Failure::Unreachable | Failure::NotOurs | Failure::SignedOut => None,
+            Failure::Refused { retry_after, .. } => *retry_after,
         };
         self.trouble = Some(code.to_owned());
         self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);
