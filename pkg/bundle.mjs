@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rolldown } from "rolldown";
 import { minifySync } from "rolldown/utils";
 
-const ENTRIES = ["index", "node"];
+const ENTRIES = ["index", "node", "components/index"];
 const [glue] = process.argv.slice(2);
 
 if (glue) {
@@ -16,7 +16,7 @@ if (glue) {
   writeFileSync(glue, quoted(code));
 } else {
   rmSync("dist", { recursive: true, force: true });
-  mkdirSync("dist");
+  mkdirSync("dist/components", { recursive: true });
   for (const entry of ENTRIES) {
     const bundle = await rolldown({
       input: { [entry]: `src/${entry}.ts` },
