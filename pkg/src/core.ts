@@ -25,7 +25,7 @@ export class Core {
   }
 
   write(mutations: WireMutation[]): Promise<WireReceipt[]> {
-    return this.#ask(() => this.#database.write(JSON.stringify(mutations)));
+    return this.#ask(() => this.#database.write(JSON.stringify(mutations), false));
   }
 
   load(collection: string, document?: string): Promise<WireRow[]> {

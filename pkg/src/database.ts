@@ -193,7 +193,7 @@ function check({ name, url, user, auth, collections }: Options<Collections>): Wi
   if (user !== undefined && !isName(user)) refuse("user: not a name");
   if (auth !== undefined && typeof auth !== "function") refuse("auth: not a function");
   const wire: WireOptions = { name, url: url === undefined ? null : address(url), user: user ?? null, collections: {} };
-  for (const [collection, { schema, version = 1, parent = {} }] of Object.entries(collections)) {
+  for (const [collection, { schema, version = 1, parent = {}, fields = {}, indexes = [] }] of Object.entries(collections)) {
     if (!isName(collection) || RESERVED.has(collection) || collection in Members.prototype) {
       throw new LandfallError("invalid_collection", `a collection cannot be named ${JSON.stringify(collection)}`);
     }
@@ -202,7 +202,7 @@ function check({ name, url, user, auth, collections }: Options<Collections>): Wi
     for (const of of Object.values(parent)) {
       if (!Object.hasOwn(collections, of)) refuse(`${collection}: no such parent collection: ${of}`);
     }
-    wire.collections[collection] = { version, parent: { ...parent } };
+    wire.collections[collection] = { version, parent: { ...parent }, fields: { ...fields }, indexes: [...indexes] };
   }
   return wire;
 }

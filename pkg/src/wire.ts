@@ -14,19 +14,71 @@ export interface WireOptions {
   /** Where the server is; `null` keeps the database local. */
   url: string | null;
   user: string | null;
-  /** By collection. `version` is the app's schema version, sent with every mutation. */
-  collections: Record<string, { version: number; parent: Record<string, string> }>;
+  collections: Record<string, WireCollection>;
 }
 
+export interface WireCollection {
+  /** The app's schema version, sent with every mutation. */
+  version: number;
+  /** Field → collection of the document it names: a write waits for the creation of its parents. */
+  parent: Record<string, string>;
+  /** How a field merges where last write wins is not it. */
+  fields: Record<string, FieldMerge>;
+  /** Fields to index. */
+  indexes: string[];
+}
+
+export type FieldMerge = "counter" | "set" | "max" | "min";
+
 /** One mutation, as the app asked for it. The core adds identity, stamp, base and order. */
-export type WireMutation =
-  /** `document` left out: the core mints a UUIDv7. */
-  | { op: "create"; collection: string; document?: string; data: Record<string, Json>; priority?: Priority }
-  /** `data` is merged deeply; `unset` holds JSON Pointers to remove. */
-  | { op: "patch"; collection: string; document: string; data: Record<string, Json>; unset?: string[]; priority?: Priority }
-  | { op: "delete"; collection: string; document: string; priority?: Priority };
+export type WireMutation = Urgency &
+  (
+    | {
+        op: "create";
+        collection: string;
+        /** Left out: the core mints a UUIDv7. */
+        document?: string;
+        data: Record<string, Json>;
+      }
+    | ({ op: "patch"; collection: string; document: string } & WirePatch)
+    | { op: "delete"; collection: string; document: string }
+  );
+
+export interface WirePatch {
+  /** Merged deeply. */
+  data: Record<string, Json>;
+  /** JSON Pointers to remove. */
+  unset?: string[];
+  /** Operations on fields that are declared to merge in another way. */
+  changes?: WireChange[];
+}
+
+export interface WireChange {
+  /** JSON Pointer. */
+  path: string;
+  op: "increment" | "add" | "remove";
+  /** How much, or the element. */
+  value: Json;
+}
+
+export interface Urgency {
+  priority?: Priority;
+  network?: Network;
+}
 
 export type Priority = "high" | "normal" | "low";
+
+/** `unmetered`: not while the device says that its connection is paid for by volume. */
+export type Network = "any" | "unmetered";
+
+/** What is to become of an outbox item, and of its group as a whole. */
+export type WireAct =
+  /** Send once more, under a new id; what is not refused is tried now. */
+  | { act: "retry" }
+  /** As `retry`, with this merged into what it writes. Only what needs attention can be edited. */
+  | ({ act: "edit" } & WirePatch)
+  /** Forget it. What may have reached the server already is taken back there, if it still can be. */
+  | { act: "discard" };
 
 /** The core's answer to one mutation, given once it is durable on this device. */
 export interface WireReceipt {
@@ -54,6 +106,8 @@ export interface WireEvents {
   state?: WireState;
   /** Mutations that came to an end. */
   settled?: WireSettled[];
+  /** Old and new id of mutations that go on under another one, because what they wait for was mended. */
+  replaced?: [string, string][];
   /** The core panicked with this message; every later call is refused with `core_crashed`. */
   crashed?: string;
   /** A code: the database was closed, and not by this page. */
@@ -62,7 +116,8 @@ export interface WireEvents {
 
 export interface WireSettled {
   mutation: string;
-  status: "accepted" | "needs_attention";
+  /** `discarded`: as asked for. One that was discarded too late is `accepted`. */
+  status: "accepted" | "needs_attention" | "discarded";
   code: string | null;
   message: string | null;
 }
@@ -81,6 +136,8 @@ export interface WireState {
   clockSkewMs: number;
   /** Why nothing is sent although something is pending; a code, or `null`. */
   reason: string | null;
+  /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
+  damaged: number;
 }
 
 export interface WireEntry {
@@ -97,6 +154,8 @@ export interface WireEntry {
   attempts: number;
   savedAt: number;
   because: string | null;
+  /** Discarded, and the server is being asked whether that came in time. */
+  discarding: boolean;
   /** The fields written, by JSON Pointer. */
   fields: { path: string; op: string; value?: Json }[];
 }
@@ -112,9 +171,10 @@ export interface CoreDatabase {
   /**
    * Takes `WireMutation[]` as JSON, gives `WireReceipt[]` as JSON once all are durable, in one record.
    * Refuses all of them or none. The changed rows have been reported by the time it resolves, so a
-   * write that was awaited is always seen.
+   * write that was awaited is always seen. `grouped`: they are one item of the outbox, applied on the
+   * server all together or not at all.
    */
-  write(mutations: string): Promise<string>;
+  write(mutations: string, grouped: boolean): Promise<string>;
   /**
    * Visible rows (`WireRow[]` as JSON) of one document or of a whole collection. Every change from this
    * call on, not only from its answer on, comes as an event.
@@ -122,12 +182,19 @@ export interface CoreDatabase {
   load(collection: string, document?: string): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */
   outbox(): string;
+  /**
+   * Does a `WireAct` (as JSON) to an item of the outbox. Gives `WireReceipt[]` as JSON, of what stands
+   * for it now, once that is durable; none where it goes on or is gone.
+   */
+  attend(id: string, act: string): Promise<string>;
+  /** Everything that the server does not have, whole, as the JSON text of one object with `items`. */
+  export(): string;
+  /** A call of the server with the app's token. Gives the body of the answer; throws a `WireError`. */
+  request(method: "GET" | "POST", path: string, body?: string): Promise<string>;
   /** `WireState` as JSON. */
   state(): string;
   /** When `now` returns, `state` already tells of the round that it started, if it started one. */
   command(name: "now" | "pause" | "resume"): void;
-  /** A call of the server with the app's token. Gives the body of the answer. */
-  request(method: "GET" | "POST", path: string, body?: string): Promise<string>;
   /** Resolves when the commit under way is durable and the storage is let go of. */
   close(): Promise<void>;
   /** As `close`, and deletes the database; other tabs close with `signed_out`. */

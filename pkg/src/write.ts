@@ -111,6 +111,7 @@ export class Writes {
     if (!settlement) return;
     this.#open.delete(mutation);
     if (status === "accepted") return settlement.end(null);
+    if (status === "discarded") return settlement.end(new LandfallError("discarded", "it was discarded"));
     const cause = new LandfallError(code ?? "rejected", message ?? "refused by the server");
     settlement.end(new LandfallError("needs_attention", `${cause.code}: ${cause.message}`, { cause }));
   }

@@ -42,6 +42,7 @@ export class MemoryCore implements CoreDatabase {
     breaker: "closed",
     clockSkewMs: 0,
     reason: null,
+    damaged: 0,
   };
   readonly #documents = new Map<string, Map<string, Data>>();
   readonly #listener: (events: string) => void;
@@ -91,6 +92,14 @@ export class MemoryCore implements CoreDatabase {
 
   command(name: "now" | "pause" | "resume"): void {
     this.commands.push(name);
+  }
+
+  async attend(): Promise<string> {
+    throw { code: "not_found", message: "no such item" };
+  }
+
+  export(): string {
+    return JSON.stringify({ items: this.entries });
   }
 
   async request(): Promise<string> {

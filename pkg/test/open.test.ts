@@ -73,18 +73,21 @@ test("other collections under the same name are refused while it is open", async
   await db.close();
 });
 
-test("the core gets one spelling of the address, and every collection's version and parents", async () => {
+test("the core gets one spelling of the address, and every collection's declaration", async () => {
   const module = new MemoryModule();
   const db = await openWith(async () => module, {
     name: "options",
     url: "https://SYNC.example.org:443/app//?x#y",
-    collections: { sites: {}, visits: { version: 2, parent: { site: "sites" } } },
+    collections: { sites: {}, visits: { version: 2, parent: { site: "sites" }, fields: { photos: "counter" }, indexes: ["site"] } },
   });
   expect(module.opened[0]?.options).toEqual({
     name: "options",
     url: "https://sync.example.org/app",
     user: null,
-    collections: { sites: { version: 1, parent: {} }, visits: { version: 2, parent: { site: "sites" } } },
+    collections: {
+      sites: { version: 1, parent: {}, fields: {}, indexes: [] },
+      visits: { version: 2, parent: { site: "sites" }, fields: { photos: "counter" }, indexes: ["site"] },
+    },
   });
   expect(module.opened[0]?.auth).toBeNull();
   await db.close();

@@ -15,6 +15,7 @@ const entry: WireEntry = {
   attempts: 0,
   savedAt: 1,
   because: null,
+  discarding: false,
   fields: [{ path: "/text", op: "set", value: "a" }],
 };
 
