@@ -1,17 +1,25 @@
 import { fromCore, LandfallError } from "./errors.js";
 import type { CoreDatabase, WireEntry, WireMutation, WireReceipt, WireRow, WireState } from "./wire.js";
 
+/** A core that crashes more often than this within {@link CALM_MS} is given up. */
+const CRASHES_MAX = 3;
+const CALM_MS = 60_000;
+
 /**
  * The core of one database, with JSON and errors decoded.
  *
  * A core that panicked never answers what it was asked, so every call in flight is kept here and is
- * rejected by {@link Core.end}.
+ * rejected by {@link Core.crash}; those that come later are the next core's.
  *
  * @internal
  */
 export class Core {
-  readonly #database: CoreDatabase;
+  #database: CoreDatabase;
   readonly #ended: (reason: LandfallError) => void;
+  /** The next core, while it is being started after a crash. */
+  #next: Promise<void> | undefined;
+  #paused = false;
+  readonly #crashes: number[] = [];
   readonly #inFlight = new Set<(reason: LandfallError) => void>();
   /** Why new calls are refused. */
   #refusal: LandfallError | undefined;
@@ -41,7 +49,13 @@ export class Core {
   }
 
   command(name: "now" | "pause" | "resume"): void {
-    this.#run(() => this.#database.command(name));
+    if (name !== "now") this.#paused = name === "pause";
+    if (name === "now" || !this.#next) this.#run(() => this.#database.command(name));
+  }
+
+  /** Resolves once a core that has crashed is followed by the next; `undefined` if there is nothing to wait for. */
+  get restarting(): Promise<void> | undefined {
+    return this.#next;
   }
 
   /** A call of the server; the answer's body, parsed. */
@@ -64,6 +78,7 @@ export class Core {
         this.#idle = resolve;
       });
     }
+    await this.#next;
     try {
       if (!this.#over) await this.#answer(() => (destroy ? this.#database.destroy() : this.#database.close()));
     } finally {
@@ -71,18 +86,50 @@ export class Core {
     }
   }
 
+  /**
+   * Rejects everything in flight, and has what comes later done by the core that `restart` gives: one that
+   * has read from storage all that was saved.
+   *
+   * @param restarted - called when there is one.
+   */
+  crash(reason: LandfallError, restart: () => Promise<CoreDatabase>, restarted: () => void): void {
+    const now = performance.now();
+    this.#crashes.push(now);
+    if (this.#refusal || this.#crashes.filter((at) => now - at < CALM_MS).length > CRASHES_MAX) return this.end(reason);
+    this.#reject(reason);
+    const next = restart().then(
+      (database) => {
+        if (this.#next !== next) return void database.close();
+        this.#database = database;
+        this.#next = undefined;
+        if (this.#paused) database.command("pause");
+        restarted();
+      },
+      (error: unknown) => {
+        if (this.#next === next) this.end(fromCore(error));
+      },
+    );
+    this.#next = next;
+  }
+
   /** Rejects everything in flight and everything to come. */
   end(reason: LandfallError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#next = undefined;
     this.#refusal ??= reason;
-    for (const reject of this.#inFlight) reject(reason);
-    this.#inFlight.clear();
-    this.#idle();
+    this.#reject(reason);
     this.#ended(reason);
   }
 
+  #reject(reason: LandfallError): void {
+    for (const reject of this.#inFlight) reject(reason);
+    this.#inFlight.clear();
+    this.#idle();
+  }
+
   async #ask<T>(run: () => Promise<string>): Promise<T> {
+    if (this.#next) await this.#next;
     return JSON.parse(await this.#run(() => this.#answer(run))) as T;
   }
 
@@ -109,11 +156,13 @@ export class Core {
 
   #run<T>(run: () => T): T {
     if (this.#refusal) throw this.#refusal;
+    if (this.#next) throw new LandfallError("core_crashed", "the core is starting anew");
     try {
       return run();
     } catch (thrown) {
       const error = fromCore(thrown);
-      if (error.code === "core_crashed") this.end(error);
+      // A trap that the core could not tell of itself.
+      if (error.code === "core_crashed" && !this.#next) this.end(error);
       throw error;
     }
   }

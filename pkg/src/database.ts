@@ -119,17 +119,19 @@ async function connect(
 ): Promise<Members> {
   const early: WireEvents[] = [];
   let receive = (events: WireEvents): void => void early.push(events);
-  const database = await new Promise<CoreDatabase>((resolve, reject) => {
-    const listener = (text: string): void => {
-      const events = JSON.parse(text) as WireEvents;
-      // A core that panics while it opens never answers.
-      if (events.crashed !== undefined) reject(crash(events.crashed));
-      receive(events);
-    };
-    load()
-      .then((module) => module.open(wire, auth ? oneAtATime(auth) : null, listener))
-      .then(resolve, (error: unknown) => reject(fromCore(error)));
-  });
+  const start = (): Promise<CoreDatabase> =>
+    new Promise((resolve, reject) => {
+      const listener = (text: string): void => {
+        const events = JSON.parse(text) as WireEvents;
+        // A core that panics while it opens never answers.
+        if (events.crashed !== undefined) reject(crash(events.crashed));
+        receive(events);
+      };
+      load()
+        .then((module) => module.open(wire, auth ? oneAtATime(auth) : null, listener))
+        .then(resolve, (error: unknown) => reject(fromCore(error)));
+    });
+  const database = await start();
 
   const tables = new Map<string, Rows>();
   const core = new Core(database, (reason) => {
@@ -150,7 +152,10 @@ async function connect(
   }
 
   receive = (events) => {
-    if (events.crashed !== undefined) return core.end(crash(events.crashed));
+    if (events.crashed !== undefined) {
+      sync.receive({ ...sync.state, reason: "core_crashed" });
+      return core.crash(crash(events.crashed), start, restarted);
+    }
     if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));
     if (events.stale) for (const rows of tables.values()) rows.invalidate();
     if (events.rows) for (const [name, rows] of grouped(events.rows)) tables.get(name)?.apply(rows);
@@ -160,6 +165,13 @@ async function connect(
   };
   for (const events of early) receive(events);
   return members;
+
+  function restarted(): void {
+    writes.compare(core.outbox());
+    for (const rows of tables.values()) rows.invalidate();
+    outbox.changed();
+    sync.receive(core.state());
+  }
 }
 
 function grouped(rows: readonly WireRow[]): Map<string, WireRow[]> {

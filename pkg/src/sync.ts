@@ -59,6 +59,7 @@ export class Sync {
    * @throws {@link LandfallError} `closed`, `core_crashed`.
    */
   async now(): Promise<void> {
+    if (this.#core.restarting) await this.#core.restarting;
     this.#core.command("now");
     this.receive(this.#core.state());
     if (busy(this.#state)) await new Promise<void>((resolve) => this.#settling.add(resolve));

@@ -76,8 +76,10 @@ export class View implements Watcher {
     try {
       await this.#rows.all();
     } catch (error) {
-      // `Rows` passes on what the core threw, and the core throws nothing else.
-      if (!this.#stopped) this.ended(error as LandfallError);
+      // `Rows` passes on what the core threw, and the core throws nothing else. After a crash the next core
+      // is asked: if there is one, everything goes stale, and if not, everything ends.
+      const reason = error as LandfallError;
+      if (!this.#stopped && reason.code !== "core_crashed") this.ended(reason);
       return;
     }
     // Gone stale once more since: then another fill is under way.

@@ -1,6 +1,6 @@
 import type { Core } from "./core.js";
 import { LandfallError } from "./errors.js";
-import type { WireMutation, WireReceipt, WireSettled } from "./wire.js";
+import type { WireEntry, WireMutation, WireReceipt, WireSettled } from "./wire.js";
 
 /** The longest that a timer can run; beyond it, browsers fire at once. */
 const TIMER_MAX = 2 ** 31 - 1;
@@ -114,6 +114,15 @@ export class Writes {
     if (status === "discarded") return settlement.end(new LandfallError("discarded", "it was discarded"));
     const cause = new LandfallError(code ?? "rejected", message ?? "refused by the server");
     settlement.end(new LandfallError("needs_attention", `${cause.code}: ${cause.message}`, { cause }));
+  }
+
+  /** Takes in what came to its end while nobody here could hear of it: whatever is not in the outbox has. */
+  compare(entries: readonly WireEntry[]): void {
+    const pending = new Map(entries.map((entry) => [entry.id, entry]));
+    for (const mutation of [...this.#open.keys()]) {
+      const { status = "accepted", code = null, message = null } = pending.get(mutation) ?? {};
+      if (status === "accepted" || status === "needs_attention") this.settle({ mutation, status, code, message });
+    }
   }
 
   end(reason: LandfallError): void {

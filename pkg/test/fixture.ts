@@ -17,18 +17,19 @@ let count = 0;
 export async function opened<const C extends Collections>(
   collections: C,
   url?: string,
-): Promise<{ db: Database<C>; core: MemoryCore }> {
+): Promise<{ db: Database<C>; core: MemoryCore; module: MemoryModule }> {
   const module = new MemoryModule();
   count += 1;
   const db = await openWith(async () => module, { name: `test ${count}`, ...(url && { url }), collections });
   onTestFinished(() => db.close());
-  return { db, core: module.core };
+  return { db, core: module.core, module };
 }
 
 /** `visits` with a schema, `notes` without one. */
 export function inspections(): Promise<{
   db: Database<{ visits: { schema: typeof Visit }; notes: Record<never, never> }>;
   core: MemoryCore;
+  module: MemoryModule;
 }> {
   return opened({ visits: { schema: Visit }, notes: {} }, "https://sync.example.org");
 }

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type LandfallError, type Row } from "../src/index.js";
 import type { Json } from "../src/wire.js";
 import { codeOf, inspections, turn } from "./fixture.js";
@@ -242,24 +242,39 @@ test("a subscriber learns why its rows cannot be loaded", async () => {
   expect(failures.map(({ code }) => code)).toEqual(["storage_unavailable"]);
 });
 
-test("a subscriber learns of a crash, and a close just ends it", async () => {
-  const closed = await inspections();
+test("a live query goes on after a crash, over what the next core has stored", async () => {
+  const { db, module } = await inspections();
+  const seen: string[] = [];
+  const failures: unknown[] = [];
+  db.notes.where().subscribe((rows) => seen.push(ids(rows)), { onError: (error) => failures.push(error) });
+  await turn();
+  module.core.put("notes", "lost", {});
+  module.opening = (core) => void core.put("notes", "kept", {});
+  module.core.emit({ crashed: "BUG: a panic" });
+  expect(db.sync.state.reason).toBe("core_crashed");
+  await vi.waitFor(() => expect(seen).toEqual(["", "kept"]));
+  expect(db.sync.state.reason).toBe(null);
+  module.core.pull("notes", { news: {} });
+  await turn();
+  expect([seen.at(-1), failures]).toEqual(["keptnews", []]);
+});
+
+test("a core that crashes again and again is given up, and subscribers learn of it; a close just ends them", async () => {
   const codes: unknown[] = [];
-  closed.db.notes.where().subscribe(
-    () => {},
-    { onError: (error) => codes.push(error.code) },
-  );
+  const follow = ({ db }: Awaited<ReturnType<typeof inspections>>): void => {
+    db.notes.where().subscribe(() => {}, { onError: (error) => codes.push(error.code) });
+  };
+  const closed = await inspections();
+  follow(closed);
   await turn();
   await closed.db.close();
   const crashed = await inspections();
-  crashed.db.notes.where().subscribe(
-    () => {},
-    { onError: (error) => codes.push(error.code) },
-  );
+  follow(crashed);
   await turn();
+  crashed.module.opening = (core) => core.emit({ crashed: "BUG: a panic" });
   crashed.core.emit({ crashed: "BUG: a panic" });
-  await turn();
-  expect(codes).toEqual(["core_crashed"]);
+  await vi.waitFor(() => expect(codes).toEqual(["core_crashed"]));
+  expect(crashed.module.opened.length).toBe(4);
 });
 
 test("a loop over a query gets the newest rows each time, and ends with the database", async () => {
@@ -279,14 +294,17 @@ test("a loop over a query gets the newest rows each time, and ends with the data
   expect(seen).toEqual(["", "ab"]);
 });
 
-test("a loop that is left stops following, and one over a crashed core throws", async () => {
-  const { db, core } = await inspections();
+test("a loop that is left stops following, and one over a core that keeps crashing throws", async () => {
+  const { db, module } = await inspections();
   for await (const rows of db.notes.where()) {
     expect(rows).toEqual([]);
     break;
   }
   const loop = (async () => {
-    for await (const _ of db.notes.where()) core.emit({ crashed: "BUG: a panic" });
+    for await (const _ of db.notes.where()) {
+      module.opening = (core) => core.emit({ crashed: "BUG: a panic" });
+      module.core.emit({ crashed: "BUG: a panic" });
+    }
   })();
   expect(await codeOf(loop)).toBe("core_crashed");
 });

@@ -73,14 +73,26 @@ test("what another tab changed beyond naming is loaded again, also in the middle
   expect(await reading).toEqual([{ id: "n", text: "newest" }]);
 });
 
-test("after a crash every call in flight and every later one is refused", async () => {
-  const { db, core } = await inspections();
+test("a crash refuses every call in flight, and later ones are the next core's", async () => {
+  const { db, core, module } = await inspections();
   core.hold();
   const calls = [db.notes.get("n"), db.notes.insert({}), db.notes.where().all()];
   await turn();
   core.emit({ crashed: "BUG: a panic" });
-  const codes = await Promise.all([...calls, db.notes.get("n"), db.outbox.list(), db.sync.now()].map(codeOf));
+  const codes = await Promise.all(calls.map(codeOf));
   expect(new Set(codes)).toEqual(new Set(["core_crashed"]));
+  await Promise.all([db.notes.get("n"), db.notes.insert({}), db.sync.now()]);
+  expect(module.core).not.toBe(core);
+  expect(module.core.calls.length).toBe(1);
+  expect(module.core.commands).toEqual(["now"]);
+});
+
+test("what was paused before a crash is paused after it", async () => {
+  const { db, core, module } = await inspections();
+  db.sync.pause();
+  core.emit({ crashed: "BUG: a panic" });
+  await db.notes.get("n");
+  expect(module.core.commands).toEqual(["pause"]);
 });
 
 test("closing lets writes under way come to their end", async () => {

@@ -61,3 +61,22 @@ test("a local database has nobody to accept anything, and says so", async () => 
   const write = await db.notes.insert({});
   expect(await codeOf(write.accepted())).toBe("invalid_options");
 });
+
+test("a write that ended while the core was starting anew is told how", async () => {
+  const { db, core, module } = await inspections();
+  const [taken, refused, kept] = await db.notes.insertMany([{}, {}, {}]);
+  const ends: unknown[] = [];
+  for (const write of [taken, refused, kept]) void codeOf(write!.accepted()).then((code) => ends.push(code));
+  module.opening = (next) => {
+    const entry = {
+      kind: "create" as const, collection: "notes", document: "d", group: null, message: null, field: null,
+      attempts: 1, savedAt: 1, because: null, fields: [],
+    };
+    next.entries.push({ ...entry, id: kept!.mutation, status: "saved", code: null });
+    next.entries.push({ ...entry, id: refused!.mutation, status: "needs_attention", code: "forbidden" });
+  };
+  core.emit({ crashed: "BUG: a panic" });
+  await vi.waitFor(() => expect(ends).toEqual(["resolved", "needs_attention"]));
+  module.core.emit({ settled: [{ mutation: kept!.mutation, status: "accepted", code: null, message: null }] });
+  await vi.waitFor(() => expect(ends).toEqual(["resolved", "needs_attention", "resolved"]));
+});

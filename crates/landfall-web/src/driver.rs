@@ -17,7 +17,8 @@ use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::boundary::{Error, OpenOptions, WireMutation, WireReceipt, WireRow, to_json};
-use crate::events::{Ended, Events};
+use crate::crash;
+use crate::events::{End, Events};
 use crate::platform::{self, Leadership, Listener, Said, Siblings};
 use crate::store::Store;
 use crate::transport::Transport;
@@ -85,6 +86,7 @@ impl Driver {
             closed: Cell::new(false),
             bonds: RefCell::default(),
         });
+        crash::watch(&driver);
         driver.bind(&name);
         driver.perform();
         let opened = is_ready.await.unwrap_or(Err(Code::StorageUnavailable));
@@ -136,26 +138,39 @@ impl Driver {
     }
 
     pub(crate) fn close(&self) {
-        self.closed.set(true);
-        self.timer.take();
         // What was just written is news to the others even if nobody is left here to say so later.
-        self.hinting.take();
         if self.unsaid.take() {
             self.hint();
         }
-        if let Some(bonds) = self.bonds.take() {
+        self.let_go();
+        self.waiting.take();
+    }
+
+    /// Gives back what the browser holds for this database. Called while panicking, so it must not.
+    fn let_go(&self) {
+        self.closed.set(true);
+        take(&self.timer);
+        take(&self.hinting);
+        if let Some(bonds) = take(&self.bonds) {
             bonds.siblings.close();
             bonds.leadership.resign();
         }
-        self.waiting.take();
         self.store.close();
+    }
+
+    /// Everything is lost but what is stored: tells the page.
+    pub(crate) fn abandon(&self, message: &str) {
+        if !self.closed.get() {
+            self.let_go();
+            self.events.tell(&to_json(&End { crashed: Some(message), closed: None }));
+        }
     }
 
     /// Closes, because of what happened elsewhere, and tells the page.
     fn end(&self, code: Code) {
         if !self.closed.get() {
             self.close();
-            self.events.tell(&to_json(&Ended { closed: code }));
+            self.events.tell(&to_json(&End { crashed: None, closed: Some(code) }));
         }
     }
 
@@ -192,7 +207,10 @@ impl Driver {
         if self.closed.get() {
             return;
         }
-        self.client.borrow_mut().handle_input(input, platform::now());
+        let mut client = self.client.borrow_mut();
+        crash::point();
+        client.handle_input(input, platform::now());
+        drop(client);
         self.perform();
     }
 
@@ -319,8 +337,11 @@ impl Driver {
         let driver = self.clone();
         spawn_local(async move {
             driver.telling.set(false);
+            if driver.closed.get() {
+                return;
+            }
             let text = driver.events.take(&mut driver.client.borrow_mut());
-            if let Some(text) = text.filter(|_| !driver.closed.get()) {
+            if let Some(text) = text {
                 driver.events.tell(&text);
             }
         });
@@ -419,6 +440,11 @@ impl Driver {
         };
         Ok(self.with(row))
     }
+}
+
+/// Takes what is there, unless it is in use.
+fn take<T>(cell: &RefCell<Option<T>>) -> Option<T> {
+    cell.try_borrow_mut().ok().and_then(|mut value| value.take())
 }
 
 fn hex(bits: u128) -> String {

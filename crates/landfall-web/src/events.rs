@@ -26,10 +26,13 @@ struct WireEvents<'a> {
     settled: Vec<Settled>,
 }
 
-/// `WireEvents` of a database that was closed, and not by this page.
+/// `WireEvents` of a database whose end the page did not ask for.
 #[derive(Serialize)]
-pub(crate) struct Ended {
-    pub(crate) closed: Code,
+pub(crate) struct End<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) crashed: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<Code>,
 }
 
 /// Gathers what happened until the turn is over.

@@ -5,6 +5,7 @@
 //! `await`, so a call from inside a callback is as good as any.
 
 mod boundary;
+mod crash;
 mod driver;
 mod events;
 mod platform;
@@ -31,7 +32,6 @@ const _: () = assert!(SPREAD.0 <= 8_000);
 /// `invalid_options`, `storage_unavailable`.
 #[wasm_bindgen]
 pub async fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Database, JsValue> {
-    platform::report_panics();
     let options: OpenOptions = boundary::from_js(&options)?;
     let driver = Driver::open(options, auth, listener).await?;
     Ok(Database { driver })

@@ -30,11 +30,6 @@ fn global(name: &str) -> JsValue {
     Reflect::get(&js_sys::global(), &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 
-/// Writes a panic to the console with its place; the trap that follows tells the page no more than "unreachable".
-pub(crate) fn report_panics() {
-    std::panic::set_hook(Box::new(|info| web_sys::console::error_1(&info.to_string().into())));
-}
-
 type Callback = Closure<dyn FnMut()>;
 
 /// Listens to the global scope until dropped.

@@ -24,6 +24,8 @@ use web_sys::{
     IdbTransaction,
 };
 
+use crate::crash;
+
 /// The version of the schema of stores, which is ours; the app's schema is data.
 const SCHEMA: u32 = 1;
 
@@ -191,6 +193,7 @@ fn decide(
     requests: &[Pending],
     decided: &Decided,
 ) -> Result<(), JsValue> {
+    crash::point();
     let read = requests.iter().map(Pending::rows).collect::<Result<_, _>>()?;
     let (writes, outcome) = transaction.decide(read);
     let mut added = Vec::new();

@@ -1,0 +1,50 @@
+//! What is left to do when the core panics.
+//!
+//! The trap that follows takes the instance with it, but not what it holds in the browser: a lock nobody
+//! drains under, a connection, timers. These go here, the page is told why, and the next call from
+//! outside gets a new instance, which reads from storage all that was saved.
+
+use std::cell::RefCell;
+use std::rc::{Rc, Weak};
+
+#[cfg(feature = "planted")]
+use wasm_bindgen::JsValue;
+use wasm_bindgen::handler::schedule_reinit;
+
+use crate::driver::Driver;
+
+thread_local! {
+    static OPEN: RefCell<Vec<Weak<Driver>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Has this database abandoned, should anything in this instance panic.
+pub(crate) fn watch(driver: &Rc<Driver>) {
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.to_string();
+        web_sys::console::error_1(&message.as_str().into());
+        for driver in OPEN.take().iter().filter_map(Weak::upgrade) {
+            driver.abandon(&message);
+        }
+        schedule_reinit();
+    }));
+    OPEN.with_borrow_mut(|open| {
+        open.retain(|driver| driver.strong_count() > 0);
+        open.push(Rc::downgrade(driver));
+    });
+}
+
+/// Panics when this has been passed as often as the page says in `landfallPanic`; only in a module with
+/// planted bugs.
+#[cfg(feature = "planted")]
+pub(crate) fn point() {
+    let (global, count) = (js_sys::global(), "landfallPanic".into());
+    let Some(left) = js_sys::Reflect::get(&global, &count).ok().and_then(|left| left.as_f64()) else {
+        return;
+    };
+    let _ =
+        js_sys::Reflect::set(&global, &count, &if left > 0.0 { (left - 1.0).into() } else { JsValue::NULL });
+    assert!(left > 0.0, "planted");
+}
+
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn point() {}
