@@ -70,7 +70,7 @@ test("a write that ended while the core was starting anew is told how", async ()
   module.opening = (next) => {
     const entry = {
       kind: "create" as const, collection: "notes", document: "d", group: null, message: null, field: null,
-      attempts: 1, savedAt: 1, because: null, fields: [],
+      attempts: 1, savedAt: 1, because: null, discarding: false, fields: [],
     };
     next.entries.push({ ...entry, id: kept!.mutation, status: "saved", code: null });
     next.entries.push({ ...entry, id: refused!.mutation, status: "needs_attention", code: "forbidden" });
