@@ -8,6 +8,8 @@
 //! What the parts own: [`Outbox`] the pending writes, [`Replica`] what the app sees, [`Drain`] when to
 //! do something, [`Ledger`] which stored records are still needed.
 
+mod attend;
+mod doubt;
 mod load;
 mod pull;
 mod push;
@@ -28,10 +30,11 @@ use crate::outbox::Outbox;
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
 use crate::time::{Millis, WallTime};
-use crate::transaction::{Opened, Outcome, Transaction};
+use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
-pub use report::{EntryView, Phase, Progress, Settled, Status, SyncState};
+pub use attend::Act;
+pub use report::{EntryView, Exported, Phase, Progress, Settled, Status, SyncState};
 
 /// Most mutations in one push, unless the server asks for fewer.
 const BATCH_MUTATIONS: usize = 100;
@@ -116,6 +119,8 @@ pub enum Input {
     Lead(bool),
     /// Whether the app wants nothing sent for now.
     Pause(bool),
+    /// Whether the network is paid for by volume.
+    Metered(bool),
     /// It may be worth going on sooner.
     Nudge(Nudge),
     /// Another tab has changed what is stored.
@@ -158,6 +163,8 @@ pub enum Output {
     Unloaded(Ticket, Code),
     /// Mutations have come to an end.
     Settled(Vec<Settled>),
+    /// Mutations go on under another name: the old one and the new one.
+    Replaced(Vec<(MutationId, MutationId)>),
     /// Other tabs should look at what is stored.
     Hint,
     /// What was loaded has to be loaded again.
@@ -171,6 +178,7 @@ enum Purpose {
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey>, whole: Option<Collection> },
     Fix,
+    Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
 }
@@ -198,9 +206,14 @@ pub struct Client {
     staged: Option<Staged>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
+    /// Discarded writes that it asks about.
+    voiding: Vec<MutationId>,
     /// What the verdicts that are being stored have refused.
     parking: Vec<Parked>,
     batch_max: usize,
+    /// Whether the network is paid for by volume.
+    metered: bool,
+    doubts: doubt::Doubts,
     /// Writes waiting for the commit before them.
     queue: Vec<(Ticket, Vec<Entry>)>,
     commits: u64,
@@ -235,8 +248,11 @@ impl Client {
             checkpoint: Checkpoint::default(),
             staged: None,
             flight: vec![],
+            voiding: vec![],
             parking: vec![],
             batch_max: BATCH_MUTATIONS,
+            metered: false,
+            doubts: doubt::Doubts::default(),
             queue: vec![],
             commits: 0,
             committing: false,
@@ -272,6 +288,7 @@ impl Client {
                 self.refresh |= leading && self.opened;
             }
             Input::Pause(paused) => self.paused = paused,
+            Input::Metered(metered) => self.metered = metered,
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
             Input::Refresh => self.refresh = true,
             Input::Tick => {}
@@ -306,7 +323,7 @@ impl Client {
         // A stamp is made final once, so how wrong the clock is must be known before: a pull tells. A server
         // that refuses pulls again and again gets the writes all the same.
         let timed = self.offset.is_known() || self.online && self.drain.is_open();
-        let ready = timed && self.outbox.is_ready();
+        let ready = timed && self.is_ready(now);
         match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) => self.pull(),
@@ -357,8 +374,25 @@ impl Client {
             (Purpose::Load { tickets, .. }, Err(code)) => {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
             }
-            (Purpose::Fix, Ok(Done { outcome: Outcome::Fixed { sent, added }, added: records })) => {
+            (
+                Purpose::Fix,
+                Ok(Done { outcome: Outcome::Fixed { sent, added, discarded }, added: records }),
+            ) => {
+                // Another tab has discarded something that is still wanted here.
+                self.refresh |= discarded;
                 self.fixed(sent, added, records.first().copied(), now);
+            }
+            (Purpose::Amend { tickets, amendment }, Ok(Done { outcome: Outcome::Amended, added })) => {
+                self.amended(*amendment, &added, now);
+                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+            }
+            (Purpose::Amend { tickets, .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
+                self.refresh = true;
+                self.outputs
+                    .extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, Code::NotFound)));
+            }
+            (Purpose::Amend { tickets, .. }, Err(code)) => {
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
             }
             (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
                 let Outcome::Settled { settled, rows, checkpoint } = outcome else {
@@ -392,7 +426,14 @@ impl Client {
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
             }
-            (Purpose::Open | Purpose::Load { .. } | Purpose::Fix | Purpose::Store(_), Ok(_)) => {
+            (
+                Purpose::Open
+                | Purpose::Load { .. }
+                | Purpose::Fix
+                | Purpose::Amend { .. }
+                | Purpose::Store(_),
+                Ok(_),
+            ) => {
                 unreachable!("BUG: another outcome than the transaction has")
             }
         }

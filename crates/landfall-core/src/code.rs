@@ -63,6 +63,8 @@ codes! {
     NotFound = "not_found", Definite;
     /// The document was deleted, and so long ago or so knowingly that a patch cannot bring it back.
     Gone = "gone", Definite;
+    /// Its user did not want it any more and said so before the server had it.
+    Discarded = "discarded", Definite;
     /// The same mutation id was used for something else before.
     IdReused = "id_reused", Definite;
     /// A rule of the collection refuses the document as it would be.
@@ -153,6 +155,12 @@ codes! {
     Timeout = "timeout", Local;
     /// The server refused the write; it is kept in the outbox.
     NeedsAttention = "needs_attention", Local;
+    /// A transaction of more writes or bytes than a group may have.
+    GroupTooLarge = "group_too_large", Local;
+    /// The server fails whenever it gets this write; it is tried again every hour, and the others go on.
+    Suspect = "suspect", Local;
+    /// The write waits for a network that is not paid for by volume, as its app wants it.
+    Unmetered = "unmetered", Local;
 }
 
 impl fmt::Display for Code {

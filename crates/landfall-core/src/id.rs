@@ -59,6 +59,13 @@ impl fmt::Display for MutationId {
     }
 }
 
+impl MutationId {
+    /// The name of the group that this mutation begins.
+    pub fn group(self) -> Group {
+        Group(self.to_string().into())
+    }
+}
+
 impl FromStr for MutationId {
     type Err = InvalidName;
 
@@ -160,7 +167,7 @@ impl DocumentId {
 }
 
 /// Names one document in the whole database.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DocumentKey {
     /// Where it is.
     pub collection: Collection,

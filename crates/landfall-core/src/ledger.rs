@@ -52,6 +52,8 @@ pub struct Ledger {
     /// All writes of each journal record that is not garbage.
     members: Map<u64, Vec<MutationId>>,
     journalled: Set<MutationId>,
+    /// Single records that are garbage.
+    strays: Vec<(Store, Key)>,
 }
 
 impl Ledger {
@@ -90,6 +92,11 @@ impl Ledger {
         }
     }
 
+    /// A record that nothing needs any more.
+    pub fn stray(&mut self, store: Store, key: Key) {
+        self.strays.push((store, key));
+    }
+
     /// What can be deleted, all in one transaction: a write must not outlive the verdict on it.
     pub fn garbage(&self) -> Vec<(Store, Key)> {
         let shelves =
@@ -97,11 +104,12 @@ impl Ledger {
         let keys = shelves
             .into_iter()
             .flat_map(|(store, shelf)| shelf.empty.iter().map(move |record| (store, Key::Counted(*record))));
-        keys.collect()
+        keys.chain(self.strays.iter().cloned()).collect()
     }
 
     /// These records are deleted.
     pub fn collected(&mut self, garbage: &[(Store, Key)]) {
+        self.strays.retain(|stray| !garbage.contains(stray));
         let gone = |store: Store| -> Set<u64> {
             let records = garbage.iter().filter_map(|(other, key)| match key {
                 Key::Counted(record) if *other == store => Some(*record),

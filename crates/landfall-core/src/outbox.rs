@@ -3,36 +3,32 @@
 //! ```text
 //!   Saving ──commit──▶ Saved ──push──▶ Sending ──verdict──▶ Accepted ──checkpoint──▶ gone
 //!      │                 ▲                │ │ └────folded──────────────────────────▶ gone
-//!      ▼ no room         └──unreachable───┘ └──refused──▶ parked
-//!     gone, and the caller is told
+//!      ▼ no room         └──unreachable───┘ └──refused──▶ parked ──retried, edited──▶ another entry
+//!     gone, and the caller is told                            └──discarded──▶ gone
+//!
+//!   Saved, Sending ──discarded──▶ Discarding ──too late──▶ Accepted
+//!                                     └──closed by the server──▶ gone
 //! ```
 //!
 //! Invariant: an entry leaves only when the server has answered for it and that answer is stored. A
 //! crash in any state costs a resend, never a write.
 
+mod queue;
+
 use crate::clock::Stamp;
 use crate::id::{DocumentKey, MutationId, Position};
 use crate::map::{Map, Set};
 use crate::mutation::Op;
-use crate::stored::{Entry, Parked, Sent};
+use crate::stored::{Entry, Network, Parked, Place, Priority, Sent};
+
+pub use queue::{Conditions, Hold};
 
 /// Records that are not committed yet stand behind all that are.
 const UNCOMMITTED: u64 = 1 << 60;
 
-/// Where an entry stands in the journal, over all tabs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The record's key.
-    pub record: u64,
-    /// Within the record.
-    pub index: u32,
-}
-
-impl Place {
-    /// A place in the nth record that this tab will commit.
-    pub fn uncommitted(n: u64, index: u32) -> Place {
-        Place { record: UNCOMMITTED + n, index }
-    }
+/// The place of a write in the nth record that this tab will commit.
+pub fn uncommitted(n: u64, index: u32) -> Place {
+    Place { record: UNCOMMITTED + n, index }
 }
 
 /// How far an entry has come.
@@ -49,6 +45,8 @@ pub enum Standing {
         /// The commit that holds the effect.
         position: Position,
     },
+    /// No longer wanted. It is not seen any more, and the server is asked not to take it.
+    Discarding,
 }
 
 /// An entry and how far it has come.
@@ -73,7 +71,10 @@ pub struct Outbox {
     places: Map<MutationId, Place>,
     lanes: Map<DocumentKey, Set<Place>>,
     parked: Map<MutationId, Parked>,
+    drafts: Map<DocumentKey, MutationId>,
     unsettled: usize,
+    /// How many entries do not simply go in the order of writing.
+    wishes: usize,
     revision: u64,
 }
 
@@ -90,6 +91,7 @@ impl Outbox {
         self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.unsettled += usize::from(is_unsettled(&item));
+        self.wishes += usize::from(has_wish(&item.entry));
         let before = self.items.insert(place, item);
         assert!(before.is_none(), "BUG: two entries at one place of the journal");
     }
@@ -97,13 +99,15 @@ impl Outbox {
     /// The nth record of this tab is durable under `record`.
     pub fn commit(&mut self, n: u64, record: u64) {
         self.revision += 1;
-        let (from, to) = (Place::uncommitted(n, 0), Place::uncommitted(n + 1, 0));
+        let (from, to) = (uncommitted(n, 0), uncommitted(n + 1, 0));
         let places = self.items.iter_from(&from).map(|(place, _)| *place);
         let places: Vec<Place> = places.take_while(|place| *place < to).collect();
         for old in places {
             let new = Place { record, ..old };
             let mut item = self.items.remove(&old).expect("BUG: a place without an item");
-            item.standing = Standing::Saved;
+            if item.standing == Standing::Saving {
+                item.standing = Standing::Saved;
+            }
             self.places.insert(item.entry.id, new);
             let lane = self.lanes.get_mut(&item.entry.key()).expect("BUG: an item without a lane");
             lane.remove(&old);
@@ -124,6 +128,7 @@ impl Outbox {
             self.lanes.remove(&key);
         }
         self.unsettled -= usize::from(is_unsettled(&item));
+        self.wishes -= usize::from(has_wish(&item.entry));
         Some(item)
     }
 
@@ -131,7 +136,36 @@ impl Outbox {
     pub fn park(&mut self, parked: Parked) {
         self.revision += 1;
         self.remove(parked.entry.id);
+        if parked.entry.op == Op::Create {
+            self.drafts.insert(parked.entry.key(), parked.entry.id);
+        }
         self.parked.insert(parked.entry.id, parked);
+    }
+
+    /// Somebody has decided what becomes of a refused write.
+    pub fn unpark(&mut self, id: MutationId) -> Option<Parked> {
+        self.revision += 1;
+        let parked = self.parked.remove(&id)?;
+        if self.drafts.get(&parked.entry.key()) == Some(&id) {
+            self.drafts.remove(&parked.entry.key());
+        }
+        Some(parked)
+    }
+
+    /// A refused write and those that were refused with it, in the order of writing.
+    pub fn parked_unit(&self, id: MutationId) -> Vec<&Parked> {
+        let Some(parked) = self.parked.get(&id) else { return vec![] };
+        let with = |other: &&Parked| other.entry.id == id || other.entry.is_with(&parked.entry);
+        let mut unit: Vec<_> = self.parked.values().filter(with).collect();
+        unit.sort_by_key(|parked| parked.place);
+        unit
+    }
+
+    /// A pending write and those of the same transaction, in the order of writing.
+    pub fn unit(&self, id: MutationId) -> Vec<&Item> {
+        let Some(item) = self.get(id) else { return vec![] };
+        let with = |other: &&Item| other.entry.id == id || other.entry.is_with(&item.entry);
+        if item.entry.group.is_none() { vec![item] } else { self.items().filter(with).collect() }
     }
 
     /// Changes how far an entry has come.
@@ -191,6 +225,11 @@ impl Outbox {
         self.places.get(&id).and_then(|place| self.items.get(place))
     }
 
+    /// Whether no entry stands there.
+    pub fn is_free(&self, place: Place) -> bool {
+        !self.items.contains_key(&place)
+    }
+
     /// Where an entry stands in the journal.
     pub fn place(&self, id: MutationId) -> Option<Place> {
         self.places.get(&id).copied()
@@ -219,10 +258,7 @@ impl Outbox {
 
     /// The refused creation of a document: it stays visible as a draft and holds back what builds on it.
     pub fn draft(&self, key: &DocumentKey) -> Option<&Parked> {
-        self.parked.values().find(|parked| {
-            let Entry { op, collection, document, .. } = &parked.entry;
-            *op == Op::Create && *collection == key.collection && *document == key.document
-        })
+        self.parked.get(self.drafts.get(key)?)
     }
 
     /// Counts changes, so that one who looks now and then knows whether to look closer.
@@ -240,33 +276,39 @@ impl Outbox {
         self.parked.len()
     }
 
-    /// Chooses what to send next: durable entries in journal order, without those held by a draft.
-    ///
-    /// Whatever a chosen entry waits for is settled or chosen before it, because the order is the journal's.
-    pub fn pick(&self, count_max: usize) -> Vec<&Item> {
-        let drafts = self.parked.values().filter(|parked| parked.entry.op == Op::Create);
-        let drafts: Set<DocumentKey> = drafts.map(|parked| parked.entry.key()).collect();
-        let ready = self.items.values().filter(|item| item.standing == Standing::Saved);
-        let ready = ready.filter(|item| drafts.is_empty() || !drafts.contains(&item.entry.key()));
-        ready.take(count_max).collect()
+    /// Discarded writes that the server has not answered for.
+    pub fn discarding(&self) -> impl Iterator<Item = &Item> {
+        self.items.values().filter(|item| item.standing == Standing::Discarding)
     }
 
-    /// Whether there is something to send.
-    pub fn is_ready(&self) -> bool {
-        !self.pick(1).is_empty()
-    }
-
-    /// The creation in the same lane that the server has not answered for, if an entry builds on one.
+    /// The creations that the server has not answered for and that an entry builds on: of its document, and
+    /// of those that it names.
     pub fn needs(&self, entry: &Entry) -> Vec<MutationId> {
-        let before = self.lane(&entry.key()).take_while(|item| item.entry.id != entry.id);
-        let creations = before.filter(|item| item.entry.op == Op::Create && is_unsettled(item));
-        creations.map(|item| item.entry.id).collect()
+        let place = self.place(entry.id);
+        let lanes = [entry.key()].into_iter().chain(entry.parents.iter().cloned());
+        let mut needs = Vec::new();
+        for lane in lanes {
+            let before = self.lane(&lane).filter(|item| self.place(item.entry.id) < place);
+            let creations = before.filter(|item| item.entry.op == Op::Create && is_unsettled(item));
+            needs.extend(creations.map(|item| item.entry.id));
+        }
+        needs
     }
+
+    /// Whether the creation of a document is here and the server does not have it.
+    pub fn is_coming(&self, key: &DocumentKey) -> bool {
+        let creation = |item: &Item| item.entry.op == Op::Create && is_unsettled(item);
+        self.drafts.contains_key(key) || self.lane(key).any(creation)
+    }
+}
+
+fn has_wish(entry: &Entry) -> bool {
+    entry.priority != Priority::Normal || entry.network != Network::Any
 }
 
 fn is_unsettled(item: &Item) -> bool {
     match item.standing {
         Standing::Saving | Standing::Saved | Standing::Sending => true,
-        Standing::Accepted { .. } => false,
+        Standing::Accepted { .. } | Standing::Discarding => false,
     }
 }

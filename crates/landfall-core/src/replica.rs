@@ -8,7 +8,7 @@ use crate::id::{Collection, DocumentKey, Version};
 use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Op;
-use crate::outbox::{Item, Outbox};
+use crate::outbox::{Item, Outbox, Standing};
 use crate::stored::{BaseRow, Entry};
 
 /// What is known of one document.
@@ -129,7 +129,8 @@ impl Replica {
 
 fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option<Json> {
     let draft = outbox.draft(key).map(|parked| &parked.entry);
-    let mut pending = outbox.lane(key).peekable();
+    let wanted = |item: &&Item| item.standing != Standing::Discarding;
+    let mut pending = outbox.lane(key).filter(wanted).peekable();
     if pending.peek().is_none() && draft.is_none() {
         return base.filter(|row| row.deleted.is_none()).map(|row| row.data.clone());
     }

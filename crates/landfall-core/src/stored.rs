@@ -9,6 +9,7 @@
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
+//! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -80,6 +81,22 @@ pub const CHECKPOINT: &str = "checkpoint";
 /// The key of the installation's name in [`Store::Meta`].
 pub const CLIENT: &str = "client";
 
+/// The keys of discarded writes in [`Store::Meta`]: from the first text, up to and without the second.
+pub const VOIDS: (&str, &str) = ("void/", "void0");
+
+/// The key in [`Store::Meta`] that says that a write is discarded.
+pub fn void_key(id: MutationId) -> Key {
+    Key::Text(format!("{}{id}", VOIDS.0))
+}
+
+/// The write that this key says is discarded.
+pub fn voided(key: &Key) -> Option<MutationId> {
+    match key {
+        Key::Text(text) => text.strip_prefix(VOIDS.0)?.parse().ok(),
+        Key::Counted(_) => None,
+    }
+}
+
 /// Reads a record.
 ///
 /// # Errors
@@ -122,6 +139,35 @@ pub enum Priority {
     Low,
 }
 
+/// Over which networks an upload may go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// Whatever there is.
+    #[default]
+    Any,
+    /// None that is paid for by volume.
+    Unmetered,
+}
+
+/// When a write is to go, as far as the app has a wish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Urgency {
+    /// Before or after what else is waiting.
+    pub priority: Priority,
+    /// Over which networks.
+    pub network: Network,
+}
+
+/// Where an entry stands in the journal, over all tabs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// The record's key.
+    pub record: u64,
+    /// Within the record.
+    pub index: u32,
+}
+
 /// A write as it was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -157,6 +203,22 @@ pub struct Entry {
     /// How urgent it is.
     #[serde(default)]
     pub priority: Priority,
+    /// Over which networks it may go.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub network: Network,
+    /// Documents that it names and that were not on the server yet: it waits for their creations.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<DocumentKey>,
+    /// The write that it stands in for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<MutationId>,
+    /// Where it stands, if that is in the place of an earlier write and not where it was journalled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Entry {
@@ -165,12 +227,17 @@ impl Entry {
         DocumentKey { collection: self.collection.clone(), document: self.document.clone() }
     }
 
+    /// Whether two writes are of one transaction.
+    pub fn is_with(&self, other: &Entry) -> bool {
+        self.group.is_some() && self.group == other.group
+    }
+
     /// The mutation as it goes to the server.
     pub fn mutation(&self, stamp: Stamp, needs: Vec<MutationId>) -> Mutation {
         Mutation {
             id: self.id,
             group: self.group.clone(),
-            replaces: None,
+            replaces: self.replaces,
             needs,
             first_sent_at: None,
             collection: self.collection.clone(),
@@ -223,6 +290,10 @@ pub enum End {
     },
     /// Refused; kept in `parked`.
     Parked,
+    /// Its user did not want it any more, and the server will never take it.
+    Discarded,
+    /// Another write stands in for it.
+    Replaced,
 }
 
 /// One verdict.
@@ -252,6 +323,8 @@ enum EndName {
     Folded,
     Accepted,
     Parked,
+    Discarded,
+    Replaced,
 }
 
 impl TryFrom<SettledText> for SettledMutation {
@@ -265,6 +338,8 @@ impl TryFrom<SettledText> for SettledMutation {
                 End::Accepted { position: position.ok_or("accepted, but not where")?, stamp }
             }
             EndName::Parked => End::Parked,
+            EndName::Discarded => End::Discarded,
+            EndName::Replaced => End::Replaced,
         };
         Ok(SettledMutation { id, end })
     }
@@ -272,13 +347,14 @@ impl TryFrom<SettledText> for SettledMutation {
 
 impl From<SettledMutation> for SettledText {
     fn from(SettledMutation { id, end }: SettledMutation) -> SettledText {
-        match end {
-            End::Folded => SettledText { id, end: EndName::Folded, position: None, stamp: None },
-            End::Accepted { position, stamp } => {
-                SettledText { id, end: EndName::Accepted, position: Some(position), stamp }
-            }
-            End::Parked => SettledText { id, end: EndName::Parked, position: None, stamp: None },
-        }
+        let (end, position, stamp) = match end {
+            End::Folded => (EndName::Folded, None, None),
+            End::Accepted { position, stamp } => (EndName::Accepted, Some(position), stamp),
+            End::Parked => (EndName::Parked, None, None),
+            End::Discarded => (EndName::Discarded, None, None),
+            End::Replaced => (EndName::Replaced, None, None),
+        };
+        SettledText { id, end, position, stamp }
     }
 }
 
@@ -294,6 +370,9 @@ pub struct SettledRecord {
 pub struct Parked {
     /// The write, whole.
     pub entry: Entry,
+    /// Where it stood; a creation that is mended stands there again.
+    #[serde(default)]
+    pub place: Place,
     /// The server's code.
     pub code: String,
     /// The server's words.

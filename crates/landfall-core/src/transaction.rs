@@ -7,11 +7,11 @@
 use crate::clock::Stamp;
 use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
-use crate::map::Map;
+use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, JournalRecord, Key, Parked, Sent, SentRecord,
-    SettledMutation, SettledRecord, Store,
+    SettledMutation, SettledRecord, Store, VOIDS,
 };
 
 /// What survives a power cut.
@@ -65,6 +65,19 @@ pub struct Fold {
     pub stamp: Stamp,
 }
 
+/// What a person, or what happened to another write, changes about writes that are waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Amendment {
+    /// New writes, if there are any.
+    pub record: JournalRecord,
+    /// Refused writes to take out of `parked`.
+    pub unpark: Vec<MutationId>,
+    /// Writes that are discarded and that the server may have.
+    pub voids: Vec<MutationId>,
+    /// Writes that end without a verdict of the server.
+    pub ended: Vec<SettledMutation>,
+}
+
 /// One transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transaction {
@@ -81,6 +94,8 @@ pub enum Transaction {
     Commit(JournalRecord),
     /// Makes the bytes of mutations final, unless they are so already.
     Fix(Vec<Sent>),
+    /// Changes what becomes of writes, if all that are parked still are.
+    Amend(Amendment),
     /// Stores the server's verdicts.
     Settle {
         /// How each mutation ended, as far as that does not depend on the base.
@@ -122,7 +137,13 @@ pub enum Outcome {
         sent: Vec<Sent>,
         /// Those that were made final only now.
         added: Vec<MutationId>,
+        /// Whether something was left out because it has been discarded.
+        discarded: bool,
     },
+    /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
+    Amended,
+    /// Somebody else has already decided about one of the parked writes. Nothing was done.
+    Missed,
     /// The verdicts are stored, under the key that the device gave.
     Settled {
         /// How each mutation ended.
@@ -153,6 +174,8 @@ pub struct Opened {
     pub settled: Vec<(u64, SettledRecord)>,
     /// Refused writes.
     pub parked: Vec<Parked>,
+    /// Writes that are discarded and that the server has not answered for.
+    pub voids: Vec<MutationId>,
     /// Records that could not be read. They stay where they are.
     pub damaged: usize,
 }
@@ -166,6 +189,7 @@ impl Transaction {
             Transaction::Open { .. }
             | Transaction::Commit(_)
             | Transaction::Fix(_)
+            | Transaction::Amend(_)
             | Transaction::Settle { .. } => Durability::Strict,
             Transaction::Store { .. } => Durability::Relaxed,
         }
@@ -179,7 +203,8 @@ impl Transaction {
             }
             Transaction::Load(_) | Transaction::LoadAll(_) => vec![Store::Base],
             Transaction::Commit(_) => vec![Store::Journal],
-            Transaction::Fix(_) => vec![Store::Sent],
+            Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
+            Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
             Transaction::Settle { .. } | Transaction::Store { .. } => Store::ALL.to_vec(),
         }
     }
@@ -187,6 +212,7 @@ impl Transaction {
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
+        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into());
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
             Transaction::Open { .. } => vec![
@@ -196,6 +222,7 @@ impl Transaction {
                 Read::All(Store::Sent),
                 Read::All(Store::Settled),
                 Read::All(Store::Parked),
+                voids(),
             ],
             Transaction::Load(keys) => keys.iter().map(one).collect(),
             Transaction::LoadAll(collection) => {
@@ -203,7 +230,10 @@ impl Transaction {
                 vec![Read::Range(Store::Base, from, to)]
             }
             Transaction::Commit(_) => vec![],
-            Transaction::Fix(_) => vec![Read::All(Store::Sent)],
+            Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
+            Transaction::Amend(Amendment { unpark, .. }) => {
+                unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()
+            }
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![checkpoint()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
@@ -228,6 +258,7 @@ impl Transaction {
                 (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
             }
             Transaction::Fix(new) => fix(new, &read),
+            Transaction::Amend(amendment) => amend(amendment, &read),
             Transaction::Settle { settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = settle(settled, folds, &read);
                 let put = |parked: &Parked| {
@@ -294,22 +325,25 @@ fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
     let parked = next();
     let whole: Vec<Parked> = parked.iter().filter_map(|(_, text)| stored::read(text)).collect();
     damaged += parked.len() - whole.len();
+    let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let client = Some(name.unwrap_or(client));
-    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, damaged };
+    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, voids, damaged };
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }
 
 fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
-    let there: Vec<Sent> = read
+    let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
+    let there: Vec<Sent> = read[0]
         .iter()
-        .flatten()
         .filter_map(|(_, text)| stored::read::<SentRecord>(text))
         .flat_map(|record| record.sent)
         .collect();
     let mut added = Vec::new();
     let mut fresh = Vec::new();
-    let sent = new
+    let asked = new.len();
+    let sent: Vec<Sent> = new
         .into_iter()
+        .filter(|sent| !voids.contains(&sent.mutation.id))
         .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
             Some(final_one) => final_one.clone(),
             None => {
@@ -321,7 +355,26 @@ fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
         .collect();
     let write =
         (!fresh.is_empty()).then(|| Write::Add(Store::Sent, stored::write(&SentRecord { sent: fresh })));
-    (write.into_iter().collect(), Outcome::Fixed { sent, added })
+    let discarded = sent.len() < asked;
+    (write.into_iter().collect(), Outcome::Fixed { sent, added, discarded })
+}
+
+fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    if read.iter().any(Vec::is_empty) {
+        return (vec![], Outcome::Missed);
+    }
+    let Amendment { record, unpark, voids, ended } = amendment;
+    let mut writes = Vec::new();
+    if !record.entries.is_empty() {
+        writes.push(Write::Add(Store::Journal, stored::write(&record)));
+    }
+    if !ended.is_empty() {
+        writes.push(Write::Add(Store::Settled, stored::write(&SettledRecord { settled: ended })));
+    }
+    let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
+    writes.extend(unparked);
+    writes.extend(voids.into_iter().map(|id| Write::Put(Store::Meta, stored::void_key(id), String::new())));
+    (writes, Outcome::Amended)
 }
 
 fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {

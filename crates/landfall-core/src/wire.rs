@@ -17,6 +17,10 @@ pub const BATCH_MUTATIONS_MAX: usize = 1_000;
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of one document's JSON.
 pub const DOCUMENT_BYTES_MAX: usize = 256 << 10;
+/// Most mutations in one group.
+pub const GROUP_MUTATIONS_MAX: usize = 100;
+/// Most bytes of mutations in one group.
+pub const GROUP_BYTES_MAX: usize = 512 << 10;
 /// Most changes in one page, and how many there are by default.
 pub const PAGE_CHANGES_MAX: usize = 1_000;
 

@@ -122,6 +122,7 @@ impl Client {
         self.outbox.lane(key).any(|item| match item.standing {
             Standing::Saving | Standing::Saved | Standing::Sending => true,
             Standing::Accepted { position } => position > reached,
+            Standing::Discarding => true,
         })
     }
 
@@ -166,13 +167,15 @@ impl Client {
         self.offset.observe(sent, server_time, now);
         self.online = true;
         self.trouble = None;
+        self.doubts.succeed();
         self.drain.succeed();
     }
 
     /// There is no answer to a request, or none that says anything of the mutations.
     pub(super) fn failed(&mut self, failure: &Failure, now: WallTime) {
         self.outbox.recall();
-        self.flight.clear();
+        let flight = std::mem::take(&mut self.flight);
+        self.voiding.clear();
         self.staged = None;
         let code = failure.code();
         let retry_after = match failure {
@@ -182,9 +185,11 @@ impl Client {
         self.trouble = Some(code.to_owned());
         self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);
         match Code::ALL.iter().copied().find(|known| known.as_str() == code) {
-            Some(Code::PayloadTooLarge | Code::BatchTooLarge) if self.batch_max > 1 => {
-                self.batch_max = self.batch_max.div_ceil(2);
-                self.drain.stale(now);
+            Some(code) if is_about_a_batch(code) && self.halve(&flight, now) => self.drain.stale(now),
+            // Trouble that lasts may be the batch's own.
+            Some(Code::Unavailable | Code::RequestTimeout) if self.drain.is_open() => {
+                self.halve(&flight, now);
+                self.drain.fail(retry_after, now);
             }
             Some(code) if code.class() == Class::Auth => self.drain.refuse_token(now),
             // A cursor that the server does not take is worth nothing: start over, keeping every write.
@@ -195,4 +200,17 @@ impl Client {
             Some(_) | None => self.drain.fail(retry_after, now),
         }
     }
+}
+
+/// Whether a server that answers so may do well with another batch.
+fn is_about_a_batch(code: Code) -> bool {
+    matches!(
+        code,
+        Code::PayloadTooLarge
+            | Code::BatchTooLarge
+            | Code::Internal
+            | Code::InvalidRequest
+            | Code::MalformedJson
+            | Code::TooDeep
+    )
 }

@@ -9,7 +9,7 @@ use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::outbox::Standing;
-use crate::stored::{self, BaseRow, End, Entry, Parked, Sent, SettledMutation};
+use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
 use crate::time::WallTime;
 use crate::transaction::Fold;
 use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, Verdict};
@@ -19,8 +19,14 @@ impl Client {
     pub(super) fn fix(&mut self, now: WallTime) {
         let server_now = now.shifted(self.offset.millis());
         let mut last: Map<DocumentKey, Stamp> = Map::new();
-        let (mut batch, mut bytes) = (Vec::new(), 0);
-        for item in self.outbox.pick(self.batch_max) {
+        let (mut batch, mut bytes): (Vec<Sent>, usize) = (Vec::new(), 0);
+        // Where the unit of the last one begins: a transaction is not cut.
+        let mut begun = 0;
+        for item in self.choose(self.batch_max, now) {
+            let group = &item.entry.group;
+            if group.is_none() || batch.last().is_some_and(|last| last.mutation.group != *group) {
+                begun = batch.len();
+            }
             let key = item.entry.key();
             let sent = item.sent.clone().unwrap_or_else(|| {
                 let before = last.get(&key).copied().or_else(|| {
@@ -31,7 +37,8 @@ impl Client {
                 Sent { mutation: item.entry.mutation(stamp, self.outbox.needs(&item.entry)), at: server_now }
             });
             bytes += stored::write(&sent.mutation).len();
-            if bytes > BATCH_BYTES && !batch.is_empty() {
+            if bytes > BATCH_BYTES && begun > 0 {
+                batch.truncate(begun);
                 break;
             }
             last.insert(key, sent.mutation.stamp);
@@ -78,6 +85,10 @@ impl Client {
         for key in keys {
             self.replica.replay(&key, &self.outbox);
         }
+        self.voiding = self.outbox.discarding().take(BATCH_MUTATIONS).map(|item| item.entry.id).collect();
+        if mutations.is_empty() && self.voiding.is_empty() {
+            return self.drain.stale(now);
+        }
         self.progress.sent(mutations.iter().map(|mutation| mutation.text().len()).sum());
         self.drain.begin(Step::Pushing);
         self.outputs.push_back(Output::Push(Batch {
@@ -86,7 +97,7 @@ impl Client {
             user: self.options.user.clone(),
             sent_at: now,
             settled: Map::new(),
-            void: vec![],
+            void: self.voiding.clone(),
             mutations,
         }));
     }
@@ -98,24 +109,32 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        let flight: Set<_> = std::mem::take(&mut self.flight).into_iter().collect();
-        let (mut settled, mut folds, mut parked, mut keys) = (vec![], vec![], vec![], vec![]);
+        let asked = std::mem::take(&mut self.flight).into_iter().chain(std::mem::take(&mut self.voiding));
+        let asked: Set<_> = asked.collect();
+        let (mut settled, mut folds, mut parked, mut keys, mut strays) =
+            (vec![], vec![], vec![], vec![], vec![]);
         let mut answered = Set::new();
         for result in &reply.results {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
-            let Some(id) = result.id.filter(|id| flight.contains(id) && answered.insert(*id)) else {
+            let Some(id) = result.id.filter(|id| asked.contains(id) && answered.insert(*id)) else {
                 continue;
             };
             // Another tab that drains too may have stored a verdict already.
             let Some(item) = self.outbox.get(id) else { continue };
+            let discarding = item.standing == Standing::Discarding;
+            if discarding && result.verdict != Verdict::Held {
+                strays.push((Store::Meta, stored::void_key(id)));
+            }
             match result.verdict {
                 Verdict::Applied | Verdict::Merged | Verdict::Conflict => {
                     settled.push(SettledMutation { id, end: accepted(result) });
                     folds.extend(item.sent.as_ref().and_then(|sent| fold(&sent.mutation, result)));
                 }
+                Verdict::Rejected if discarding => settled.push(SettledMutation { id, end: End::Discarded }),
                 Verdict::Rejected => {
                     settled.push(SettledMutation { id, end: End::Parked });
-                    parked.push(refused(&item.entry, result));
+                    let place = self.outbox.place(id).expect("BUG: a pending write without a place");
+                    parked.push(refused(&item.entry, place, result));
                 }
                 Verdict::Held => continue,
             }
@@ -127,9 +146,10 @@ impl Client {
             self.trouble = Some(Code::ProtocolViolation.to_string());
             return self.drain.fail(None, now);
         }
-        self.batch_max = BATCH_MUTATIONS;
+        self.believe(settled.iter().map(|one| one.id));
         self.parking = parked.clone();
-        let garbage = self.ledger.garbage();
+        let mut garbage = self.ledger.garbage();
+        garbage.extend(strays);
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
         self.transact(purpose, Transaction::Settle { settled, folds, parked, garbage });
@@ -148,6 +168,7 @@ impl Client {
         let parking = std::mem::take(&mut self.parking).into_iter();
         let mut parked: Map<_, _> = parking.map(|parked| (parked.entry.id, parked)).collect();
         let mut told = Vec::with_capacity(settled.len());
+        let mut closed = Vec::new();
         for SettledMutation { id, end } in settled {
             self.ledger.settle(id);
             let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
@@ -171,6 +192,13 @@ impl Client {
                     self.outbox.park(refused);
                     self.ledger.end(id);
                 }
+                End::Discarded => {
+                    one.status = Status::Discarded;
+                    self.outbox.remove(id);
+                    self.ledger.end(id);
+                    closed.push(id);
+                }
+                End::Replaced => unreachable!("BUG: a verdict that no server gives"),
             }
             told.push(one);
         }
@@ -180,6 +208,7 @@ impl Client {
         for key in keys {
             self.replica.replay(&key, &self.outbox);
         }
+        self.release(&closed);
         self.progress.settled(told.len(), self.outbox.unsettled());
         self.outputs.push_back(Output::Settled(told));
         self.outputs.push_back(Output::Hint);
@@ -195,9 +224,10 @@ fn accepted(result: &PushResult) -> End {
     }
 }
 
-fn refused(entry: &Entry, result: &PushResult) -> Parked {
+fn refused(entry: &Entry, place: Place, result: &PushResult) -> Parked {
     Parked {
         entry: entry.clone(),
+        place,
         code: result.code.clone().unwrap_or_else(|| Code::ProtocolViolation.to_string()),
         message: result.message.clone(),
         field: result.field.clone(),

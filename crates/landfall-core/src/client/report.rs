@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::Client;
+use crate::code::Code;
 use crate::drain::Step;
 use crate::id::{Collection, DocumentId, Group, MutationId};
-use crate::mutation::{Field, Op};
-use crate::outbox::{Item, Standing};
+use crate::mutation::{Field, Mutation, Op};
+use crate::outbox::{Hold, Item, Standing};
 use crate::path::Path;
-use crate::stored::Parked;
+use crate::stored::{Entry, Parked};
 use crate::time::WallTime;
 
 /// Where a write stands.
@@ -27,6 +28,8 @@ pub enum Status {
     Accepted,
     /// The server refused it; kept whole.
     NeedsAttention,
+    /// Its user did not want it any more, and the server has not taken it.
+    Discarded,
 }
 
 /// What synchronisation is doing.
@@ -92,7 +95,7 @@ pub struct Settled {
     /// Which.
     #[serde(rename = "mutation")]
     pub id: MutationId,
-    /// [`Status::Accepted`] or [`Status::NeedsAttention`].
+    /// [`Status::Accepted`], [`Status::NeedsAttention`] or [`Status::Discarded`].
     pub status: Status,
     /// The server's code, for a refusal.
     pub code: Option<String>,
@@ -128,8 +131,21 @@ pub struct EntryView<'a> {
     pub saved_at: WallTime,
     /// The write that holds it back or that was refused with it.
     pub because: Option<MutationId>,
+    /// Discarded, while the server is asked whether that came in time.
+    pub discarding: bool,
     /// What it writes.
     pub fields: &'a [Field],
+}
+
+/// One write that the server does not have, whole.
+#[derive(Clone, Debug, Serialize)]
+pub struct Exported<'a> {
+    /// As the app sees it.
+    pub item: EntryView<'a>,
+    /// As it was made.
+    pub entry: &'a Entry,
+    /// As it was sent, if it was.
+    pub sent: Option<&'a Mutation>,
 }
 
 /// Counts what a person watches.
@@ -171,7 +187,12 @@ impl Tally {
 impl Client {
     /// The state of synchronisation.
     pub fn state(&self) -> SyncState {
-        let oldest = self.outbox.items().find(|item| !matches!(item.standing, Standing::Accepted { .. }));
+        let unsettled = |item: &&Item| match item.standing {
+            Standing::Saving | Standing::Saved | Standing::Sending => true,
+            Standing::Accepted { .. } | Standing::Discarding => false,
+        };
+        let oldest = self.outbox.items().find(unsettled);
+        let suspects = self.doubts.suspects();
         let first_sync = !self.checkpoint.complete;
         let phase = match self.drain.step() {
             _ if self.paused || self.drain.needs_token() => Phase::Paused,
@@ -186,8 +207,8 @@ impl Client {
         SyncState {
             online: self.online,
             phase,
-            pending: self.outbox.unsettled(),
-            failed: self.outbox.failed(),
+            pending: self.outbox.unsettled() - suspects,
+            failed: self.outbox.failed() + suspects,
             oldest_pending_at: oldest.map(|item| item.entry.at),
             last_synced_at: self.checkpoint.synced_at,
             next_try_at: self.drain.next_try_at().filter(|_| !self.paused),
@@ -203,28 +224,63 @@ impl Client {
     }
 
     /// Changes whenever [`Client::entries`] may have; for those who look now and then.
-    pub fn outbox_revision(&self) -> (u64, bool) {
-        (self.outbox.revision(), self.paused || self.drain.needs_token())
+    pub fn outbox_revision(&self) -> (u64, bool, usize) {
+        let flags = self.paused || self.drain.needs_token();
+        (self.outbox.revision(), flags, 2 * self.doubts.suspects() + usize::from(self.metered))
     }
 
     /// Pending writes in journal order, then what needs attention.
     pub fn entries(&self) -> Vec<EntryView<'_>> {
-        let pending = self.outbox.items().map(|item| self.pending_view(item));
+        let holds = self.outbox.holds(&self.conditions());
+        // What the server never saw is gone as soon as nobody wants it.
+        let listed = |item: &&Item| item.standing != Standing::Discarding || item.sent.is_some();
+        let pending = self.outbox.items().filter(listed);
+        let pending = pending.map(|item| self.pending_view(item, holds.get(&item.entry.id).copied()));
         pending.chain(self.outbox.parked().map(parked_view)).collect()
     }
 
-    fn pending_view<'a>(&'a self, item: &'a Item) -> EntryView<'a> {
-        let draft = self.outbox.draft(&item.entry.key()).map(|parked| parked.entry.id);
+    /// Everything that the server does not have, whole: for support, when nothing else works any more.
+    pub fn export(&self) -> Vec<Exported<'_>> {
+        let pending = self.outbox.items().filter(|item| !matches!(item.standing, Standing::Accepted { .. }));
+        let pending = pending.map(|item| Exported {
+            item: self.pending_view(item, None),
+            entry: &item.entry,
+            sent: item.sent.as_ref().map(|sent| &sent.mutation),
+        });
+        let parked = self.outbox.parked();
+        let parked =
+            parked.map(|parked| Exported { item: parked_view(parked), entry: &parked.entry, sent: None });
+        pending.chain(parked).collect()
+    }
+
+    fn pending_view<'a>(&'a self, item: &'a Item, hold: Option<Hold>) -> EntryView<'a> {
+        let (waits, because) = match hold {
+            Some(Hold::Draft(draft)) => (true, Some(draft)),
+            Some(Hold::Suspect(id)) => (id != item.entry.id, Some(id).filter(|id| *id != item.entry.id)),
+            Some(Hold::Unmetered) => (true, None),
+            None => (false, None),
+        };
+        let unmetered = hold == Some(Hold::Unmetered);
+        let suspect = self.doubts.is_suspect(item.entry.id);
         let paused = self.paused || self.drain.needs_token();
         let status = match item.standing {
-            Standing::Saving | Standing::Saved if draft.is_some() => Status::Waiting,
+            Standing::Saving | Standing::Saved | Standing::Sending if suspect => Status::NeedsAttention,
+            Standing::Saving | Standing::Saved if waits => Status::Waiting,
             Standing::Saving | Standing::Saved if paused => Status::Paused,
             Standing::Saving | Standing::Saved => Status::Saved,
             Standing::Sending => Status::Sending,
             Standing::Accepted { .. } => Status::Accepted,
+            Standing::Discarding => Status::Waiting,
         };
+        let code = match (suspect, unmetered) {
+            (true, _) => Some(Code::Suspect.as_str()),
+            (false, true) => Some(Code::Unmetered.as_str()),
+            (false, false) => None,
+        };
+        let message = suspect.then_some("the server fails whenever it gets this write");
+        let discarding = item.standing == Standing::Discarding;
         let view = view(&item.entry, status);
-        EntryView { attempts: item.attempts, because: draft, ..view }
+        EntryView { attempts: item.attempts, because, code, message, discarding, ..view }
     }
 }
 
@@ -239,7 +295,7 @@ fn parked_view(parked: &Parked) -> EntryView<'_> {
     }
 }
 
-fn view(entry: &crate::stored::Entry, status: Status) -> EntryView<'_> {
+fn view(entry: &Entry, status: Status) -> EntryView<'_> {
     EntryView {
         id: entry.id,
         kind: entry.op,
@@ -253,6 +309,7 @@ fn view(entry: &crate::stored::Entry, status: Status) -> EntryView<'_> {
         attempts: 0,
         saved_at: entry.at,
         because: None,
+        discarding: false,
         fields: &entry.fields,
     }
 }

@@ -4,8 +4,8 @@ use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
 use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
-use crate::outbox::{Item, Place, Standing};
-use crate::stored::{End, Entry, Parked, Sent};
+use crate::outbox::{Item, Standing};
+use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
@@ -27,6 +27,7 @@ impl Client {
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
+        let mut replaced = Map::new();
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
@@ -39,9 +40,15 @@ impl Client {
                     Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
                         (Standing::Accepted { position: *position }, *stamp)
                     }
-                    Some(End::Accepted { .. } | End::Folded | End::Parked) => continue,
+                    Some(
+                        End::Accepted { .. } | End::Folded | End::Parked | End::Discarded | End::Replaced,
+                    ) => continue,
                 };
-                self.outbox.insert(Place { record, index }, entry, standing);
+                if let Some(old) = entry.replaces {
+                    replaced.insert(old, id);
+                }
+                let kept = entry.place.filter(|place| self.outbox.is_free(*place));
+                self.outbox.insert(kept.unwrap_or(Place { record, index }), entry, standing);
                 if let Some(stamp) = stamp {
                     self.outbox.restamp(id, stamp);
                 }
@@ -68,11 +75,17 @@ impl Client {
         for parked in opened.parked {
             self.outbox.park(parked);
         }
+        for id in opened.voids {
+            match self.outbox.get(id).map(|item| item.standing) {
+                Some(Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
+                Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
+            }
+        }
         for (place, entry) in uncommitted {
             self.outbox.insert(place, entry, Standing::Saving);
         }
         self.progress.saw(self.outbox.unsettled());
-        self.tell_ended(unsettled);
+        self.tell_ended(unsettled, &ends, &replaced);
         self.opened = true;
         self.replica.clear();
         self.load_pending();
@@ -92,9 +105,16 @@ impl Client {
     }
 
     /// Another tab has taken the answers; whoever wrote here waits for the news here.
-    fn tell_ended(&mut self, unsettled: Vec<MutationId>) {
+    fn tell_ended(
+        &mut self,
+        unsettled: Vec<MutationId>,
+        ends: &Map<MutationId, End>,
+        replaced: &Map<MutationId, MutationId>,
+    ) {
+        let pairs: Vec<_> = unsettled.iter().filter_map(|id| Some((*id, *replaced.get(id)?))).collect();
         let accepted = |id| Settled { id, status: Status::Accepted, code: None, message: None };
-        let ended = unsettled.into_iter().filter_map(|id| match self.outbox.get(id) {
+        let unsettled = unsettled.into_iter().filter(|id| !replaced.contains_key(id));
+        let ended = unsettled.filter_map(|id| match self.outbox.get(id) {
             Some(item) if !matches!(item.standing, Standing::Accepted { .. }) => None,
             Some(_) => Some(accepted(id)),
             None => match self.outbox.parked().find(|parked| parked.entry.id == id) {
@@ -104,10 +124,16 @@ impl Client {
                     message: message.clone(),
                     ..accepted(id)
                 }),
+                None if ends.get(&id) == Some(&End::Discarded) => {
+                    Some(Settled { status: Status::Discarded, ..accepted(id) })
+                }
                 None => Some(accepted(id)),
             },
         });
         let ended: Vec<_> = ended.collect();
+        if !pairs.is_empty() {
+            self.outputs.push_back(Output::Replaced(pairs));
+        }
         if !ended.is_empty() {
             self.outputs.push_back(Output::Settled(ended));
         }

@@ -3,21 +3,24 @@
 use super::{Client, Purpose, Ticket, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::id::MutationId;
+use crate::id::{DocumentId, DocumentKey, MutationId};
 use crate::intent::Intent;
-use crate::mutation::{Op, Refusal};
-use crate::outbox::{Place, Standing};
-use crate::stored::{self, Entry, JournalRecord, Priority};
+use crate::json;
+use crate::mutation::{Change, Field, Op, Refusal};
+use crate::outbox::{self, Standing};
+use crate::stored::{self, Entry, JournalRecord, Urgency};
 use crate::time::WallTime;
-use crate::wire::DOCUMENT_BYTES_MAX;
+use crate::wire::{DOCUMENT_BYTES_MAX, GROUP_BYTES_MAX, GROUP_MUTATIONS_MAX};
 
 impl Client {
-    /// Makes writes, all in one commit. They are visible at once, and durable when [`Output::Saved`] names
+    /// Makes writes, all in one commit; `grouped`, they are one item, for the server too: all of them are
+    /// applied, or none. They are visible at once, and durable when [`Output::Saved`] names
     /// the ticket; if that cannot be, [`Output::Unsaved`] does and they are gone again.
     ///
     /// # Errors
     /// Nothing is written if one of them makes no sense: [`Code::InvalidCollection`], [`Code::NotFound`],
-    /// [`Code::AlreadyExists`], [`Code::DocumentTooLarge`], or what [`Mutation::check`] says.
+    /// [`Code::AlreadyExists`], [`Code::DocumentTooLarge`], [`Code::GroupTooLarge`], or what
+    /// [`Mutation::check`] says.
     ///
     /// [`Mutation::check`]: crate::mutation::Mutation::check
     ///
@@ -26,17 +29,30 @@ impl Client {
     pub fn write(
         &mut self,
         ticket: Ticket,
-        intents: &[(Intent, Priority)],
+        intents: &[(Intent, Urgency)],
+        grouped: bool,
         now: WallTime,
     ) -> Result<Vec<MutationId>, Refusal> {
+        let group = (grouped && intents.len() > 1).then(|| self.next_id().group());
+        let mut bytes = 0;
         let (minted, clock) = (self.minted, self.clock.clone());
         let mut entries: Vec<Entry> = Vec::with_capacity(intents.len());
         let n = self.commits;
         let mut index = self.queue.iter().map(|(_, entries)| entries.len() as u32).sum();
-        for (intent, priority) in intents {
-            match self.prepare(intent, *priority, now) {
+        for (intent, urgency) in intents {
+            let prepared = self.prepare(intent, *urgency, now).and_then(|entry| {
+                bytes += stored::write(&entry).len();
+                if group.is_some() && (intents.len() > GROUP_MUTATIONS_MAX || bytes > GROUP_BYTES_MAX) {
+                    let limit = GROUP_BYTES_MAX >> 10;
+                    let message =
+                        format!("a transaction may have {GROUP_MUTATIONS_MAX} writes and {limit} KiB");
+                    return Err(Refusal::new(Code::GroupTooLarge, message));
+                }
+                Ok(Entry { group: group.clone(), ..entry })
+            });
+            match prepared {
                 Ok(entry) => {
-                    self.outbox.insert(Place::uncommitted(n, index), entry.clone(), Standing::Saving);
+                    self.outbox.insert(outbox::uncommitted(n, index), entry.clone(), Standing::Saving);
                     self.replica.replay(intent.key(), &self.outbox);
                     entries.push(entry);
                     index += 1;
@@ -54,8 +70,20 @@ impl Client {
         Ok(ids)
     }
 
+    /// The name that the next write gets.
+    fn next_id(&self) -> MutationId {
+        MutationId { writer: self.options.writer, n: self.minted + 1 }
+    }
+
+    /// Names one more write.
+    pub(super) fn mint(&mut self) -> MutationId {
+        let id = self.next_id();
+        self.minted = id.n;
+        id
+    }
+
     /// Gives a write its identity, its time and its place in history.
-    fn prepare(&mut self, intent: &Intent, priority: Priority, now: WallTime) -> Result<Entry, Refusal> {
+    fn prepare(&mut self, intent: &Intent, urgency: Urgency, now: WallTime) -> Result<Entry, Refusal> {
         let key = intent.key();
         let Some(declared) = self.options.collections.get(&key.collection) else {
             let message = format!("the collection {} was not declared at open", key.collection);
@@ -72,34 +100,61 @@ impl Client {
             (Op::Create, false) | (Op::Patch | Op::Delete, true) => {}
         }
         let schema = declared.version;
-        let last = self.outbox.lane(key).next_back();
+        self.compose(key, intent.op(), intent.fields()?, schema, urgency, now)
+    }
+
+    /// A write on top of what is seen of a document now.
+    pub(super) fn compose(
+        &mut self,
+        key: &DocumentKey,
+        op: Op,
+        fields: Vec<Field>,
+        schema: u32,
+        urgency: Urgency,
+        now: WallTime,
+    ) -> Result<Entry, Refusal> {
+        let wanted = |item: &&outbox::Item| item.standing != Standing::Discarding;
+        let last = self.outbox.lane(key).rfind(wanted);
         let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
         let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest());
         let after = last.map(|item| item.entry.id);
         self.clock.observe(seen.max(seen_pending));
-        self.minted += 1;
         let entry = Entry {
-            id: MutationId { writer: self.options.writer, n: self.minted },
+            id: self.mint(),
             group: None,
             collection: key.collection.clone(),
             document: key.document.clone(),
-            op: intent.op(),
-            fields: intent.fields()?,
+            op,
+            parents: self.parents(key, &fields),
+            fields,
             base: self.replica.version(key),
             after,
             at: now,
             stamp: self.clock.tick(now.shifted(self.offset.millis()), self.options.writer),
             seen,
             schema,
-            priority,
+            priority: urgency.priority,
+            network: urgency.network,
+            replaces: None,
+            place: None,
         };
-        entry.mutation(entry.stamp, vec![]).check()?;
-        let bytes = stored::write(&entry.fields).len();
-        if bytes > DOCUMENT_BYTES_MAX {
-            let limit = DOCUMENT_BYTES_MAX >> 10;
-            return Err(Refusal::new(Code::DocumentTooLarge, format!("a document may have {limit} KiB")));
-        }
+        within_limits(&entry)?;
         Ok(entry)
+    }
+
+    /// Documents that a write names in declared fields and whose creation the server does not have.
+    fn parents(&self, key: &DocumentKey, fields: &[Field]) -> Vec<DocumentKey> {
+        let declared = self.options.collections.get(&key.collection);
+        let Some(declared) = declared.filter(|declared| !declared.parents.is_empty()) else { return vec![] };
+        let named = fields.iter().filter_map(|Field { path, change }| match (path.keys(), change) {
+            ([field], Change::Set(value)) => {
+                let collection = declared.parents.get(&**field)?.clone();
+                let document = json::read::<DocumentId>(value.text()).ok()?;
+                Some(DocumentKey { collection, document })
+            }
+            (_, _) => None,
+        });
+        named.filter(|parent| parent != key && self.outbox.is_coming(parent)).collect()
     }
 
     /// Takes back writes that are not durable.
@@ -127,4 +182,14 @@ impl Client {
         self.committing = true;
         self.transact(Purpose::Commit { n, tickets, ids }, Transaction::Commit(JournalRecord { entries }));
     }
+}
+
+/// Refuses what the server would refuse whatever its rules are.
+pub(super) fn within_limits(entry: &Entry) -> Result<(), Refusal> {
+    entry.mutation(entry.stamp, vec![]).check()?;
+    if stored::write(&entry.fields).len() > DOCUMENT_BYTES_MAX {
+        let limit = DOCUMENT_BYTES_MAX >> 10;
+        return Err(Refusal::new(Code::DocumentTooLarge, format!("a document may have {limit} KiB")));
+    }
+    Ok(())
 }

@@ -134,7 +134,9 @@ fn a_busy_server_is_asked_until_it_has_time_without_another_write() {
     world.run(0);
     assert!(world.tabs[0].client.state().next_try_at.is_some());
     world.rest();
-    assert_eq!(world.tabs[0].pushes.len() - before, 6);
+    assert!(world.faults.is_empty(), "every one of them was met");
+    // Once it has failed alone, something else is asked first: the write could be what the server fails over.
+    assert_eq!(world.tabs[0].pushes.len() - before, 5);
 }
 
 #[test]

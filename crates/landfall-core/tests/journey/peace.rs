@@ -38,8 +38,8 @@ impl World {
             if !open.is_empty() {
                 return Some(format!("tab {i} has pending writes: {open:?}"));
             }
-            let drafts =
-                entries.iter().filter(|e| e.status == Status::NeedsAttention && e.kind == Op::Create);
+            let is_draft = |status| matches!(status, Status::NeedsAttention | Status::Waiting);
+            let drafts = entries.iter().filter(|e| is_draft(e.status) && e.kind == Op::Create);
             let drafts: BTreeSet<_> = drafts.map(|entry| key(entry.document.as_str())).collect();
             let (mut view, mut expected) = (tab.view(), server.clone());
             for draft in drafts {
@@ -65,9 +65,10 @@ impl World {
         assert!(times.values().all(|times| *times == 1), "applied twice: {times:?}");
         for (device, id) in &self.saved {
             let kept = self.tabs.iter().filter(|tab| tab.device == *device).any(|tab| {
-                let mut entries = tab.client.entries().into_iter();
-                entries.any(|entry| entry.id == *id)
+                let mut entries = tab.client.export().into_iter().map(|item| item.entry);
+                entries.any(|entry| entry.id == *id || entry.replaces == Some(*id))
             });
+            let kept = kept || self.server.replaced.contains(id) || self.given_up.contains(id);
             assert!(kept || times.contains_key(id), "{id} was saved on device {device} and is nowhere");
         }
     }

@@ -10,10 +10,13 @@ use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Ver
 use landfall_core::map::Map;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
-use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
+use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, PushResult, Reset, Verdict};
 
 /// Refuses every document that has this word in it.
 pub(crate) const REFUSED: &str = "unacceptable";
+
+/// Brings down every request that has this word in it, while the server is so weak.
+pub(crate) const POISON: &str = "poison";
 
 struct Decency;
 
@@ -42,6 +45,8 @@ pub(crate) struct Server {
     writers: BTreeMap<Writer, id::Client>,
     /// Every mutation that took effect, in order.
     pub(crate) applied: Vec<MutationId>,
+    /// Mutations that others were judged instead of.
+    pub(crate) replaced: BTreeSet<MutationId>,
     pub(crate) conflicts: Vec<Conflict>,
     /// Most changes in one page.
     pub(crate) limit: usize,
@@ -49,6 +54,9 @@ pub(crate) struct Server {
     pub(crate) refuse_cursors: usize,
     /// Whether it cannot answer pulls.
     pub(crate) pulls_fail: bool,
+    pub(crate) poisonable: bool,
+    /// Whether everything fails.
+    pub(crate) down: bool,
 }
 
 impl Default for Server {
@@ -60,17 +68,23 @@ impl Default for Server {
             receipts: BTreeMap::new(),
             writers: BTreeMap::new(),
             applied: vec![],
+            replaced: BTreeSet::new(),
             conflicts: vec![],
             limit: 1_000,
             refuse_cursors: 0,
             pulls_fail: false,
+            poisonable: true,
+            down: false,
         }
     }
 }
 
 impl Server {
     /// `POST /api/v1/sync/batch`, from text to text.
-    pub(crate) fn push(&mut self, body: &str, now: WallTime) -> String {
+    pub(crate) fn push(&mut self, body: &str, now: WallTime) -> Result<String, Failure> {
+        if self.down || self.poisonable && body.contains(POISON) {
+            return Err(Failure::Refused { code: Code::Internal.to_string(), retry_after: None });
+        }
         let batch: Batch = serde_json::from_str(body).expect("a batch that the protocol knows");
         let mutations: Vec<Mutation> =
             batch.mutations.iter().filter_map(|text| serde_json::from_str(text.text()).ok()).collect();
@@ -78,6 +92,7 @@ impl Server {
         let mut asked = BTreeSet::new();
         for mutation in &mutations {
             self.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
+            self.replaced.extend(mutation.replaces);
             asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
         }
         let facts = Facts {
@@ -109,8 +124,33 @@ impl Server {
         self.documents.extend(decision.documents);
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
-        let reply = BatchReply { server_time: now, epoch: self.name(), results: decision.results };
-        serde_json::to_string(&reply).expect("a reply is JSON")
+        let mut results = decision.results;
+        results.extend(batch.void.iter().map(|id| self.void(*id)));
+        let reply = BatchReply { server_time: now, epoch: self.name(), results };
+        Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
+    }
+
+    /// Closes an id that is not known yet, and says what became of one that is.
+    fn void(&mut self, id: MutationId) -> PushResult {
+        let closed = PushResult {
+            id: Some(id),
+            verdict: Verdict::Rejected,
+            code: Some(Code::Discarded.to_string()),
+            message: None,
+            field: None,
+            because: None,
+            version: Version(0),
+            previous: Version(0),
+            position: Position(0),
+            stamp: None,
+            duplicate: false,
+            restamped: false,
+        };
+        let known = self.receipts.get(&id).map(|receipt| receipt.result.clone());
+        known.unwrap_or_else(|| {
+            self.receipts.insert(id, Receipt { hash: [0; 32], result: closed.clone() });
+            closed
+        })
     }
 
     fn name(&self) -> String {
@@ -120,7 +160,7 @@ impl Server {
     /// `GET /api/v1/sync/pull`, as text.
     pub(crate) fn pull(&mut self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
         let refused = || Failure::Refused { code: Code::InvalidCursor.to_string(), retry_after: None };
-        if self.pulls_fail {
+        if self.pulls_fail || self.down {
             return Err(Failure::Refused { code: Code::Internal.to_string(), retry_after: None });
         }
         let mut reset = None;

@@ -4,10 +4,14 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use landfall_core::client::{Client, Declared, Done, Input, Options, Output, Settled, Ticket, TransactionId};
+use landfall_core::client::{
+    Act, Client, Declared, Done, Input, Options, Output, Settled, Ticket, TransactionId,
+};
+use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::intent::Intent;
-use landfall_core::stored::Priority;
+use landfall_core::mutation::Refusal;
+use landfall_core::stored::Urgency;
 use landfall_core::time::WallTime;
 use landfall_core::transaction::Transaction;
 
@@ -52,6 +56,9 @@ pub(crate) struct Tab {
     pub(crate) asked: usize,
     pub(crate) pushes: Vec<String>,
     pub(crate) settled: Vec<Settled>,
+    pub(crate) replaced: Vec<(MutationId, MutationId)>,
+    /// Decisions that could not be carried out.
+    pub(crate) missed: usize,
     /// Everything that the app was shown, in order.
     pub(crate) views: Vec<View>,
 }
@@ -64,7 +71,11 @@ impl Tab {
             writer: Writer(writer),
             seed: writer as u64,
             remote: true,
-            collections: [(collection(), Declared { version: 1, ..Declared::default() })].into(),
+            collections: [(
+                collection(),
+                Declared { version: 1, parents: [("parent".into(), collection())].into() },
+            )]
+            .into(),
         });
         let mut tab = Tab {
             client,
@@ -86,6 +97,8 @@ impl Tab {
             asked: 0,
             pushes: vec![],
             settled: vec![],
+            replaced: vec![],
+            missed: 0,
             views: vec![],
         };
         tab.take_outputs(WallTime(0));
@@ -129,11 +142,15 @@ impl Tab {
                     continue;
                 }
                 Output::Saved(ticket) => {
-                    self.saved.extend(self.writes.remove(&ticket).expect("a write that was made"));
+                    self.saved.extend(self.writes.remove(&ticket).expect("a write or a decision"));
                     continue;
                 }
                 Output::Loaded(ticket) => {
                     self.loaded.insert(ticket);
+                    continue;
+                }
+                Output::Replaced(pairs) => {
+                    self.replaced.extend(pairs);
                     continue;
                 }
                 Output::Settled(settled) => {
@@ -142,6 +159,11 @@ impl Tab {
                 }
                 Output::Hint => {
                     self.hints = true;
+                    continue;
+                }
+                Output::Unsaved(ticket, Code::NotFound) => {
+                    assert!(self.writes.remove(&ticket).is_some(), "nobody asked");
+                    self.missed += 1;
                     continue;
                 }
                 Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
@@ -201,11 +223,36 @@ impl Tab {
     /// Makes a write, which is durable once the disk has done its part.
     pub(crate) fn write(&mut self, intents: &[Intent], now: WallTime) -> Option<Vec<MutationId>> {
         let now = self.clock(now);
+        let intents: Vec<_> = intents.iter().map(|intent| (intent.clone(), Urgency::default())).collect();
+        self.write_with(&intents, false, now)
+    }
+
+    /// As [`Tab::write`], with wishes, or as one group. The time is the device's.
+    pub(crate) fn write_with(
+        &mut self,
+        intents: &[(Intent, Urgency)],
+        grouped: bool,
+        now: WallTime,
+    ) -> Option<Vec<MutationId>> {
         let ticket = self.ticket();
-        let intents: Vec<_> = intents.iter().map(|intent| (intent.clone(), Priority::Normal)).collect();
-        let ids = self.client.write(ticket, &intents, now).ok()?;
+        let ids = self.client.write(ticket, intents, grouped, now).ok()?;
         self.writes.insert(ticket, ids.clone());
         self.take_outputs(now);
         Some(ids)
+    }
+
+    /// Decides about an item of the outbox; durable once the disk has done its part.
+    pub(crate) fn attend(
+        &mut self,
+        id: MutationId,
+        act: Act,
+        now: WallTime,
+    ) -> Result<Vec<MutationId>, Refusal> {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        let ids = self.client.attend(ticket, id, act, now)?;
+        self.writes.insert(ticket, ids.clone());
+        self.take_outputs(now);
+        Ok(ids)
     }
 }

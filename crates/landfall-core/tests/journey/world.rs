@@ -4,14 +4,15 @@
 //! reaching the device. Between any two of them a case can cut the power, lose the network or write.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use landfall_core::client::{Failure, Input};
+use landfall_core::client::{Act, Failure, Input};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
+use landfall_core::mutation::Refusal;
 use landfall_core::time::{Millis, WallTime};
 
 use crate::disk::Disk;
@@ -55,6 +56,8 @@ pub(crate) struct World {
     pub(crate) watched: bool,
     /// Writes whose promise has resolved, and on which device.
     pub(crate) saved: Vec<(usize, MutationId)>,
+    /// Writes that somebody has discarded, and those that make no sense without them.
+    pub(crate) given_up: BTreeSet<MutationId>,
     writers: u128,
     pub(crate) steps: usize,
     /// The step after which the power fails, and whether that takes back what was not synced.
@@ -92,6 +95,7 @@ impl World {
             signed_in: true,
             watched: false,
             saved: vec![],
+            given_up: BTreeSet::new(),
             writers: 0,
             steps: 0,
             crash: None,
@@ -205,7 +209,8 @@ impl World {
                 let mut reply = Err(Failure::Unreachable);
                 for _ in 0..arrives {
                     let text = self.server.push(&body, self.now);
-                    reply = Ok(serde_json::from_str(&text).expect("a reply that the device can read"));
+                    reply = text
+                        .map(|text| serde_json::from_str(&text).expect("a reply that the device can read"));
                 }
                 Input::Pushed(failure.map_or(reply, Err), sent)
             }
@@ -243,6 +248,25 @@ impl World {
         let ids = self.tabs[tab].write(&[intent], self.now).expect("a write that makes sense");
         self.disk(tab);
         ids[0]
+    }
+
+    /// Decides about an item of the outbox, and waits until that is durable.
+    pub(crate) fn attend(
+        &mut self,
+        tab: usize,
+        id: MutationId,
+        act: Act,
+    ) -> Result<Vec<MutationId>, Refusal> {
+        let client = &self.tabs[tab].client;
+        if act == Act::Discard {
+            let subjects = client.subjects(id);
+            let exported = client.export().into_iter().map(|item| item.entry);
+            let concerned = exported.filter(|entry| subjects.contains(&entry.key()));
+            self.given_up.extend(concerned.map(|entry| entry.id));
+        }
+        let ids = self.tabs[tab].attend(id, act, self.now)?;
+        self.disk(tab);
+        Ok(ids)
     }
 
     /// What a tab shows of a document.
