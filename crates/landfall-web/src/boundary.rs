@@ -1,6 +1,6 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
-use landfall_core::client::Declared;
+use landfall_core::client::{Act, Declared, Exported};
 use std::borrow::Cow;
 
 use landfall_core::code::Code;
@@ -10,7 +10,7 @@ use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
 use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
-use landfall_core::stored::Priority;
+use landfall_core::stored::{Network, Priority, Urgency};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
@@ -131,7 +131,9 @@ pub(crate) struct WireMutation {
     #[serde(default)]
     unset: Vec<Path>,
     #[serde(default)]
-    pub(crate) priority: Priority,
+    priority: Priority,
+    #[serde(default)]
+    network: Network,
 }
 
 impl WireMutation {
@@ -140,10 +142,15 @@ impl WireMutation {
         self.document.is_none()
     }
 
+    /// When it is to go.
+    pub(crate) fn urgency(&self) -> Urgency {
+        Urgency { priority: self.priority, network: self.network }
+    }
+
     /// What the app asks for. A document without an id gets the one that `mint` makes.
     pub(crate) fn intent(self, mint: impl FnOnce() -> DocumentId) -> Result<Intent, Error> {
         let missing = |what: &str| Error::new(Code::InvalidDocument, format!("{what} is missing"));
-        let WireMutation { op, collection, document, data, unset, priority: _ } = self;
+        let WireMutation { op, collection, document, data, unset, .. } = self;
         let document = match (op, document) {
             (_, Some(document)) => document,
             (Op::Create, None) => mint(),
@@ -157,6 +164,43 @@ impl WireMutation {
             Op::Delete => Intent::Delete(key),
         })
     }
+}
+
+/// `WireAct`.
+#[derive(Deserialize)]
+pub(crate) struct WireAct {
+    act: ActName,
+    data: Option<Json>,
+    #[serde(default)]
+    unset: Vec<Path>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ActName {
+    Retry,
+    Edit,
+    Discard,
+}
+
+impl WireAct {
+    /// What is to become of a write to this document.
+    pub(crate) fn act(self, key: DocumentKey) -> Result<Act, Error> {
+        Ok(match self.act {
+            ActName::Retry => Act::Retry,
+            ActName::Discard => Act::Discard,
+            ActName::Edit => {
+                let data = self.data.ok_or_else(|| Error::new(Code::InvalidDocument, "data is missing"))?;
+                Act::Edit(Intent::Patch(key, data, self.unset).fields()?)
+            }
+        })
+    }
+}
+
+/// What `Database.export` gives.
+#[derive(Serialize)]
+pub(crate) struct WireExport<'a> {
+    pub(crate) items: Vec<Exported<'a>>,
 }
 
 /// `WireReceipt`.

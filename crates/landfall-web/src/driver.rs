@@ -9,14 +9,14 @@ use js_sys::Function;
 use landfall_core::client::{Client, Input, Options, Output, Ticket};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
-use landfall_core::id::{Collection, DocumentId, DocumentKey, Writer};
+use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::map::Map;
-use landfall_core::stored::Priority;
+use landfall_core::stored::Urgency;
 use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
-use crate::boundary::{Error, OpenOptions, WireMutation, WireReceipt, WireRow, to_json};
+use crate::boundary::{Error, OpenOptions, WireAct, WireMutation, WireReceipt, WireRow, to_json};
 use crate::crash;
 use crate::events::{End, Events};
 use crate::platform::{self, Leadership, Listener, Said, Siblings};
@@ -121,7 +121,9 @@ impl Driver {
             }),
             // A page that was frozen has missed what the others said.
             Listener::new("pageshow", feed(|| Input::Refresh)),
+            Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
         ];
+        self.feed(Input::Metered(platform::is_metered()));
         let siblings = {
             let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
             Siblings::new(name, move |said| match said {
@@ -237,6 +239,7 @@ impl Driver {
                     self.answer(ticket, Err(code))
                 }
                 Output::Settled(settled) => self.events.settled(settled),
+                Output::Replaced(pairs) => self.events.replaced(pairs),
                 Output::Hint => hint = true,
                 Output::Stale => self.events.stale(),
             }
@@ -372,34 +375,56 @@ impl Driver {
     pub(crate) async fn write(
         self: Rc<Driver>,
         mutations: Vec<WireMutation>,
+        grouped: bool,
     ) -> Result<Vec<WireReceipt>, Error> {
         let intents = mutations.into_iter().map(|mutation| {
-            let (priority, minted) = (mutation.priority, mutation.is_minted());
+            let (urgency, minted) = (mutation.urgency(), mutation.is_minted());
             let intent = mutation.intent(|| DocumentId::mint(platform::now(), platform::random()))?;
             if minted {
                 // Nobody else can have made this id, so there is nothing to read.
                 self.client.borrow_mut().assume_new(intent.key().clone());
             }
-            Ok((intent, priority))
+            Ok((intent, urgency))
         });
-        let intents: Vec<(Intent, Priority)> = intents.collect::<Result<_, Error>>()?;
-        let keys = intents.iter().map(|(intent, _)| intent.key());
-        let unknown: Vec<_> =
-            keys.filter(|key| !self.with(|client| client.is_loaded(key))).cloned().collect();
-        if !unknown.is_empty() {
-            self.ask(|client, ticket| {
-                client.load(ticket, unknown);
-                Ok(())
-            })
-            .await?;
-        }
-        let write = |client: &mut Client, ticket| Ok(client.write(ticket, &intents, platform::now())?);
+        let intents: Vec<(Intent, Urgency)> = intents.collect::<Result<_, Error>>()?;
+        self.know(intents.iter().map(|(intent, _)| intent.key().clone()).collect()).await?;
+        let write =
+            |client: &mut Client, ticket| Ok(client.write(ticket, &intents, grouped, platform::now())?);
         let ids = self.ask(write).await?;
-        let receipt = |((intent, _), mutation): ((Intent, Priority), _)| WireReceipt {
+        let receipt = |((intent, _), mutation): ((Intent, Urgency), _)| WireReceipt {
             document: intent.key().document.clone(),
             mutation,
         };
         Ok(intents.into_iter().zip(ids).map(receipt).collect())
+    }
+
+    pub(crate) async fn attend(self: Rc<Driver>, id: &str, act: WireAct) -> Result<Vec<WireReceipt>, Error> {
+        let nothing = || Error::new(Code::NotFound, "there is no such item in the outbox");
+        let id: MutationId = id.parse().map_err(|_| nothing())?;
+        let subjects = self.with(|client| client.subjects(id));
+        let act = act.act(self.with(|client| client.subject(id)).ok_or_else(nothing)?)?;
+        self.know(subjects).await?;
+        let attend = |client: &mut Client, ticket| Ok(client.attend(ticket, id, act, platform::now())?);
+        let ids = self.ask(attend).await?;
+        let receipt = |mutation| {
+            let document = self.with(|client| client.subject(mutation))?.document;
+            Some(WireReceipt { document, mutation })
+        };
+        Ok(ids.into_iter().filter_map(receipt).collect())
+    }
+
+    /// Reads documents that are not known here yet.
+    async fn know(self: &Rc<Driver>, keys: Vec<DocumentKey>) -> Result<(), Error> {
+        let keys: Vec<_> =
+            keys.into_iter().filter(|key| !self.with(|client| client.is_loaded(key))).collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        self.ask(|client, ticket| {
+            client.load(ticket, keys);
+            Ok(())
+        })
+        .await
     }
 
     pub(crate) async fn load(

@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use js_sys::Function;
 use landfall_core::client::{Client, Settled};
 use landfall_core::code::Code;
+use landfall_core::id::MutationId;
 use landfall_core::json::Json;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
@@ -24,6 +25,8 @@ struct WireEvents<'a> {
     state: Option<&'a Json>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settled: Vec<Settled>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<(MutationId, MutationId)>,
 }
 
 /// `WireEvents` of a database whose end the page did not ask for.
@@ -39,9 +42,10 @@ pub(crate) struct End<'a> {
 pub(crate) struct Events {
     listener: Function,
     state: RefCell<Option<Json>>,
-    revision: Cell<(u64, bool)>,
+    revision: Cell<(u64, bool, usize)>,
     stale: Cell<bool>,
     settled: RefCell<Vec<Settled>>,
+    replaced: RefCell<Vec<(MutationId, MutationId)>>,
 }
 
 impl Events {
@@ -52,6 +56,7 @@ impl Events {
             revision: Cell::default(),
             stale: Cell::new(false),
             settled: RefCell::default(),
+            replaced: RefCell::default(),
         }
     }
 
@@ -61,6 +66,10 @@ impl Events {
 
     pub(crate) fn settled(&self, settled: Vec<Settled>) {
         self.settled.borrow_mut().extend(settled);
+    }
+
+    pub(crate) fn replaced(&self, pairs: Vec<(MutationId, MutationId)>) {
+        self.replaced.borrow_mut().extend(pairs);
     }
 
     /// What there is to tell, if there is anything. Rows are taken from the client.
@@ -77,11 +86,13 @@ impl Events {
         let state = Json::parse(&to_json(&client.state())).expect("BUG: a state that is not JSON");
         let news = self.state.borrow().as_ref() != Some(&state);
         let outbox = self.revision.replace(client.outbox_revision()) != client.outbox_revision();
-        let (stale, settled) = (self.stale.take(), self.settled.take());
-        if rows.is_empty() && !news && !outbox && !stale && settled.is_empty() {
+        let (stale, settled, replaced) = (self.stale.take(), self.settled.take(), self.replaced.take());
+        let quiet = rows.is_empty() && settled.is_empty() && replaced.is_empty();
+        if quiet && !news && !outbox && !stale {
             return None;
         }
-        let text = to_json(&WireEvents { rows, stale, outbox, state: news.then_some(&state), settled });
+        let state_news = news.then_some(&state);
+        let text = to_json(&WireEvents { rows, stale, outbox, state: state_news, settled, replaced });
         *self.state.borrow_mut() = Some(state);
         Some(text)
     }

@@ -20,7 +20,7 @@ use landfall_core::client::Input;
 use landfall_core::drain::Nudge;
 use wasm_bindgen::prelude::*;
 
-use crate::boundary::{Error, OpenOptions, WireMutation};
+use crate::boundary::{Error, OpenOptions, WireAct, WireExport, WireMutation};
 use crate::driver::Driver;
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
@@ -45,13 +45,24 @@ pub struct Database {
 
 #[wasm_bindgen]
 impl Database {
-    /// Makes writes, all or none of them. Resolves when they are durable on this device.
+    /// Makes writes, all or none of them; `grouped`, for the server too. Resolves when they are durable on
+    /// this device.
     ///
     /// # Errors
     /// What [`landfall_core::client::Client::write`] refuses, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn write(&self, mutations: String) -> Result<String, JsValue> {
+    pub async fn write(&self, mutations: String, grouped: bool) -> Result<String, JsValue> {
         let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
-        let receipts = self.driver.clone().write(mutations).await?;
+        let receipts = self.driver.clone().write(mutations, grouped).await?;
+        Ok(boundary::to_json(&receipts))
+    }
+
+    /// Does what a person has decided about an item of the outbox. Takes `WireAct`; resolves when that is durable.
+    ///
+    /// # Errors
+    /// What [`landfall_core::client::Client::attend`] refuses, `storage_full`, `storage_unavailable`, `closed`.
+    pub async fn attend(&self, id: String, act: String) -> Result<String, JsValue> {
+        let act: WireAct = boundary::from_json(&act)?;
+        let receipts = self.driver.clone().attend(&id, act).await?;
         Ok(boundary::to_json(&receipts))
     }
 
@@ -66,6 +77,11 @@ impl Database {
     /// Pending writes in journal order, then what needs attention, as JSON.
     pub fn outbox(&self) -> String {
         self.driver.with(|client| boundary::to_json(&client.entries()))
+    }
+
+    /// Everything that the server does not have, whole, as JSON.
+    pub fn export(&self) -> String {
+        self.driver.with(|client| boundary::to_json(&WireExport { items: client.export() }))
     }
 
     /// The state of synchronisation, as JSON.

@@ -32,27 +32,49 @@ fn global(name: &str) -> JsValue {
 
 type Callback = Closure<dyn FnMut()>;
 
-/// Listens to the global scope until dropped.
+/// Listens until dropped.
 pub(crate) struct Listener {
+    target: Option<EventTarget>,
     name: &'static str,
     callback: Callback,
 }
 
 impl Listener {
+    /// Listens to the global scope.
     pub(crate) fn new(name: &'static str, callback: impl FnMut() + 'static) -> Listener {
+        Listener::on(&js_sys::global(), name, callback)
+    }
+
+    /// Listens to `target`, if there is one.
+    pub(crate) fn on(target: &JsValue, name: &'static str, callback: impl FnMut() + 'static) -> Listener {
         let callback = Closure::new(callback);
-        let target: EventTarget = js_sys::global().unchecked_into();
-        // A scope that knows no such event never has one.
-        let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
-        Listener { name, callback }
+        let target = (!target.is_undefined()).then(|| target.unchecked_ref::<EventTarget>().clone());
+        if let Some(target) = &target {
+            // A scope that knows no such event never has one.
+            let _ = target.add_event_listener_with_callback(name, callback.as_ref().unchecked_ref());
+        }
+        Listener { target, name, callback }
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let target: EventTarget = js_sys::global().unchecked_into();
-        let _ = target.remove_event_listener_with_callback(self.name, self.callback.as_ref().unchecked_ref());
+        if let Some(target) = &self.target {
+            let callback = self.callback.as_ref().unchecked_ref();
+            let _ = target.remove_event_listener_with_callback(self.name, callback);
+        }
     }
+}
+
+/// What the browser knows of the network; `undefined` where it does not say.
+pub(crate) fn connection() -> JsValue {
+    Reflect::get(&global("navigator"), &"connection".into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// Whether the network is paid for by volume, as far as the browser says.
+pub(crate) fn is_metered() -> bool {
+    let about = |name: &str| Reflect::get(&connection(), &name.into()).unwrap_or(JsValue::UNDEFINED);
+    about("saveData").is_truthy() || about("type").as_string().is_some_and(|kind| kind == "cellular")
 }
 
 /// Whether somebody may be looking at this page; a worker counts as looked at.
