@@ -26,6 +26,7 @@ use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
 use crate::ledger::Ledger;
 use crate::map::Map;
+use crate::merge::Merges;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
@@ -65,6 +66,8 @@ pub struct Declared {
     pub version: u32,
     /// Top-level fields that name a document of another collection.
     pub parents: Map<Box<str>, Collection>,
+    /// Top-level fields that merge in another way than by the last write.
+    pub fields: Merges,
 }
 
 /// Names a call of the app until it is answered.

@@ -26,6 +26,7 @@ pub mod intent;
 pub mod json;
 pub mod ledger;
 pub mod map;
+pub mod merge;
 pub mod mutation;
 pub mod outbox;
 pub mod path;

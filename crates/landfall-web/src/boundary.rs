@@ -8,6 +8,7 @@ use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
 use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
+use landfall_core::merge::Merges;
 use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
 use landfall_core::stored::{Network, Priority, Urgency};
@@ -91,11 +92,13 @@ pub(crate) struct OpenOptions {
 }
 
 /// What a collection is declared with, as far as the core has to know.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub(crate) struct CollectionOptions {
     pub(crate) version: u32,
     #[serde(default)]
     pub(crate) parent: Map<Box<str>, Collection>,
+    #[serde(default)]
+    pub(crate) fields: Merges,
 }
 
 /// The user of a database that no server knows.
@@ -109,7 +112,8 @@ impl OpenOptions {
     pub(crate) fn declared(&self) -> Result<Map<Collection, Declared>, Error> {
         let declared = self.collections.iter().map(|(name, options)| {
             let name = name.parse().map_err(|_| Error::new(Code::InvalidCollection, format!("{name:?}")))?;
-            Ok((name, Declared { version: options.version, parents: options.parent.clone() }))
+            let CollectionOptions { version, parent, fields } = options.clone();
+            Ok((name, Declared { version, parents: parent, fields }))
         });
         declared.collect()
     }
