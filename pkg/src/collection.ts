@@ -1,20 +1,11 @@
 import { LandfallError } from "./errors.js";
-import { isObject, type JsonPatch, merge, plain, plainPatch, split } from "./json.js";
+import { type Edit, type InsertOptions, Intents, type Later, operation, type WriteOptions } from "./intent.js";
+import { plainPatch } from "./json.js";
 import { Query } from "./query.js";
 import type { AnyRow, Rows } from "./rows.js";
-import { type Filter, type Patch, type Row, type StandardSchema, validate } from "./schema.js";
-import type { Priority, WireMutation } from "./wire.js";
+import type { ElementOf, Filter, ListField, NumberField, Patch, Row, StandardSchema } from "./schema.js";
+import type { WireMutation } from "./wire.js";
 import type { Write, Writes } from "./write.js";
-
-/** How urgently to send; `normal` if left out. It never changes the order within one document. */
-export interface WriteOptions {
-  readonly priority?: Priority;
-}
-
-export interface InsertOptions extends WriteOptions {
-  /** The document's id; a UUIDv7 if left out. */
-  readonly id?: string;
-}
 
 /**
  * The documents of one kind.
@@ -27,16 +18,14 @@ export class Collection<Input, Output> {
   readonly name: string;
   readonly #rows: Rows;
   readonly #writes: Writes;
-  readonly #schema: StandardSchema | undefined;
-  /** Settles when every write before has been handed to the core; there while one is being prepared. */
-  #before: Promise<unknown> | undefined;
+  readonly #intents: Intents;
 
   /** @internal */
   constructor(name: string, rows: Rows, writes: Writes, schema: StandardSchema | undefined) {
     this.name = name;
     this.#rows = rows;
     this.#writes = writes;
-    this.#schema = schema;
+    this.#intents = new Intents(name, schema);
   }
 
   /**
@@ -52,19 +41,22 @@ export class Collection<Input, Output> {
    * await write.accepted({ timeout: 30_000 }); // optional: the server has it
    * ```
    */
-  async insert(value: Input, { id, priority }: InsertOptions = {}): Promise<Write> {
-    return one(this.#save(() => this.#create(value, id, priority)));
+  async insert(value: Input, options: InsertOptions = {}): Promise<Write> {
+    return this.#one(() => this.#intents.create(value, options));
   }
 
   /**
-   * Creates many documents, in one commit: all of them are saved, or none.
+   * Creates many documents, in one commit: all of them are saved, or none. On the server each is a write
+   * of its own; see `db.transaction` for those that belong together.
    *
    * @throws as {@link Collection.insert}.
    */
-  async insertMany(values: readonly Input[], { priority }: WriteOptions = {}): Promise<Write[]> {
+  async insertMany(values: readonly Input[], { priority, network }: WriteOptions = {}): Promise<Write[]> {
     if (values.length === 0) return [];
-    return this.#save(() => {
-      const creates = values.map((value) => this.#create(value, undefined, priority));
+    return this.#writes.save(() => {
+      const creates = values.map((value) =>
+        this.#intents.create(value, { ...(priority && { priority }), ...(network && { network }) }),
+      );
       return creates.some((create) => create instanceof Promise) ? Promise.all(creates) : (creates as WireMutation[]);
     });
   }
@@ -74,36 +66,53 @@ export class Collection<Input, Output> {
    * are replaced whole. With a schema, the result must satisfy it; only what the patch names is
    * written, so edits of other fields by others stay.
    *
-   * @throws {@link LandfallError} `not_found`, and as {@link Collection.insert}.
+   * @throws {@link LandfallError} `not_found`; `invalid_operation` for a field that is declared to be
+   * counted or to be a set; and as {@link Collection.insert}.
    */
-  async update(id: string, patch: Patch<Input>, { priority }: WriteOptions = {}): Promise<Write> {
-    return one(
-      this.#save(() => {
-        const checked = plainPatch(patch);
-        const build = (parts: ReturnType<typeof split>): WireMutation => ({
-          op: "patch",
-          collection: this.name,
-          document: id,
-          data: parts.data,
-          ...(parts.unset.length > 0 && { unset: parts.unset }),
-          ...(priority && { priority }),
-        });
-        const schema = this.#schema;
-        if (!schema) return build(split(checked));
-        const check = (row: AnyRow | null): WireMutation | Promise<WireMutation> => {
-          // The core refuses it: it knows best whether there is such a document.
-          if (!row) return build(split(checked));
-          const output = validate(schema, merged(row, checked));
-          if (output instanceof Promise) return output.then((value) => build(split(checked, value)));
-          return build(split(checked, output));
-        };
-        const row = this.#before ? undefined : this.#rows.peek(id);
-        if (row !== undefined) return check(row);
-        return Promise.resolve(this.#before)
-          .then(() => this.#rows.fetch(id))
-          .then(check);
-      }),
-    );
+  async update(id: string, patch: Patch<Input>, options: WriteOptions = {}): Promise<Write> {
+    return this.#edit(id, { patch: plainPatch(patch) }, options);
+  }
+
+  /**
+   * Adds `by`, which may be negative, to a number; what is absent counts from 0. In a field that is
+   * declared as `counter` everybody's increments add up, in whatever order they arrive.
+   *
+   * @throws {@link LandfallError} `not_found`; `invalid_operation` for a field that is not a counter;
+   * and as {@link Collection.insert}.
+   */
+  async increment(id: string, field: NumberField<Output>, by = 1, options: WriteOptions = {}): Promise<Write> {
+    return this.#edit(id, operation("increment", field, by), options);
+  }
+
+  /**
+   * Adds an element to a list that has each element once. In a field that is declared as `set`, elements
+   * that others add at the same time are kept too.
+   *
+   * @throws {@link LandfallError} `not_found`; `invalid_operation` for a field that is not a set; and as
+   * {@link Collection.insert}.
+   */
+  async add<Field extends ListField<Output>>(
+    id: string,
+    field: Field,
+    element: ElementOf<Output, Field>,
+    options: WriteOptions = {},
+  ): Promise<Write> {
+    return this.#edit(id, operation("add", field, element), options);
+  }
+
+  /**
+   * Removes an element from a list; does nothing to a list that does not have it. Somebody who adds it
+   * without knowing of this keeps it.
+   *
+   * @throws as {@link Collection.add}.
+   */
+  async remove<Field extends ListField<Output>>(
+    id: string,
+    field: Field,
+    element: ElementOf<Output, Field>,
+    options: WriteOptions = {},
+  ): Promise<Write> {
+    return this.#edit(id, operation("remove", field, element), options);
   }
 
   /**
@@ -112,10 +121,8 @@ export class Collection<Input, Output> {
    * @throws {@link LandfallError} `not_found`; `storage_full`, `storage_unavailable`, `closed`,
    * `core_crashed`. Nothing is saved then.
    */
-  async delete(id: string, { priority }: WriteOptions = {}): Promise<Write> {
-    return one(
-      this.#save(() => ({ op: "delete", collection: this.name, document: id, ...(priority && { priority }) })),
-    );
+  async delete(id: string, options: WriteOptions = {}): Promise<Write> {
+    return this.#one(() => this.#intents.delete(id, options));
   }
 
   /**
@@ -143,58 +150,28 @@ export class Collection<Input, Output> {
     return new Query(this.#rows, { filter });
   }
 
-  #create(
-    value: unknown,
-    id: string | undefined,
-    priority: Priority | undefined,
-  ): WireMutation | Promise<WireMutation> {
-    const build = (data: unknown): WireMutation => ({
-      op: "create",
-      collection: this.name,
-      data: plain(data),
-      ...(id !== undefined && { document: id }),
-      ...(priority && { priority }),
+  #edit(id: string, edit: Edit, options: WriteOptions): Promise<Write> {
+    return this.#one(() => {
+      const build = (row: AnyRow | null): Later<WireMutation> => {
+        // Where there is no row the core refuses: it knows best whether there is such a document.
+        const { id: _, ...data } = row ?? {};
+        return this.#intents.patch(id, edit, row && data, options);
+      };
+      if (!this.#intents.schema) return build(null);
+      const row = this.#writes.turn ? undefined : this.#rows.peek(id);
+      if (row !== undefined) return build(row);
+      return Promise.resolve(this.#writes.turn)
+        .then(() => this.#rows.fetch(id))
+        .then(build);
     });
-    if (!this.#schema) return build(value);
-    // A schema may drop what it does not know, and an id must not get lost unseen.
-    if (isObject(value) && value["id"] !== undefined) return build(value);
-    const output = validate(this.#schema, value);
-    return output instanceof Promise ? output.then(build) : build(output);
   }
 
-  /**
-   * Hands the prepared mutations to the core in the order of the calls: at once if it can be, else
-   * after those that are still being prepared (an asynchronous schema, an update of a row not loaded).
-   */
-  async #save(prepare: () => Mutations | Promise<Mutations>): Promise<Write[]> {
-    const prepared = prepare();
-    if (!this.#before && !(prepared instanceof Promise)) return this.#writes.save(list(prepared));
-    const turn = Promise.all([prepared, this.#before]).then(([mutations]) => ({
-      // Wrapped, so that the turn is over when the writes are handed over, not when they are durable.
-      saved: this.#writes.save(list(mutations)),
-    }));
-    const over = Promise.allSettled([turn, this.#before]).then(() => {
-      if (this.#before === over) this.#before = undefined;
+  async #one(prepare: () => Later<WireMutation>): Promise<Write> {
+    const [write] = await this.#writes.save(() => {
+      const prepared = prepare();
+      return prepared instanceof Promise ? prepared.then((mutation) => [mutation]) : [prepared];
     });
-    this.#before = over;
-    return (await turn).saved;
+    if (!write) throw new LandfallError("core_crashed", "the core gave no receipt");
+    return write;
   }
-}
-
-type Mutations = WireMutation | WireMutation[];
-
-function list(mutations: Mutations): WireMutation[] {
-  return Array.isArray(mutations) ? mutations : [mutations];
-}
-
-async function one(writes: Promise<Write[]>): Promise<Write> {
-  const [write] = await writes;
-  if (!write) throw new LandfallError("core_crashed", "the core gave no receipt");
-  return write;
-}
-
-/** The data of `row` with `patch` merged in, as a schema knows it: without the id. */
-function merged(row: AnyRow, patch: JsonPatch): Record<string, unknown> {
-  const { id: _, ...data } = row;
-  return merge(data, patch);
 }

@@ -32,8 +32,8 @@ export class Core {
     this.#ended = ended;
   }
 
-  write(mutations: WireMutation[]): Promise<WireReceipt[]> {
-    return this.#ask(() => this.#database.write(JSON.stringify(mutations), false));
+  write(mutations: WireMutation[], grouped: boolean): Promise<WireReceipt[]> {
+    return this.#ask(() => this.#database.write(JSON.stringify(mutations), grouped));
   }
 
   load(collection: string, document?: string): Promise<WireRow[]> {

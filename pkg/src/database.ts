@@ -159,6 +159,7 @@ async function connect(
     if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));
     if (events.stale) for (const rows of tables.values()) rows.invalidate();
     if (events.rows) for (const [name, rows] of grouped(events.rows)) tables.get(name)?.apply(rows);
+    if (events.replaced) writes.rename(events.replaced);
     if (events.settled) for (const settled of events.settled) writes.settle(settled);
     if (events.outbox) outbox.changed();
     if (events.state) sync.receive(events.state);

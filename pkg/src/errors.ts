@@ -10,6 +10,7 @@ export type ClientErrorCode =
   | "invalid_collection"
   | "invalid_document"
   | "invalid_path"
+  | "invalid_operation"
   | "not_found"
   | "already_exists"
   | "schema_invalid"

@@ -20,13 +20,14 @@ export function open<const C extends Collections>(options: Options<C>): Promise<
   return openWith(core, options);
 }
 
-export type { Collection, InsertOptions, WriteOptions } from "./collection.js";
+export type { Collection } from "./collection.js";
 export type { Database, Options } from "./database.js";
 export { type ErrorCode, LandfallError } from "./errors.js";
+export type { InsertOptions, WriteOptions } from "./intent.js";
 export type { Outbox, OutboxItem } from "./outbox.js";
 export type { Query } from "./query.js";
 export type { CollectionOptions, Collections, Filter, Issue, Patch, Row, StandardSchema } from "./schema.js";
 export { unset } from "./schema.js";
 export type { StorageState, Sync, SyncState } from "./sync.js";
-export type { Json, Priority } from "./wire.js";
+export type { FieldMerge, Json, Network, Priority } from "./wire.js";
 export type { Write } from "./write.js";

@@ -23,6 +23,11 @@ export function plain(value: unknown): JsonObject {
   return copyObject(value) as JsonObject;
 }
 
+/** As {@link plain}, for the value of one field. @internal */
+export function plainValue(value: unknown, field: string): Json {
+  return copy(value, [field], false) as Json;
+}
+
 /** As {@link plain}, for a patch. @internal */
 export function plainPatch(value: unknown): JsonPatch {
   return copyObject(value, true) as JsonPatch;
@@ -108,7 +113,7 @@ export function split(patch: JsonPatch, output: unknown = patch): { data: JsonOb
   const pick = (part: JsonPatch, from: unknown, path: string): Record<string, unknown> => {
     const data: Record<string, unknown> = {};
     for (const [key, value] of Object.entries(part)) {
-      const at = `${path}/${escape(key)}`;
+      const at = path + pointer(key);
       const given = isObject(from) ? from[key] : undefined;
       if (value === unset) pointers.push(at);
       else data[key] = isObject(value) && isObject(given) ? pick(value as JsonPatch, given, at) : given;
@@ -140,12 +145,54 @@ export function freeze<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
+/** The JSON Pointer of a field. @internal */
+export function pointer(field: string): string {
+  return `/${escape(field)}`;
+}
+
+/** The keys that a JSON Pointer leads along. @internal */
+export function keysOf(path: string): string[] {
+  return path.split("/").slice(1).map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+/** What `data` is after an operation on what `path` leads to; `data` itself does not change. @internal */
+export function perform(
+  data: Record<string, unknown>,
+  { path, op, value }: { readonly path: string; readonly op: string; readonly value?: Json },
+): Record<string, unknown> {
+  const walk = (at: unknown, [key, ...rest]: string[]): unknown => {
+    if (key === undefined) return outcome(op, at, value);
+    const copied: Record<string, unknown> = isObject(at) ? { ...at } : {};
+    const member = walk(copied[key], rest);
+    if (member !== undefined) copied[key] = member;
+    else if (!isObject(at)) return at;
+    else delete copied[key];
+    return copied;
+  };
+  return walk(data, keysOf(path)) as Record<string, unknown>;
+}
+
+function outcome(op: string, before: unknown, value: Json | undefined): unknown {
+  const list: unknown[] = Array.isArray(before) ? before : [];
+  switch (op) {
+    case "increment":
+      return (typeof before === "number" ? before : 0) + (value as number);
+    case "add":
+      return list.some((element) => same(element, value)) ? list : [...list, value];
+    case "remove":
+      return list.filter((element) => !same(element, value));
+    default:
+      // To set, and with no value to unset.
+      return value;
+  }
+}
+
 /** A key as a step of a JSON Pointer. */
 function escape(key: string): string {
   return /[~/]/.test(key) ? key.replaceAll("~", "~0").replaceAll("/", "~1") : key;
 }
 
 function refuse(trail: readonly (string | number)[], reason: string): never {
-  const path = trail.map((key) => `/${escape(String(key))}`).join("");
+  const path = trail.map((key) => pointer(String(key))).join("");
   throw new LandfallError("invalid_document", path ? `${path}: ${reason}` : reason);
 }

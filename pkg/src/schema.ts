@@ -1,5 +1,5 @@
 import { LandfallError } from "./errors.js";
-import type { Json } from "./wire.js";
+import type { FieldMerge, Json } from "./wire.js";
 
 /**
  * The part of Standard Schema v1 (standardschema.dev) that is used here. zod, valibot, arktype and
@@ -58,7 +58,7 @@ export interface CollectionOptions {
   /** Fields to index. */
   readonly indexes?: readonly string[];
   /** How a field merges where last write wins is not it. */
-  readonly fields?: Readonly<Record<string, "counter" | "set" | "max" | "min">>;
+  readonly fields?: Readonly<Record<string, FieldMerge>>;
   /** The app's own version of this schema, 1 if left out; sent with every write. */
   readonly version?: number;
   /** Brings a document from an older version to this one. */
@@ -97,6 +97,18 @@ export type Patch<T> = T extends object
 
 /** {@link unset} where a member may be absent. */
 type Removal<T, K extends keyof T> = Record<never, never> extends Pick<T, K> ? typeof unset : never;
+
+/** Names of fields that hold numbers. */
+export type NumberField<T> = { [K in keyof T & string]-?: Extract<T[K], number> extends never ? never : K }[keyof T &
+  string];
+
+/** Names of fields that hold lists. */
+export type ListField<T> = {
+  [K in keyof T & string]-?: Extract<T[K], readonly unknown[]> extends never ? never : K;
+}[keyof T & string];
+
+/** What the list in a field holds. */
+export type ElementOf<T, Field extends keyof T> = Extract<T[Field], readonly unknown[]>[number];
 
 /** Fields that a row must equal, all of them. */
 export type Filter<R> = { readonly [K in keyof R]?: R[K] };

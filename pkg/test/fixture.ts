@@ -8,6 +8,8 @@ export const Visit = z.object({
   site: z.string().trim().min(1),
   notes: z.string().optional(),
   done: z.boolean().default(false),
+  photos: z.number().int().max(9).optional(),
+  tags: z.array(z.string().max(5)).optional(),
   at: z.object({ floor: z.number().optional(), room: z.string().optional() }).optional(),
 });
 
@@ -25,13 +27,18 @@ export async function opened<const C extends Collections>(
   return { db, core: module.core, module };
 }
 
+const collections = {
+  visits: { schema: Visit, fields: { photos: "counter", tags: "set" } },
+  notes: { fields: { count: "counter", labels: "set" } },
+} as const;
+
 /** `visits` with a schema, `notes` without one. */
 export function inspections(): Promise<{
-  db: Database<{ visits: { schema: typeof Visit }; notes: Record<never, never> }>;
+  db: Database<typeof collections>;
   core: MemoryCore;
   module: MemoryModule;
 }> {
-  return opened({ visits: { schema: Visit }, notes: {} }, "https://sync.example.org");
+  return opened(collections, "https://sync.example.org");
 }
 
 /** Lets everything that is due happen: a task, after all microtasks. */

@@ -7,29 +7,50 @@ import type {
   CoreDatabase,
   CoreModule,
   Json,
+  WireAct,
+  WireChange,
   WireEntry,
   WireEvents,
   WireMutation,
   WireOptions,
+  WirePatch,
   WireReceipt,
   WireRow,
   WireState,
 } from "../src/wire.js";
 
-type Data = Record<string, Json>;
+export type Data = Record<string, Json>;
+type Mutation = WireMutation & { document: string };
+
+const GROUP_MAX = 100;
+
+/** What a device keeps when the core is gone. */
+export class Disk {
+  /** What the server has confirmed, by collection and document. */
+  readonly base = new Map<string, Map<string, Data>>();
+  readonly entries: WireEntry[] = [];
+  /** By id, of every entry that was written here. */
+  readonly mutations = new Map<string, Mutation>();
+  count = 0;
+}
 
 export class MemoryCore implements CoreDatabase {
   /** What was handed over, one element for each call of `write`. */
   readonly calls: WireMutation[][] = [];
+  /** Whether each of the calls was a group. */
+  readonly grouped: boolean[] = [];
   readonly commands: string[] = [];
+  readonly acts: [id: string, act: WireAct][] = [];
   /** How often each collection (`visits`) or document (`visits/a`) was loaded. */
   readonly loads: string[] = [];
-  readonly entries: WireEntry[] = [];
   /** Refuses the next call of `write`. */
   refusal: { code: string; message: string } | undefined;
   /** Answers wait here while it is there; {@link MemoryCore.release} gives them. */
   held: (() => void)[] | undefined;
+  /** What the server answers; without it, it cannot be reached. */
+  server: ((method: string, path: string, body?: Json) => Json) | undefined;
   closed = false;
+  destroyed = false;
   wireState: WireState = {
     online: true,
     phase: "idle",
@@ -44,39 +65,46 @@ export class MemoryCore implements CoreDatabase {
     reason: null,
     damaged: 0,
   };
-  readonly #documents = new Map<string, Map<string, Data>>();
+  readonly #options: WireOptions;
+  readonly #disk: Disk;
   readonly #listener: (events: string) => void;
-  #count = 0;
 
-  constructor(listener: (events: string) => void) {
+  constructor(options: WireOptions, disk: Disk, listener: (events: string) => void) {
+    this.#options = options;
+    this.#disk = disk;
     this.#listener = listener;
   }
 
-  async write(json: string): Promise<string> {
+  get entries(): WireEntry[] {
+    return this.#disk.entries;
+  }
+
+  async write(json: string, grouped: boolean): Promise<string> {
     const mutations = JSON.parse(json) as WireMutation[];
     this.calls.push(mutations);
+    this.grouped.push(grouped);
     const refusal = this.refusal;
-    if (refusal) {
-      this.refusal = undefined;
-      throw refusal;
+    this.refusal = undefined;
+    if (refusal) throw refusal;
+    if (grouped && mutations.length > GROUP_MAX) throw { code: "group_too_large", message: "too many" };
+    const group = grouped && mutations.length > 1 ? `w:${this.#disk.count + 1}` : null;
+    const written: WireEntry[] = [];
+    try {
+      for (const mutation of mutations) written.push(this.#enter(mutation, group));
+    } catch (reason) {
+      for (const { id } of written) this.#forget(id);
+      throw reason;
     }
-    const rows: WireRow[] = [];
-    const receipts = mutations.map((mutation): WireReceipt => {
-      this.#count += 1;
-      const document = mutation.document ?? `d${String(this.#count).padStart(6, "0")}`;
-      rows.push(this.put(mutation.collection, document, this.#result(mutation, document)));
-      return { document, mutation: `w:${this.#count}` };
-    });
-    this.emit({ rows });
+    this.emit({ rows: written.map((entry) => this.#row(entry)), outbox: true });
     await this.#answered();
-    return JSON.stringify(receipts);
+    return JSON.stringify(written.map(receipt));
   }
 
   async load(collection: string, document?: string): Promise<string> {
     this.loads.push(document === undefined ? collection : `${collection}/${document}`);
-    const rows = [...this.#table(collection)]
-      .filter(([id]) => document === undefined || id === document)
-      .map(([id, data]): WireRow => ({ collection, id, data }));
+    const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
+    const ids = document === undefined ? new Set([...this.#table(collection).keys(), ...written]) : [document];
+    const rows = [...ids].map((id) => this.#row({ collection, document: id })).filter(({ data }) => data !== null);
     const reply = JSON.stringify(rows);
     await this.#answered();
     return reply;
@@ -84,6 +112,37 @@ export class MemoryCore implements CoreDatabase {
 
   outbox(): string {
     return JSON.stringify(this.entries);
+  }
+
+  async attend(id: string, json: string): Promise<string> {
+    const act = JSON.parse(json) as WireAct;
+    this.acts.push([id, act]);
+    const item = this.entries.find((entry) => entry.id === id);
+    if (!item || item.status === "accepted") throw { code: "not_found", message: "no such item" };
+    const refused = item.status === "needs_attention";
+    if (act.act === "edit" && (!refused || item.kind === "delete")) throw { code: "invalid_operation", message: "" };
+    if (act.act === "retry" && !refused) return "[]";
+    const unit = this.entries.filter((entry) => entry.id === id || (item.group !== null && entry.group === item.group));
+    const again: WireEntry[] = [];
+    for (const old of unit) {
+      const mutation = this.#forget(old.id);
+      if (!mutation || act.act === "discard") continue;
+      const group = again[0]?.id ?? `w:${this.#disk.count + 1}`;
+      again.push(this.#enter(act.act === "edit" && old === item ? mended(mutation, act) : mutation, old.group && group));
+    }
+    const discarded = act.act === "discard" ? unit : [];
+    this.emit({
+      rows: unit.map((entry) => this.#row(entry)),
+      outbox: true,
+      settled: discarded.map((entry) => ({ mutation: entry.id, status: "discarded", code: null, message: null })),
+    });
+    await this.#answered();
+    return JSON.stringify(again.map(receipt));
+  }
+
+  export(): string {
+    const items = this.entries.map((item) => ({ item, entry: this.#disk.mutations.get(item.id) ?? null, sent: null }));
+    return JSON.stringify({ items });
   }
 
   state(): string {
@@ -94,16 +153,11 @@ export class MemoryCore implements CoreDatabase {
     this.commands.push(name);
   }
 
-  async attend(): Promise<string> {
-    throw { code: "not_found", message: "no such item" };
-  }
-
-  export(): string {
-    return JSON.stringify({ items: this.entries });
-  }
-
-  async request(): Promise<string> {
-    throw { code: "unreachable", message: "no server" };
+  async request(method: "GET" | "POST", path: string, body?: string): Promise<string> {
+    if (!this.server) throw { code: "unreachable", message: "no server" };
+    const reply = this.server(method, path, body === undefined ? undefined : (JSON.parse(body) as Json));
+    await this.#answered();
+    return JSON.stringify(reply);
   }
 
   async close(): Promise<void> {
@@ -112,6 +166,9 @@ export class MemoryCore implements CoreDatabase {
 
   async destroy(): Promise<void> {
     this.closed = true;
+    this.destroyed = true;
+    this.#disk.base.clear();
+    this.#disk.entries.length = 0;
   }
 
   // === What a test does ===
@@ -120,11 +177,11 @@ export class MemoryCore implements CoreDatabase {
     this.#listener(JSON.stringify(events));
   }
 
-  /** Changes a document without telling anybody. */
+  /** Changes what the server has confirmed of a document, without telling anybody. */
   put(collection: string, id: string, data: Data | null): WireRow {
     if (data === null) this.#table(collection).delete(id);
     else this.#table(collection).set(id, data);
-    return { collection, id, data };
+    return this.#row({ collection, document: id });
   }
 
   /** Changes documents as a pull would. */
@@ -135,6 +192,26 @@ export class MemoryCore implements CoreDatabase {
   progress(state: Partial<WireState>): void {
     this.wireState = { ...this.wireState, ...state };
     this.emit({ state: this.wireState });
+  }
+
+  /** The server has accepted a write. */
+  accept(id: string): void {
+    const mutation = this.#forget(id);
+    if (mutation) this.put(mutation.collection, mutation.document, applied(this.#base(mutation), mutation));
+    this.emit({ outbox: true, settled: [{ mutation: id, status: "accepted", code: null, message: null }] });
+  }
+
+  /** The server has refused a write: it is kept, and leaves the view unless it created the document. */
+  refuse(id: string, code: string): void {
+    const at = this.entries.findIndex((entry) => entry.id === id);
+    const [entry] = this.entries.splice(at, 1) as [WireEntry];
+    const refused: WireEntry = { ...entry, status: "needs_attention", code, message: `refused: ${code}` };
+    this.entries.push(refused);
+    this.emit({
+      rows: [this.#row(entry)],
+      outbox: true,
+      settled: [{ mutation: id, status: "needs_attention", code, message: refused.message }],
+    });
   }
 
   hold(): void {
@@ -152,20 +229,101 @@ export class MemoryCore implements CoreDatabase {
   }
 
   #table(collection: string): Map<string, Data> {
-    let table = this.#documents.get(collection);
-    if (!table) this.#documents.set(collection, (table = new Map()));
+    let table = this.#disk.base.get(collection);
+    if (!table) this.#disk.base.set(collection, (table = new Map()));
     return table;
   }
 
-  #result(mutation: WireMutation, document: string): Data | null {
-    if (mutation.op === "delete") return null;
-    if (mutation.op === "create") return mutation.data;
-    const current = this.#table(mutation.collection).get(document);
-    if (!current) throw { code: "not_found", message: document };
-    const merged = { ...current, ...mutation.data };
-    for (const pointer of mutation.unset ?? []) delete merged[pointer.slice(1)];
-    return merged;
+  #base({ collection, document }: Subject): Data | null {
+    return this.#table(collection).get(document) ?? null;
   }
+
+  /** What the app sees: what is confirmed, with what is pending on top. */
+  #row({ collection, document }: Subject): WireRow {
+    let data = this.#base({ collection, document });
+    for (const entry of this.entries) {
+      if (entry.collection !== collection || entry.document !== document) continue;
+      const mutation = this.#disk.mutations.get(entry.id);
+      const seen = entry.status !== "needs_attention" || entry.kind === "create";
+      if (mutation && seen) data = applied(data, mutation);
+    }
+    return { collection, id: document, data };
+  }
+
+  /** Makes an outbox entry of a mutation that makes sense. */
+  #enter(asked: WireMutation, group: string | null): WireEntry {
+    const n = this.#disk.count + 1;
+    const mutation: Mutation = { ...asked, document: asked.document ?? `d${String(n).padStart(6, "0")}` };
+    const { op: kind, collection, document } = mutation;
+    const exists = this.#row(mutation).data !== null;
+    if (kind === "create" && exists) throw { code: "already_exists", message: document };
+    if (kind !== "create" && !exists) throw { code: "not_found", message: document };
+    const fields = fieldsOf(mutation);
+    for (const { path, op } of fields) this.#check(kind, collection, path, op);
+    const entry: WireEntry = {
+      id: `w:${n}`, kind, collection, document, group, status: "saved", code: null, message: null, field: null,
+      attempts: 0, savedAt: n, because: null, discarding: false, fields,
+    };
+    this.#disk.count = n;
+    this.#disk.mutations.set(entry.id, mutation);
+    this.entries.push(entry);
+    return entry;
+  }
+
+  /** Whether the field merges in a way that has this operation. */
+  #check(kind: WireEntry["kind"], collection: string, path: string, op: string): void {
+    const merge = this.#options.collections[collection]?.fields[path.slice(1)];
+    const wanted = merge === "counter" ? ["increment"] : merge === "set" ? ["add", "remove"] : ["set", "unset"];
+    if (kind === "patch" && !wanted.includes(op)) throw { code: "invalid_operation", message: `${path}: ${op}` };
+  }
+
+  #forget(id: string): Mutation | undefined {
+    const at = this.entries.findIndex((entry) => entry.id === id);
+    if (at >= 0) this.entries.splice(at, 1);
+    const mutation = this.#disk.mutations.get(id);
+    this.#disk.mutations.delete(id);
+    return mutation;
+  }
+}
+
+interface Subject {
+  collection: string;
+  document: string;
+}
+
+function receipt({ id, document }: WireEntry): WireReceipt {
+  return { document, mutation: id };
+}
+
+function applied(before: Data | null, mutation: Mutation): Data | null {
+  if (mutation.op === "delete") return null;
+  if (mutation.op === "create") return mutation.data;
+  const after = { ...before, ...mutation.data };
+  for (const path of mutation.unset ?? []) delete after[path.slice(1)];
+  for (const change of mutation.changes ?? []) after[change.path.slice(1)] = changed(after[change.path.slice(1)], change);
+  return after;
+}
+
+function changed(before: Json | undefined, { op, value }: WireChange): Json {
+  if (op === "increment") return Number(before ?? 0) + Number(value);
+  const others = (Array.isArray(before) ? before : []).filter((one) => JSON.stringify(one) !== JSON.stringify(value));
+  return op === "add" ? [...others, value] : others;
+}
+
+/** A refused write with an edit in it. */
+function mended(mutation: Mutation, { data, unset = [] }: WirePatch): Mutation {
+  if (mutation.op === "delete") return mutation;
+  const merged = { ...mutation.data, ...data };
+  for (const path of unset) delete merged[path.slice(1)];
+  return { ...mutation, data: merged };
+}
+
+function fieldsOf(mutation: Mutation): WireEntry["fields"] {
+  if (mutation.op === "delete") return [];
+  const set = Object.entries(mutation.data).map(([key, value]) => ({ path: `/${key}`, op: "set", value }));
+  if (mutation.op === "create") return set;
+  const unset = (mutation.unset ?? []).map((path) => ({ path, op: "unset" }));
+  return [...set, ...unset, ...(mutation.changes ?? [])];
 }
 
 /** A module that keeps every core it opened. */
@@ -173,13 +331,18 @@ export class MemoryModule implements CoreModule {
   readonly opened: { core: MemoryCore; options: WireOptions; auth: (() => Promise<string | null>) | null }[] = [];
   /** Runs before the open is answered. */
   opening: (core: MemoryCore) => void | Promise<void> = () => {};
+  /** What every database keeps between two cores, if that matters. */
+  disks: Map<string, Disk> | undefined;
 
   async open(
     options: WireOptions,
     auth: (() => Promise<string | null>) | null,
     listener: (events: string) => void,
   ): Promise<CoreDatabase> {
-    const core = new MemoryCore(listener);
+    const name = JSON.stringify([options.name, options.url, options.user]);
+    const disk = this.disks?.get(name) ?? new Disk();
+    this.disks?.set(name, disk);
+    const core = new MemoryCore(options, disk, listener);
     this.opened.push({ core, options, auth });
     await this.opening(core);
     return core;

@@ -96,3 +96,27 @@ export async function aQueryKnowsItsFields(): Promise<void> {
   // @ts-expect-error: no such field
   db.visits.where().orderBy("sight");
 }
+
+const Count = z.object({ photos: z.number().optional(), tags: z.array(z.object({ name: z.string() })), site: z.string() });
+
+export async function anOperationKnowsWhatItsFieldHolds(): Promise<void> {
+  const { counts, notes } = await open({ name: "x", collections: { counts: { schema: Count }, notes: {} } });
+  const write = await counts.increment("c", "photos", 2, { network: "unmetered" });
+  typeAssert<IsExact<typeof write, Write>>();
+  await counts.add("c", "tags", { name: "roof" });
+  await counts.remove("c", "tags", { name: "roof" }, { priority: "low" });
+  await notes.increment("a", "anything");
+  await notes.add("a", "anything", { deep: [1] });
+  // @ts-expect-error: text is not counted
+  await counts.increment("c", "site");
+  // @ts-expect-error: no such field
+  await counts.increment("c", "fotos");
+  // @ts-expect-error: not a list
+  await counts.add("c", "site", "x");
+  // @ts-expect-error: not an element
+  await counts.add("c", "tags", "roof");
+  // @ts-expect-error: not JSON
+  await notes.add("a", "anything", new Date());
+  // @ts-expect-error: no such merge
+  await open({ name: "x", collections: { counts: { fields: { photos: "sum" } } } });
+}
