@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rolldown } from "rolldown";
 import { minifySync } from "rolldown/utils";
 
-const ENTRIES = ["index", "node", "components/index"];
+const ENTRIES = ["index", "node", "components/index", "react"];
 const [glue] = process.argv.slice(2);
 
 if (glue) {
@@ -20,7 +20,7 @@ if (glue) {
   for (const entry of ENTRIES) {
     const bundle = await rolldown({
       input: { [entry]: `src/${entry}.ts` },
-      external: [/\/wasm\/landfall_web\.js$/, /^node:/],
+      external: [/\/wasm\/landfall_web\.js$/, /^node:/, "react"],
       platform: "neutral",
     });
     const { output } = await bundle.generate({ format: "es", minify: true, comments: false });

@@ -126,7 +126,8 @@ export function split(patch: JsonPatch, output: unknown = patch): { data: JsonOb
 
 /** Whether two JSON values are equal; the order of members does not count. @internal */
 export function same(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
+  // A query may ask for NaN by mistake; it finds nothing, but it is the same query each time.
+  if (a === b || (a !== a && b !== b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const left = a as Record<string, unknown>;

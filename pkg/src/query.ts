@@ -64,6 +64,14 @@ export class Query<R extends { readonly id: string }> {
   }
 
   /**
+   * Whether both ask the same of the same collection, so that one answer serves both. For frameworks,
+   * in which a query is made anew with every rendering.
+   */
+  equals(other: Query<R>): boolean {
+    return this.#rows === other.#rows && same(this.#terms, other.#terms);
+  }
+
+  /**
    * The rows, in order; frozen.
    *
    * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.

@@ -308,3 +308,21 @@ test("a loop that is left stops following, and one over a core that keeps crashi
   })();
   expect(await codeOf(loop)).toBe("core_crashed");
 });
+
+test("queries that ask for the same are equal, however they were put together", async () => {
+  const { db } = await inspections();
+  const { db: other } = await inspections();
+  const query = () => db.visits.where({ site: "A1", done: false }).orderBy("site").limit(3);
+  expect(query().equals(query())).toBe(true);
+  expect(db.visits.where({ done: false }).where({ site: "A1" }).limit(3).orderBy("site").equals(query())).toBe(true);
+  expect(db.visits.where({ site: Number.NaN as never }).equals(db.visits.where({ site: Number.NaN as never }))).toBe(true);
+  for (const different of [
+    db.visits.where({ site: "A2", done: false }).orderBy("site").limit(3),
+    db.visits.where({ site: "A1" }).orderBy("site").limit(3),
+    db.visits.where({ site: "A1", done: false }).orderBy("site", "desc").limit(3),
+    db.visits.where({ site: "A1", done: false }).orderBy("site"),
+    other.visits.where({ site: "A1", done: false }).orderBy("site").limit(3),
+  ]) {
+    expect(different.equals(query())).toBe(false);
+  }
+});

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Collection, Database, Json, Outbox, Row, Sync, Write } from "../src/index.js";
 import { open, unset } from "../src/index.js";
+import { useDocument, useOutbox, useQuery, useSync } from "../src/react.js";
 
 type IsExact<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function typeAssert<_ extends true>(): void {}
@@ -119,4 +120,19 @@ export async function anOperationKnowsWhatItsFieldHolds(): Promise<void> {
   await notes.add("a", "anything", new Date());
   // @ts-expect-error: no such merge
   await open({ name: "x", collections: { counts: { fields: { photos: "sum" } } } });
+}
+
+export function hooksGiveTheTypesOfTheirCollection(): void {
+  typeAssert<IsExact<ReturnType<typeof visits>, readonly VisitRow[] | undefined>>();
+  typeAssert<IsExact<ReturnType<typeof visit>, VisitRow | null | undefined>>();
+  function visits() {
+    return useQuery(db.visits.where({ done: false }).orderBy("site"));
+  }
+  function visit() {
+    return useDocument(db.visits, "v");
+  }
+  const pending: number | undefined = useSync(db)?.pending;
+  const count: number = useOutbox(pending ? db : null).length;
+  // @ts-expect-error: not loaded yet
+  visits().length === count;
 }

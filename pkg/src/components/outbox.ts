@@ -5,12 +5,12 @@ import type { Words } from "./words.js";
 
 /** What the outbox follows: an open database. */
 export interface OutboxSource {
-  readonly outbox: { subscribe(listener: (items: readonly Item[]) => void): () => void };
+  readonly outbox: { subscribe(listener: (items: readonly OutboxItem[]) => void): () => void };
 }
 
 /** An item of `db.outbox`. */
 export type Item = OutboxItem & {
-  readonly discarding: boolean;
+  readonly discarding?: boolean;
   retry(): Promise<unknown>;
   discard(): Promise<unknown>;
   export(): unknown;
@@ -85,7 +85,7 @@ export class LandfallOutbox extends LandfallElement<OutboxSource> {
   protected follow({ outbox }: OutboxSource): (() => void)[] {
     return [
       outbox.subscribe((items) => {
-        this.#items = items;
+        this.#items = items as readonly Item[];
         this.changed();
       }),
     ];
