@@ -18,7 +18,7 @@ let instance: Promise<CoreModule> | undefined;
 export function core(bytes?: () => Promise<BufferSource>): Promise<CoreModule> {
   instance ??= instantiate(bytes).catch((error: unknown) => {
     instance = undefined;
-    throw new LandfallError("core_unavailable", "the WebAssembly core could not be loaded", { cause: error });
+    throw new LandfallError("core_unavailable", `the core could not be loaded: ${advice(error)}`, { cause: error });
   });
   return instance;
 }
@@ -29,4 +29,12 @@ async function instantiate(bytes: (() => Promise<BufferSource>) | undefined): Pr
   const glue: Glue = await import("../wasm/landfall_web.js");
   await glue.default(bytes && { module_or_path: bytes() });
   return glue;
+}
+
+/** What to do about it. Engines have no codes for this, so it goes by their words. */
+function advice(error: unknown): string {
+  const said = String(error);
+  if (typeof WebAssembly === "undefined") return "this browser has no WebAssembly";
+  if (/content security|unsafe-eval|\bcsp\b/i.test(said)) return "script-src of the page's policy lacks 'wasm-unsafe-eval'";
+  return `serve landfall_web.js and landfall_web_bg.wasm as they are in the package (${said})`;
 }
