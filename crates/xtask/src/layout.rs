@@ -43,6 +43,11 @@ impl Layout {
         self.root.join("tests/browser")
     }
 
+    /// The tests that install the packed package as an app does.
+    pub(crate) fn packaging(&self) -> PathBuf {
+        self.root.join("tests/packaging")
+    }
+
     /// The release build of one of our binaries.
     pub(crate) fn binary(&self, name: &str) -> PathBuf {
         self.target.join("release").join(format!("{name}{}", std::env::consts::EXE_SUFFIX))

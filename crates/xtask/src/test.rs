@@ -13,7 +13,7 @@ use std::process::Command;
 pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
     let (node, chromium) = report.step("set up", || {
         let node = setup::node()?;
-        for directory in [layout.pkg(), layout.www(), layout.browser()] {
+        for directory in [layout.pkg(), layout.www(), layout.browser(), layout.packaging()] {
             setup::packages(&directory, &node)?;
         }
         Ok((node, setup::chromium()?))
@@ -35,6 +35,10 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
         weight.check(layout)
     })?;
     report.tests("package tests", &mut shell::npm(&layout.pkg(), &["test"]))?;
+    report.tests(
+        "packaging tests",
+        with_products(&mut shell::npm(&layout.packaging(), &["test"]), layout, &chromium),
+    )?;
     report.step("check page", || shell::run(&mut shell::npm(&layout.www(), &["run", "check"])))?;
     report.step("build page", || shell::run(&mut build_www(layout)))?;
     report.step("build planted package", || wasm::build_planted(layout))?;
