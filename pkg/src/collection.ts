@@ -1,9 +1,9 @@
 import { LandfallError } from "./errors.js";
-import { type Edit, type InsertOptions, Intents, type Later, operation, type WriteOptions } from "./intent.js";
+import { type Edit, type InsertOptions, type Intents, type Later, operation, type WriteOptions } from "./intent.js";
 import { plainPatch } from "./json.js";
 import { Query } from "./query.js";
 import type { AnyRow, Rows } from "./rows.js";
-import type { ElementOf, Filter, ListField, NumberField, Patch, Row, StandardSchema } from "./schema.js";
+import type { ElementOf, Filter, ListField, NumberField, Patch, Row } from "./schema.js";
 import type { WireMutation } from "./wire.js";
 import type { Write, Writes } from "./write.js";
 
@@ -21,11 +21,11 @@ export class Collection<Input, Output> {
   readonly #intents: Intents;
 
   /** @internal */
-  constructor(name: string, rows: Rows, writes: Writes, schema: StandardSchema | undefined) {
-    this.name = name;
+  constructor(rows: Rows, writes: Writes, intents: Intents) {
+    this.name = intents.collection;
     this.#rows = rows;
     this.#writes = writes;
-    this.#intents = new Intents(name, schema);
+    this.#intents = intents;
   }
 
   /**

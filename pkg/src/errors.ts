@@ -14,6 +14,7 @@ export type ClientErrorCode =
   | "not_found"
   | "already_exists"
   | "schema_invalid"
+  | "group_too_large"
   | "storage_full"
   | "storage_unavailable"
   | "core_unavailable"
@@ -21,7 +22,8 @@ export type ClientErrorCode =
   | "signed_out"
   | "closed"
   | "timeout"
-  | "needs_attention";
+  | "needs_attention"
+  | "discarded";
 
 /** A {@link ClientErrorCode}, or a code of the server's. The second half keeps completion working. */
 export type ErrorCode = ClientErrorCode | (string & {});

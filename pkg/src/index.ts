@@ -29,5 +29,6 @@ export type { Query } from "./query.js";
 export type { CollectionOptions, Collections, Filter, Issue, Patch, Row, StandardSchema } from "./schema.js";
 export { unset } from "./schema.js";
 export type { StorageState, Sync, SyncState } from "./sync.js";
+export type { Transaction, TransactionCollection } from "./transaction.js";
 export type { FieldMerge, Json, Network, Priority } from "./wire.js";
 export type { Write } from "./write.js";

@@ -93,6 +93,20 @@ export function edited(data: Data, { patch, changes = [] }: Edit): Data {
   return changes.reduce(perform, merge(data, patch));
 }
 
+/** What a mutation leaves of a document. @internal */
+export function result(mutation: WireMutation, before: Data | null): Data | null {
+  switch (mutation.op) {
+    case "create":
+      return mutation.data;
+    case "delete":
+      return null;
+    case "patch": {
+      const removals = (mutation.unset ?? []).map((path) => ({ path, op: "unset" }));
+      return [...removals, ...(mutation.changes ?? [])].reduce(perform, merge(before, mutation.data));
+    }
+  }
+}
+
 function urgency({ priority, network }: WriteOptions): WriteOptions {
   return { ...(priority && { priority }), ...(network && { network }) };
 }

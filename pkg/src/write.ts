@@ -62,6 +62,7 @@ class Settlement {
 
   constructor(count: number) {
     this.#left = count;
+    if (count === 0) this.#end = null;
   }
 
   /** Calls back at the end, now if that is past. @returns what calls that off, if it is to come. */
@@ -121,6 +122,7 @@ export class Writes {
 
   /** Saves one write that consists of `mutations`. */
   async group(mutations: WireMutation[]): Promise<Write> {
+    if (mutations.length === 0) return new Write({ document: "", mutation: "" }, new Settlement(0));
     return this.follow(await this.#inTurn(() => mutations, true));
   }
 

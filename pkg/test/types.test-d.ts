@@ -82,6 +82,24 @@ export async function anUpdateTakesAPart(): Promise<void> {
   await db.visits.update("v", { id: "w" });
 }
 
+export async function aTransactionHasTheSameCollections(): Promise<void> {
+  const write = await db.transaction(async (tx) => {
+    const visit = await tx.visits.insert({ site: "A1", tags: [], at: { floor: 1 } }, { priority: "high" });
+    typeAssert<IsExact<typeof visit, { readonly id: string }>>();
+    await tx.visits.update(visit.id, { notes: unset });
+    await tx.visits.add(visit.id, "tags", "roof");
+    const row = await tx.visits.get(visit.id);
+    typeAssert<IsExact<typeof row, Row<z.output<typeof Visit>> | undefined>>();
+    // @ts-expect-error: site is missing
+    await tx.visits.insert({ tags: [], at: { floor: 1 } });
+    // @ts-expect-error: a transaction has no queries
+    tx.visits.where({});
+    // @ts-expect-error: not a collection of this database
+    await tx.nothing.delete("v");
+  });
+  typeAssert<IsExact<typeof write, Write>>();
+}
+
 export async function aQueryKnowsItsFields(): Promise<void> {
   const query = db.visits.where({ site: "A1", done: false }).orderBy("notes", "desc").limit(5);
   const rows = await query.all();
