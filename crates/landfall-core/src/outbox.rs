@@ -152,6 +152,11 @@ impl Outbox {
         Some(parked)
     }
 
+    /// Whether a write was refused and nobody has decided about it.
+    pub fn is_parked(&self, id: MutationId) -> bool {
+        self.parked.contains_key(&id)
+    }
+
     /// A refused write and those that were refused with it, in the order of writing.
     pub fn parked_unit(&self, id: MutationId) -> Vec<&Parked> {
         let Some(parked) = self.parked.get(&id) else { return vec![] };

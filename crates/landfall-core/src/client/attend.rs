@@ -118,7 +118,9 @@ impl Client {
             } else {
                 let urgency = Urgency { priority: old.priority, network: old.network };
                 let fresh = self.compose(&old.key(), old.op, fields, old.schema, urgency, now)?;
-                Entry { replaces: Some(old.id), ..fresh }
+                let before = entries.iter().rfind(|entry| entry.key() == old.key());
+                let after = before.map(|entry| entry.id).or(fresh.after);
+                Entry { replaces: Some(old.id), after, ..fresh }
             };
             within_limits(&entry)?;
             names.insert(old.id, entry.id);
@@ -170,7 +172,7 @@ impl Client {
         amendment
     }
 
-    /// The server has closed discarded creations: what was sent with a need for them goes on without.
+    /// These creations will never be on the server: what was sent with a need for them goes on without.
     pub(super) fn release(&mut self, closed: &[MutationId]) {
         let mut names = closed.iter().map(|id| (*id, *id)).collect();
         let empty = JournalRecord { entries: vec![] };

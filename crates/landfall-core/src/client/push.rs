@@ -114,6 +114,8 @@ impl Client {
         let (mut settled, mut folds, mut parked, mut keys, mut strays) =
             (vec![], vec![], vec![], vec![], vec![]);
         let mut answered = Set::new();
+        // Creations that are held for and that nobody here will send any more.
+        let mut orphans = Vec::new();
         for result in &reply.results {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
             let Some(id) = result.id.filter(|id| asked.contains(id) && answered.insert(*id)) else {
@@ -136,11 +138,16 @@ impl Client {
                     let place = self.outbox.place(id).expect("BUG: a pending write without a place");
                     parked.push(refused(&item.entry, place, result));
                 }
-                Verdict::Held => continue,
+                Verdict::Held => {
+                    let here = |id: &MutationId| self.outbox.get(*id).is_some() || self.outbox.is_parked(*id);
+                    orphans.extend(result.because.filter(|because| !here(because)));
+                    continue;
+                }
             }
             keys.push(item.entry.key());
         }
         self.outbox.recall();
+        self.release(&orphans);
         if settled.is_empty() {
             // Not one verdict: going on at once would only ask the same again.
             self.trouble = Some(Code::ProtocolViolation.to_string());

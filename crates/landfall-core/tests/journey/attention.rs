@@ -28,7 +28,9 @@ fn outbox(world: &World, tab: usize) -> Vec<(String, Status, Option<MutationId>)
 }
 
 fn attend(world: &mut World, tab: usize, id: MutationId, act: Act) -> Vec<MutationId> {
-    world.attend(tab, id, act).expect("a decision that makes sense")
+    let ids = world.attend(tab, id, act).expect("a decision that makes sense");
+    world.disk(tab);
+    ids
 }
 
 fn pause(world: &mut World, tab: usize, paused: bool) {
@@ -426,12 +428,14 @@ fn a_decision_survives_a_crash_after_every_step() {
             world.request(0);
             // Too late where the answer is here already.
             let _ = world.attend(0, unwanted, Act::Discard);
+            world.disk(0);
         },
         |world| {
             let bad = world.write(0, create("site", BAD));
             world.write(0, patch("site", r#"{"b":1}"#));
             world.rest();
             let _ = world.attend(0, bad, Act::Discard);
+            world.disk(0);
             world.write(0, create("free", "{}"));
         },
     ];

@@ -38,8 +38,12 @@ impl World {
             if !open.is_empty() {
                 return Some(format!("tab {i} has pending writes: {open:?}"));
             }
-            let is_draft = |status| matches!(status, Status::NeedsAttention | Status::Waiting);
-            let drafts = entries.iter().filter(|e| is_draft(e.status) && e.kind == Op::Create);
+            // What waits is seen here and not there yet; of what was refused, that is so for creations.
+            let is_draft = |status, kind| match (status, kind) {
+                (Status::NeedsAttention, kind) => kind == Op::Create,
+                (status, _) => status == Status::Waiting,
+            };
+            let drafts = entries.iter().filter(|entry| is_draft(entry.status, entry.kind));
             let drafts: BTreeSet<_> = drafts.map(|entry| key(entry.document.as_str())).collect();
             let (mut view, mut expected) = (tab.view(), server.clone());
             for draft in drafts {

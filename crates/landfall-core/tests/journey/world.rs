@@ -250,7 +250,7 @@ impl World {
         ids[0]
     }
 
-    /// Decides about an item of the outbox, and waits until that is durable.
+    /// Decides about an item of the outbox.
     pub(crate) fn attend(
         &mut self,
         tab: usize,
@@ -264,9 +264,7 @@ impl World {
             let concerned = exported.filter(|entry| subjects.contains(&entry.key()));
             self.given_up.extend(concerned.map(|entry| entry.id));
         }
-        let ids = self.tabs[tab].attend(id, act, self.now)?;
-        self.disk(tab);
-        Ok(ids)
+        self.tabs[tab].attend(id, act, self.now)
     }
 
     /// What a tab shows of a document.
