@@ -7,10 +7,10 @@ import { PKG, WASM } from "./products.mjs";
 const PATIENCE_MS = 100_000;
 
 /** Opens the demo and waits until its database is open. Works offline once the page was opened before. */
-export async function openDemo(browser, origin, { user = "ada", prepare } = {}) {
+export async function openDemo(browser, origin, { user = "ana", prepare } = {}) {
   const page = await blank(browser);
   if (prepare) await page.addInitScript(prepare);
-  await page.goto(user === "ada" ? origin : `${origin}/?user=${user}`);
+  await page.goto(user === null ? origin : `${origin}/?user=${user}`);
   await opened(page);
   return page;
 }

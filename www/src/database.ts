@@ -1,33 +1,44 @@
 import { open } from "landfall";
-import { fetchToken, person } from "./person";
+import { device } from "./device";
+import { fetchToken, type Person } from "./person";
 import { Site, Visit } from "./records";
 import { workOffline } from "./work-offline";
 
-export type Inspections = Awaited<ReturnType<typeof openInspections>>;
+export type Inspections = Awaited<ReturnType<typeof openInspections>>["db"];
 
-/** Opens this person's visits. Works offline; what is written is kept here until the server has it. */
-export async function openInspections() {
+/**
+ * Opens the visits of `person`, or of a guest, who keeps them on this device until somebody signs in. Works
+ * offline; what is written is kept here until the server has it.
+ *
+ * `release` ends what goes on beside the database.
+ */
+export async function openInspections(person: Person | null) {
   const db = await open({
-    name: "inspections",
+    name: device === "" ? "inspections" : `inspections-${device}`,
     url: location.origin,
-    user: person.id,
-    // Nothing is sent without a token. So the switch holds from the first moment, before there is a database to pause.
-    auth: async () => {
-      if (workOffline.on) throw new Error("working offline");
-      return fetchToken();
-    },
+    ...(person !== null && {
+      user: person.id,
+      // Nothing is sent without a token. So the switch holds from the first moment, before there is a database to pause.
+      auth: async () => {
+        if (workOffline.on) throw new Error("working offline");
+        return fetchToken(person);
+      },
+    }),
     collections: {
       sites: { schema: Site, indexes: ["name"] },
-      visits: { schema: Visit, indexes: ["site", "dueAt", "status"] },
+      visits: {
+        schema: Visit,
+        indexes: ["site", "dueAt", "status"],
+      },
     },
   });
 
   let paused = false;
-  workOffline.subscribe((on) => {
+  const release = workOffline.subscribe((on) => {
     if (on === paused) return;
     paused = on;
     if (on) db.sync.pause();
     else db.sync.resume();
   });
-  return db;
+  return { db, release };
 }

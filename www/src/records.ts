@@ -16,10 +16,28 @@ export const Visit = v.object({
   status: v.optional(v.picklist(["planned", "done"]), "planned"),
   /** From 1 (poor) to 5 (good); `null` until someone has been there. */
   rating: v.optional(v.nullable(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(5))), null),
+  /** Which points have been looked at. Two people who tick different ones both did. */
+  checklist: v.optional(v.record(v.string(), v.boolean())),
+  /** How many photos were taken: a counter, absent until the first. */
+  photos: v.optional(v.number()),
+  /** What was found: a set, absent until the first. */
+  tags: v.optional(v.array(v.string())),
   // That a finished visit needs a note is left to the server: it shows what becomes of a refused write.
   notes: v.optional(v.string(), ""),
   createdAt: v.optional(v.pipe(v.string(), v.isoTimestamp()), () => new Date().toISOString()),
 });
+
+/** What every visit looks at, by its name in `checklist`. */
+export const CHECKLIST: readonly { name: string; label: string }[] = [
+  { name: "access", label: "Access and keys" },
+  { name: "fence", label: "Fence and doors" },
+  { name: "pumps", label: "Pumps and meters" },
+  { name: "electrics", label: "Electrics" },
+  { name: "clean", label: "Left clean and locked" },
+];
+
+/** What is found most, as `tags` has it. */
+export const FINDINGS = ["Leak", "Rust", "Noise", "Damage", "Overgrown"] as const;
 
 export type Site = v.InferOutput<typeof Site>;
 export type Visit = v.InferOutput<typeof Visit>;
@@ -35,6 +53,11 @@ export function complaints(schema: v.GenericSchema, value: unknown): Record<stri
     found[field] ??= issue.message;
   }
   return found;
+}
+
+/** How many points of the checklist are done. */
+export function checked({ checklist }: Pick<Visit, "checklist">): number {
+  return CHECKLIST.filter(({ name }) => checklist?.[name] === true).length;
 }
 
 /** Those fields of `next` that differ from `before`: nobody else's edit is overwritten with what stood there. */

@@ -3,8 +3,8 @@
  *
  * It knows nothing of the app's data: that is in IndexedDB, and `/api` and `/demo` are never answered from here.
  * One version is one cache, filled completely or not at all. A new version waits until no page of the
- * old one is left, or until the page that is just starting hands over (see `version.ts`): a page never finds
- * itself with half of its files replaced.
+ * old one is left, or until somebody asks for it (see `version.ts`): a page never finds itself with half of its
+ * files replaced.
  */
 
 // A module to the compiler, so that its names are its own; the build leaves a plain script.
@@ -26,7 +26,6 @@ self.addEventListener("fetch", (event) => {
   if (address !== null) event.respondWith(answer(address, event.request));
 });
 self.addEventListener("message", (event) => {
-  if (event.data === "alone?") event.waitUntil(countPages().then((count) => event.ports[0]?.postMessage(count <= 1)));
   if (event.data === "take over") event.waitUntil(self.skipWaiting());
 });
 
@@ -73,10 +72,6 @@ async function answer(address: string, request: Request): Promise<Response> {
   const stored = await caches.match(keyOf(address, integrity), { cacheName: await cacheName() });
   // The browser may have evicted the cache; then the network is as good as before the first visit.
   return stored ?? fetch(request);
-}
-
-async function countPages(): Promise<number> {
-  return (await self.clients.matchAll({ type: "window", includeUncontrolled: true })).length;
 }
 
 /** Named by content, so that a file kept by one version can be found by the next. */

@@ -1,12 +1,13 @@
 /**
  * The switch "Work offline": the person's own wish to send nothing, whatever the network does.
  *
- * It outlives a reload, and holds for all pages of this browser: they share one outbox, so a single page that
+ * It outlives a reload, and holds for all pages of this device: they share one outbox, so a single page that
  * went on sending would break the promise.
  */
 import type { Subscriber, Unsubscriber } from "svelte/store";
+import { ownKey } from "./device";
 
-const KEY = "work-offline";
+const KEY = ownKey("work-offline");
 
 class WorkOffline {
   #on = localStorage.getItem(KEY) === "yes";
