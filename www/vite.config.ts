@@ -25,7 +25,13 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: { index: "index.html", "service-worker": "src/service-worker.ts" },
+      input: {
+        index: "index.html",
+        // For demonstrations: two devices on one page, and the app as one of them.
+        "side-by-side": "side-by-side.html",
+        device: "device.html",
+        "service-worker": "src/service-worker.ts",
+      },
       output: {
         // The worker's address is its identity and must never change; everything else is named by content.
         entryFileNames: (chunk) =>
