@@ -216,16 +216,17 @@ class Card {
         whose: outsider ? words.person(side.user) : which === "mine" ? words.yours : words.theirs,
         stands: winner === which,
         settled: resolved !== null,
-        disabled: !online || this.#acting,
         described,
       });
     }
+    this.#mark();
   }
 
   async #choose(choice: Which): Promise<void> {
     const { conflict, words, online } = this.#shown;
     if (!online || this.#acting) return;
     this.#acting = true;
+    this.#mark();
     this.#fail("");
     try {
       await this.#resolve(conflict.id, choice, choice === conflict.winner ? words.kept : words.wasPutBack);
@@ -233,7 +234,14 @@ class Card {
       this.#fail(words.failed(error));
     } finally {
       this.#acting = false;
+      this.#mark();
     }
+  }
+
+  #mark(): void {
+    const disabled = this.#acting || !this.#shown.online;
+    this.#sides.mine.disable(disabled);
+    this.#sides.theirs.disable(disabled);
   }
 
   #fail(text: string): void {
@@ -247,7 +255,6 @@ interface Standing {
   readonly whose: string;
   readonly stands: boolean;
   readonly settled: boolean;
-  readonly disabled: boolean;
   /** Ids of what the button is about. */
   readonly described: string;
 }
@@ -272,7 +279,7 @@ class SideBox {
     this.#button.addEventListener("click", choose);
   }
 
-  show(side: Side, words: Words, { which, whose, stands, settled, disabled, described }: Standing): void {
+  show(side: Side, words: Words, { which, whose, stands, settled, described }: Standing): void {
     set(this.element, "data-side", which);
     set(this.element, "data-stands", String(stands));
     write(this.#whose, whose);
@@ -284,6 +291,9 @@ class SideBox {
     this.#button.hidden = settled;
     write(this.#button, stands ? words.keep : words.putBack);
     set(this.#button, "aria-describedby", described);
+  }
+
+  disable(disabled: boolean): void {
     set(this.#button, "aria-disabled", disabled ? "true" : null);
   }
 }

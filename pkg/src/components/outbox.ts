@@ -192,6 +192,7 @@ class ItemRow {
   constructor(words: Words, acts: Acts) {
     this.#words = words;
     this.#acts = acts;
+    this.#error.hidden = true;
     this.#discard.classList.add("danger");
     this.#discard.addEventListener("blur", () => this.#ask(false));
     this.#discard.addEventListener("keydown", (event) => {
@@ -213,7 +214,6 @@ class ItemRow {
     const reasons = [why(item, words), count > 1 ? words.together(count - 1) : ""].filter(Boolean);
     write(this.#reason, reasons.join(" — "));
     this.#reason.hidden = reasons.length === 0;
-    this.#error.hidden = this.#error.textContent === "";
 
     this.#actions.hidden = item.status !== "needs_attention";
     this.#edit.hidden = !editable;
@@ -226,7 +226,6 @@ class ItemRow {
       write(button, text);
       // The names of the buttons are the same in every row: which row it is, is told with them.
       set(button, "aria-describedby", about);
-      set(button, "aria-disabled", this.#acting ? "true" : null);
     }
     set(this.#what, "id", about);
   }
@@ -253,7 +252,7 @@ class ItemRow {
   }
 
   async #act(act: (item: Item) => Promise<unknown>, done: string): Promise<void> {
-    this.#acting = true;
+    this.#mark(true);
     this.#fail("");
     try {
       await act(this.#item);
@@ -261,14 +260,18 @@ class ItemRow {
     } catch (error) {
       this.#fail(this.#words.failed(error));
     } finally {
-      this.#acting = false;
+      this.#mark(false);
     }
+  }
+
+  #mark(acting: boolean): void {
+    this.#acting = acting;
+    for (const button of this.#actions.children) set(button, "aria-disabled", acting ? "true" : null);
   }
 
   #fail(text: string): void {
     write(this.#error, text);
     this.#error.hidden = text === "";
-    for (const button of this.#actions.children) set(button, "aria-disabled", this.#acting ? "true" : null);
   }
 }
 

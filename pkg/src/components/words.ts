@@ -96,7 +96,7 @@ export const english = {
   } satisfies Record<OutboxItem["status"], string>,
   /** What was done: "Visit changed". */
   what: (collection: string, kind: OutboxItem["kind"]): string => `${collection} ${kinds[kind]}`,
-  together: (count: number): string => `with ${changes(count)} that belong to it`,
+  together: (count: number): string => `with ${changes(count)} that ${count === 1 ? "belongs" : "belong"} to it`,
   refused: (code: string | null): string => `The server did not take this change (${code ?? "no reason given"}).`,
   suspect: "The server fails whenever this change is sent. It is tried again every hour.",
   waitsForEarlier: "Waits for an earlier change.",
