@@ -1,5 +1,5 @@
 import { LandfallError } from "./errors.js";
-import { type Edit, type InsertOptions, type Intents, type Later, operation, type WriteOptions } from "./intent.js";
+import { after, type Edit, type InsertOptions, type Intents, type Later, operation, type WriteOptions } from "./intent.js";
 import { plainPatch } from "./json.js";
 import { Query } from "./query.js";
 import type { AnyRow, Rows } from "./rows.js";
@@ -63,7 +63,7 @@ export class Collection<Input, Output> {
 
   /**
    * Merges `patch` deeply into a document. `undefined` is ignored, {@link unset} removes a path, lists
-   * are replaced whole. With a schema, the result must satisfy it; only what the patch names is
+   * are replaced whole, as is anything by an empty object. With a schema, the result must satisfy it; only what the patch names is
    * written, so edits of other fields by others stay.
    *
    * @throws {@link LandfallError} `not_found`; `invalid_operation` for a field that is declared to be
@@ -167,10 +167,7 @@ export class Collection<Input, Output> {
   }
 
   async #one(prepare: () => Later<WireMutation>): Promise<Write> {
-    const [write] = await this.#writes.save(() => {
-      const prepared = prepare();
-      return prepared instanceof Promise ? prepared.then((mutation) => [mutation]) : [prepared];
-    });
+    const [write] = await this.#writes.save(() => after(prepare(), (mutation) => [mutation]));
     if (!write) throw new LandfallError("core_crashed", "the core gave no receipt");
     return write;
   }

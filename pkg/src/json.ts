@@ -78,7 +78,9 @@ function copyMembers(value: object, trail: (string | number)[], patch: boolean):
     trail.push(key);
     // Assigning to this key would set the prototype of the copy.
     if (key === "__proto__" || !key.isWellFormed()) refuse(trail, "not a usable key");
-    copied[key] = copy(member, trail, patch);
+    const given = copy(member, trail, patch);
+    // A part of a patch in which nothing is left says nothing; an empty object is a value.
+    if (!patch || !isEmpty(given) || isEmpty(member)) copied[key] = given;
     trail.pop();
   }
   return copied;
@@ -91,12 +93,16 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+function isEmpty(value: unknown): boolean {
+  return isObject(value) && Object.keys(value).length === 0;
+}
+
 /** What the row becomes; neither argument changes. @internal */
 export function merge(base: unknown, patch: JsonPatch): Record<string, unknown> {
   const merged: Record<string, unknown> = isObject(base) ? { ...base } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === unset) delete merged[key];
-    else merged[key] = isObject(value) ? merge(merged[key], value as JsonPatch) : value;
+    else merged[key] = isObject(value) && !isEmpty(value) ? merge(merged[key], value as JsonPatch) : value;
   }
   return merged;
 }
@@ -116,7 +122,12 @@ export function split(patch: JsonPatch, output: unknown = patch): { data: JsonOb
       const at = path + pointer(key);
       const given = isObject(from) ? from[key] : undefined;
       if (value === unset) pointers.push(at);
-      else data[key] = isObject(value) && isObject(given) ? pick(value as JsonPatch, given, at) : given;
+      else if (!isObject(value) || isEmpty(value) || !isObject(given)) data[key] = given;
+      else {
+        const part = pick(value as JsonPatch, given, at);
+        // To set it to nothing would remove more than was asked for.
+        if (!isEmpty(part)) data[key] = part;
+      }
     }
     return data;
   };

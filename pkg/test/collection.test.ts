@@ -94,6 +94,21 @@ test("an update merges deeply, ignores undefined and removes what is unset", asy
   ]);
 });
 
+test("a part of an update that only removes, or only says undefined, leaves the rest of that part", async () => {
+  const { db, core } = await inspections();
+  const at = { floor: 2, room: "b" };
+  await db.visits.insert({ site: "A1", at }, { id: "v" });
+  await db.notes.insert({ at, deep: { x: { y: 1 } } }, { id: "n" });
+  await db.visits.update("v", { at: { room: unset } });
+  await db.notes.update("n", { at: { room: unset, floor: undefined }, deep: { x: { y: undefined } } });
+  expect(core.calls.slice(2)).toEqual([
+    [{ op: "patch", collection: "visits", document: "v", data: {}, unset: ["/at/room"] }],
+    [{ op: "patch", collection: "notes", document: "n", data: {}, unset: ["/at/room"] }],
+  ]);
+  await db.notes.update("n", { at: {} });
+  expect(core.calls[4]?.[0]).toMatchObject({ data: { at: {} } });
+});
+
 test("an update writes only what it names, as the schema gives it", async () => {
   const { db, core } = await inspections();
   await db.visits.insert({ site: "A1" }, { id: "v1" });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { unset } from "../src/index.js";
 import type { Database } from "../src/database.js";
 import type { Transaction } from "../src/transaction.js";
 import { codeOf, inspections, opened, turn } from "./fixture.js";
@@ -41,6 +42,10 @@ test("a read sees what the transaction has written before it, and nobody else do
     const row = await tx.notes.get("old");
     expect(row).toEqual({ id: "old", text: "a", deep: { x: 2, y: 2 }, count: 3, labels: ["roof"] });
     expect(Object.isFrozen(row)).toBe(true);
+    await tx.notes.update("old", { deep: { y: unset }, none: { deep: unset } });
+    expect(await tx.notes.get("old")).toEqual({ ...row, deep: { x: 2 } });
+    await tx.notes.update("old", { deep: {} });
+    expect(await tx.notes.get("old")).toEqual({ ...row, deep: {} });
     expect(await db.notes.get("old")).not.toHaveProperty("count");
     await tx.notes.delete("old");
     expect(await tx.notes.get("old")).toBeUndefined();
