@@ -1,5 +1,6 @@
 import { fromCore, LandfallError } from "./errors.js";
-import type { CoreDatabase, WireEntry, WireMutation, WireReceipt, WireRow, WireState } from "./wire.js";
+import type { ExportedItem } from "./export.js";
+import type { CoreDatabase, Json, WireAct, WireEntry, WireMutation, WireReceipt, WireRow, WireState } from "./wire.js";
 
 /** A core that crashes more often than this within {@link CALM_MS} is given up. */
 const CRASHES_MAX = 3;
@@ -42,6 +43,15 @@ export class Core {
 
   outbox(): WireEntry[] {
     return JSON.parse(this.#run(() => this.#database.outbox())) as WireEntry[];
+  }
+
+  /** Does something to an item of the outbox. */
+  attend(id: string, act: WireAct): Promise<WireReceipt[]> {
+    return this.#ask(() => this.#database.attend(id, JSON.stringify(act)));
+  }
+
+  export(): { items: ExportedItem[]; damaged?: Json[] } {
+    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged?: Json[] };
   }
 
   state(): WireState {

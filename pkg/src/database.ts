@@ -105,9 +105,9 @@ async function connect(
     outbox.end();
   });
   const sync = new Sync(core);
-  const outbox = new Outbox(core);
   const writes = new Writes(core, wire.url === null, () => void sync.keep());
-  const members = new Members({ core, sync, outbox, writes, tables, release });
+  const outbox = new Outbox(core, writes, tables, wire);
+  const members = new Members({ core, sync, outbox, writes, tables, identity: wire, release });
   for (const [name, { schema }] of Object.entries(collections)) {
     const table = { rows: new Rows(core, name), intents: new Intents(name, schema) };
     tables.set(name, table);

@@ -24,6 +24,7 @@ export type { Collection } from "./collection.js";
 export type { Database, Options } from "./database.js";
 export { type ErrorCode, LandfallError } from "./errors.js";
 export type { InsertOptions, WriteOptions } from "./intent.js";
+export type { Export, ExportedItem } from "./export.js";
 export type { Outbox, OutboxItem } from "./outbox.js";
 export type { Query } from "./query.js";
 export type { CollectionOptions, Collections, Filter, Issue, Patch, Row, StandardSchema } from "./schema.js";

@@ -1,6 +1,6 @@
 import { type JsonPatch, merge, perform, plain, plainValue, pointer, split } from "./json.js";
 import { type StandardSchema, validate } from "./schema.js";
-import type { Network, Priority, WireChange, WireMutation } from "./wire.js";
+import type { Network, Priority, WireChange, WireMutation, WirePatch } from "./wire.js";
 
 /** How a write is to be sent. It never changes the order within one document. */
 export interface WriteOptions {
@@ -27,6 +27,11 @@ export type Data = Record<string, unknown>;
 /** Here, or to come. */
 export type Later<T> = T | Promise<T>;
 
+/** Goes on with what `later` is: at once, if it is here. @internal */
+export function after<T, U>(later: Later<T>, next: (value: T) => U): Later<U> {
+  return later instanceof Promise ? later.then(next) : next(later);
+}
+
 /**
  * Makes what the core takes of what an app asks for in one collection: copied, checked by the schema.
  *
@@ -52,30 +57,34 @@ export class Intents {
     if (!this.schema) return build(value);
     // A schema may drop what it does not know, and an id must not get lost unseen.
     if ((value as { id?: unknown } | null)?.id !== undefined) return build(value);
-    const output = validate(this.schema, value);
-    return output instanceof Promise ? output.then(build) : build(output);
+    return after(validate(this.schema, value), build);
   }
 
   /**
+   * What an edit writes.
+   *
    * @param data - what the document is without the edit; `null` if there is none, or if that does not
    * matter: then nothing is checked.
    */
-  patch(document: string, edit: Edit, data: Data | null, options: WriteOptions): Later<WireMutation> {
-    const build = (output?: unknown): WireMutation => {
+  edit(edit: Edit, data: Data | null): Later<WirePatch> {
+    const build = (output?: unknown): WirePatch => {
       const { data, unset } = split(edit.patch, output);
-      return {
-        op: "patch",
-        collection: this.collection,
-        document,
-        data,
-        ...(unset.length > 0 && { unset }),
-        ...(edit.changes && { changes: edit.changes }),
-        ...urgency(options),
-      };
+      return { data, ...(unset.length > 0 && { unset }), ...(edit.changes && { changes: edit.changes }) };
     };
     if (!this.schema || !data) return build();
-    const output = validate(this.schema, edited(data, edit));
-    return output instanceof Promise ? output.then(build) : build(output);
+    const { patch, changes = [] } = edit;
+    return after(validate(this.schema, changes.reduce(perform, merge(data, patch))), build);
+  }
+
+  /** As {@link Intents.edit}, as a mutation. */
+  patch(document: string, edit: Edit, data: Data | null, options: WriteOptions): Later<WireMutation> {
+    return after(this.edit(edit, data), (patch) => ({
+      op: "patch",
+      collection: this.collection,
+      document,
+      ...patch,
+      ...urgency(options),
+    }));
   }
 
   delete(document: string, options: WriteOptions): WireMutation {
@@ -86,11 +95,6 @@ export class Intents {
 /** An operation on a field, as an edit. @internal */
 export function operation(op: WireChange["op"], field: string, value: unknown): Edit {
   return { patch: {}, changes: [{ path: pointer(field), op, value: plainValue(value, field) }] };
-}
-
-/** What `data` becomes; it does not change itself. @internal */
-export function edited(data: Data, { patch, changes = [] }: Edit): Data {
-  return changes.reduce(perform, merge(data, patch));
 }
 
 /** What a mutation leaves of a document. @internal */

@@ -1,4 +1,5 @@
 import type { Core } from "./core.js";
+import { type Export, exported, type Identity } from "./export.js";
 import type { Intents } from "./intent.js";
 import type { Outbox } from "./outbox.js";
 import type { Rows } from "./rows.js";
@@ -20,6 +21,7 @@ export interface Parts {
   readonly outbox: Outbox;
   readonly writes: Writes;
   readonly tables: ReadonlyMap<string, Table>;
+  readonly identity: Identity;
   readonly release: (core: Core) => Promise<void>;
 }
 
@@ -66,6 +68,18 @@ export class Members<C extends Collections> {
     );
     // The collections were made from those of the same names.
     return gathering.run(() => work(collections as unknown as Transaction<C>));
+  }
+
+  /**
+   * Everything that is saved here and that the server does not have, as plain JSON: what is pending, what needs
+   * attention, and stored records that cannot be read. Works whatever else fails: sign-in, network, server.
+   *
+   * @throws {@link LandfallError} `closed`, `core_crashed`.
+   */
+  async export(): Promise<Export> {
+    const { core, identity } = this.#parts;
+    await core.restarting;
+    return exported(core, identity, () => true);
   }
 
   /**
