@@ -268,16 +268,16 @@ test("the app's words are used everywhere, and what was set before the element w
   await page.evaluate(async () => {
     const early = document.createElement("x-outbox");
     document.querySelector("main").append(early);
-    Object.assign(early, { db, words: { retry: "Nochmal", outbox: "Ausgang" }, describe: () => "Haus 7" });
+    Object.assign(early, { db, words: { discard: "Verwerfen", outbox: "Ausgang" }, describe: () => "Haus 7" });
     const Outbox = customElements.get("landfall-outbox");
     customElements.define("x-outbox", class extends Outbox {});
     tellItems([{ document: "f", status: "needs_attention", code: "forbidden" }]);
   });
   const early = page.locator("x-outbox");
   await early.getByRole("heading", { name: "Ausgang" }).waitFor();
-  await button(early, "Nochmal").waitFor();
+  await button(early, "Verwerfen").waitFor();
   await early.getByText("Haus 7").waitFor();
-  await button(early, "Discard").waitFor();
+  await button(early, "Export").waitFor();
 });
 
 test("an element that leaves the page follows nothing, and goes on when it is back", async (t) => {
