@@ -17,6 +17,7 @@ export type ClientErrorCode =
   | "group_too_large"
   | "storage_full"
   | "storage_unavailable"
+  | "storage_blocked"
   | "core_unavailable"
   | "core_crashed"
   | "signed_out"

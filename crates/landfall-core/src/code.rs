@@ -143,6 +143,8 @@ codes! {
     AlreadyExists = "already_exists", Local;
     /// The device's storage cannot be used.
     StorageUnavailable = "storage_unavailable", Local;
+    /// Another tab holds on to an older version of the database on this device.
+    StorageBlocked = "storage_blocked", Local;
     /// The WebAssembly core could not be fetched or started; the next `open` tries again.
     CoreUnavailable = "core_unavailable", Local;
     /// The core panicked; it starts anew from what is stored.

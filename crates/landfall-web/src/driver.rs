@@ -20,7 +20,7 @@ use crate::boundary::{Error, OpenOptions, WireAct, WireMutation, WireReceipt, Wi
 use crate::crash;
 use crate::events::{End, Events};
 use crate::platform::{self, Leadership, Listener, Said, Siblings};
-use crate::store::Store;
+use crate::store::{Cut, Store};
 use crate::transport::Transport;
 
 type Answer = Result<(), Code>;
@@ -32,7 +32,7 @@ const HINT_MILLIS: u32 = 50;
 /// One open database in one tab.
 pub(crate) struct Driver {
     client: RefCell<Client>,
-    store: Store,
+    store: Rc<Store>,
     transport: Option<Transport>,
     events: Events,
     /// Calls of the page that wait for the core, by ticket.
@@ -124,6 +124,14 @@ impl Driver {
             Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
         ];
         self.feed(Input::Metered(platform::is_metered()));
+        let driver = Rc::downgrade(self);
+        self.store.watch(move |cut| {
+            let Some(driver) = driver.upgrade() else { return };
+            match cut {
+                Cut::Lost => driver.feed(Input::Refresh),
+                Cut::Deleted => driver.end(Code::SignedOut),
+            }
+        });
         let siblings = {
             let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
             Siblings::new(name, move |said| match said {

@@ -5,10 +5,12 @@
 //! `await`, so a call from inside a callback is as good as any.
 
 mod boundary;
+mod connection;
 mod crash;
 mod driver;
 mod events;
 mod platform;
+mod run;
 mod store;
 mod transport;
 

@@ -2,15 +2,28 @@
 
 use std::cell::RefCell;
 
-use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use gloo_timers::callback::Timeout;
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use landfall_core::code::Code;
 use landfall_core::time::WallTime;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{BroadcastChannel, Crypto, EventTarget, MessageEvent};
 
 /// What the device's clock reads.
 pub(crate) fn now() -> WallTime {
     WallTime(js_sys::Date::now().max(0.0) as u64)
+}
+
+/// What a promise comes to; `None` if that takes longer.
+pub(crate) async fn within(millis: u32, promise: &Promise) -> Option<Result<JsValue, JsValue>> {
+    let late = JsValue::from(Object::new());
+    let patience = Promise::new(&mut |resolve, _| {
+        let late = late.clone();
+        Timeout::new(millis, move || drop(resolve.call1(&JsValue::NULL, &late))).forget();
+    });
+    let first = JsFuture::from(Promise::race(&Array::of2(promise, &patience))).await;
+    (first.as_ref() != Ok(&late)).then_some(first)
 }
 
 /// Random bytes. `getRandomValues` is there in insecure contexts too.

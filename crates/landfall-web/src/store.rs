@@ -1,295 +1,197 @@
-//! The device's stores in IndexedDB: runs the core's [`Transaction`]s as they are.
-//!
-//! rexie opens the database and makes its schema. Transactions run beside it, on a second connection:
-//! rexie cannot ask for a durability, reports quota errors as success and loses the reason of an abort.
-//! One IndexedDB transaction does one core transaction: all reads are issued at once, the decision
-//! falls in the callback of the last of them, and the writes follow in that same callback, so nothing
-//! foreign is ever awaited while the transaction is open.
+//! The device's stores in IndexedDB: runs the core's [`Transaction`]s as they are, in their order, also when the
+//! browser cuts the connection: then on a new one, once more.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
 
-use futures::future::{Either, select};
-use gloo_timers::future::TimeoutFuture;
-use js_sys::{Array, Object, Promise, Reflect};
+use futures::channel::oneshot;
 use landfall_core::client::Done;
 use landfall_core::code::Code;
-use landfall_core::stored::{Key, Store as StoreName};
-use landfall_core::transaction::{Durability, Outcome, Read, Rows, Transaction, Write};
-use rexie::{ObjectStore, Rexie};
+use landfall_core::transaction::Transaction;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{
-    DomException, IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest,
-    IdbTransaction,
-};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::IdbVersionChangeEvent;
 
-use crate::crash;
+use crate::connection::{self, Connection};
+use crate::run::Run;
 
-/// The version of the schema of stores, which is ours; the app's schema is data.
-const SCHEMA: u32 = 1;
+type Ran = Result<Done, Code>;
 
-/// How long other tabs may take to let go.
-const PATIENCE_MILLIS: u32 = 10_000;
-
-#[wasm_bindgen]
-extern "C" {
-    /// web-sys has the durability only behind an unstable flag.
-    #[wasm_bindgen(extends = IdbDatabase)]
-    type Connection;
-
-    #[wasm_bindgen(method, catch, js_name = transaction)]
-    fn begin(
-        this: &Connection,
-        stores: &JsValue,
-        mode: &str,
-        options: &JsValue,
-    ) -> Result<IdbTransaction, JsValue>;
-
-    #[wasm_bindgen(extends = IdbTransaction)]
-    type Commit;
-
-    /// web-sys calls it deprecated, which the standard does not.
-    #[wasm_bindgen(method, catch)]
-    fn commit(this: &Commit) -> Result<(), JsValue>;
+/// What happened to the database without anybody here having asked for it.
+#[derive(Clone, Copy)]
+pub(crate) enum Cut {
+    /// The connection is gone, and maybe what was stored.
+    Lost,
+    /// Somebody deletes the database.
+    Deleted,
 }
 
 /// The open database.
 pub(crate) struct Store {
     name: String,
+    link: RefCell<Option<Link>>,
+    /// How many links there were.
+    links: Cell<u32>,
+    calls: Cell<u64>,
+    /// What waits for the next link, in the order of the calls.
+    waiting: RefCell<Vec<(u64, Transaction, oneshot::Sender<Ran>)>>,
+    linking: Cell<bool>,
+    closed: Cell<bool>,
+    told: RefCell<Option<Rc<dyn Fn(Cut)>>>,
+}
+
+/// A connection, and what listens to it.
+struct Link {
     connection: Connection,
+    _closed: Closure<dyn FnMut()>,
+    _changing: Closure<dyn FnMut(IdbVersionChangeEvent)>,
 }
 
 impl Store {
     /// Opens the database, making its stores where they are missing.
-    pub(crate) async fn open(name: &str) -> Result<Store, Code> {
-        let stores = StoreName::ALL.map(|store| {
-            let made = ObjectStore::new(store.name());
-            if store.is_counted() { made.auto_increment(true) } else { made }
+    pub(crate) async fn open(name: &str) -> Result<Rc<Store>, Code> {
+        let store = Rc::new(Store {
+            name: name.to_owned(),
+            link: RefCell::default(),
+            links: Cell::default(),
+            calls: Cell::default(),
+            waiting: RefCell::default(),
+            linking: Cell::default(),
+            closed: Cell::default(),
+            told: RefCell::default(),
         });
-        let builder =
-            stores.into_iter().fold(Rexie::builder(name).version(SCHEMA), |b, s| b.add_object_store(s));
-        let schema = builder.build().await.map_err(|_| Code::StorageUnavailable)?;
-        let connection = connect(name).await.map_err(|reason| code(&reason))?;
-        schema.close();
-        // Another version of the code wants to change the schema: get out of its way.
-        let closing = connection.clone();
-        let close = Closure::<dyn FnMut()>::new(move || closing.close());
-        connection.set_onversionchange(Some(close.into_js_value().unchecked_ref()));
-        Ok(Store { name: name.to_owned(), connection })
+        store.link(connection::open(name).await?);
+        Ok(store)
     }
 
-    /// Lets go of the database once what is under way has come to its end.
+    /// Has `told` called whenever the browser or another tab takes the database away.
+    pub(crate) fn watch(&self, told: impl Fn(Cut) + 'static) {
+        *self.told.borrow_mut() = Some(Rc::new(told));
+    }
+
+    /// Lets go of the database once what is under way has come to its end. Called while panicking.
     pub(crate) fn close(&self) {
-        self.connection.close();
+        self.closed.set(true);
+        if let Ok(Some(link)) = self.link.try_borrow().as_deref() {
+            link.connection.close();
+        }
     }
 
     /// Deletes the database, once every tab has let go of it.
     pub(crate) async fn delete(&self) -> Result<(), Code> {
-        let request = factory().and_then(|factory| factory.delete_database(&self.name));
-        let request = request.map_err(|reason| code(&reason))?;
-        match select(JsFuture::from(settled(&request)), TimeoutFuture::new(PATIENCE_MILLIS)).await {
-            Either::Left((deleted, _)) => deleted.map(drop).map_err(|reason| code(&reason)),
-            Either::Right(_) => Err(Code::StorageUnavailable),
-        }
+        connection::delete(&self.name).await
     }
 
-    /// Runs a transaction. It has begun when this returns, so transactions over the same stores take
-    /// effect in the order of the calls.
-    pub(crate) fn run(&self, transaction: Transaction) -> impl Future<Output = Result<Done, Code>> + use<> {
-        let started = Run::start(&self.connection, transaction);
-        async move {
-            let run = started.map_err(|reason| code(&reason))?;
-            JsFuture::from(run.complete.clone()).await.map_err(|event| code(&reason_of_abort(&event)))?;
-            let (outcome, added) = run.decided.take().expect("BUG: a transaction that completed undecided");
-            let key = |request: IdbRequest| {
-                request.result().ok().and_then(|key| key.as_f64()).map(|key| key as u64)
-            };
-            Ok(Done { outcome, added: added.into_iter().filter_map(key).collect() })
-        }
-    }
-}
-
-impl Clone for Connection {
-    fn clone(&self) -> Connection {
-        JsValue::clone(self).unchecked_into()
-    }
-}
-
-async fn connect(name: &str) -> Result<Connection, JsValue> {
-    let request = factory()?.open(name)?;
-    JsFuture::from(settled(&request)).await?;
-    Ok(request.result()?.unchecked_into())
-}
-
-fn factory() -> Result<IdbFactory, JsValue> {
-    Reflect::get(&js_sys::global(), &"indexedDB".into())?.dyn_into()
-}
-
-fn settled(request: &IdbOpenDbRequest) -> Promise {
-    Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    })
-}
-
-/// What was decided, and the requests whose results are the keys of added records.
-type Decided = Rc<RefCell<Option<(Outcome, Vec<IdbRequest>)>>>;
-
-/// A transaction under way.
-struct Run {
-    complete: Promise,
-    decided: Decided,
-    /// Kept until the transaction is over: the browser calls it.
-    _last_read: Option<Closure<dyn FnMut() -> Result<(), JsValue>>>,
-}
-
-impl Run {
-    fn start(connection: &Connection, transaction: Transaction) -> Result<Run, JsValue> {
-        let stores: Array =
-            transaction.stores().iter().map(|store| JsValue::from_str(store.name())).collect();
-        let (mode, durability) = match transaction.durability() {
-            Durability::Strict => ("readwrite", "strict"),
-            Durability::Relaxed => ("readwrite", "relaxed"),
-            Durability::ReadOnly => ("readonly", "default"),
+    /// Runs a transaction. Those over the same stores take effect in the order of the calls.
+    pub(crate) fn run(self: &Rc<Store>, transaction: Transaction) -> impl Future<Output = Ran> + use<> {
+        let call = self.calls.replace(self.calls.get() + 1);
+        let (store, links) = (self.clone(), self.links.get());
+        let begun = match self.begin(transaction.clone()) {
+            Some(run) => Ok((run, transaction)),
+            None => Err(self.put_off(call, transaction)),
         };
-        let options = Object::new();
-        Reflect::set(&options, &"durability".into(), &durability.into())?;
-        let idb = connection.begin(&stores, mode, &options)?;
-        let complete = Promise::new(&mut |resolve, reject| {
-            idb.set_oncomplete(Some(&resolve));
-            idb.set_onabort(Some(&reject));
+        async move {
+            let again = match begun {
+                Err(again) => again,
+                Ok((run, transaction)) => match run.finish().await {
+                    Ok(done) => return Ok(done),
+                    Err(reason) if connection::code(&reason) == Code::StorageFull => {
+                        return Err(Code::StorageFull);
+                    }
+                    // Whatever it was, it may be the connection; with another one, nothing is lost by trying.
+                    Err(_) => {
+                        store.lose(links);
+                        store.put_off(call, transaction)
+                    }
+                },
+            };
+            again.await.unwrap_or(Err(Code::Closed))
+        }
+    }
+
+    fn begin(&self, transaction: Transaction) -> Option<Run> {
+        let begun = Run::start(&self.link.borrow().as_ref()?.connection, transaction);
+        if begun.is_err() {
+            self.lose(self.links.get());
+        }
+        begun.ok()
+    }
+
+    /// Has a transaction run on the next link.
+    fn put_off(self: &Rc<Store>, call: u64, transaction: Transaction) -> oneshot::Receiver<Ran> {
+        let (give, given) = oneshot::channel();
+        if !self.closed.get() {
+            let mut waiting = self.waiting.borrow_mut();
+            let at = waiting.partition_point(|(other, _, _)| *other < call);
+            waiting.insert(at, (call, transaction, give));
+            drop(waiting);
+            self.mend();
+        }
+        given
+    }
+
+    /// Makes another link, and runs what waits for it.
+    fn mend(self: &Rc<Store>) {
+        if self.linking.replace(true) {
+            return;
+        }
+        let store = self.clone();
+        spawn_local(async move {
+            let linked = if store.link.borrow().is_some() {
+                Ok(())
+            } else {
+                connection::open(&store.name).await.map(|connection| store.link(connection))
+            };
+            store.linking.set(false);
+            for (_, transaction, give) in store.waiting.take() {
+                // All begin before any ends, in the order of the calls.
+                let begun = linked.map(|()| store.begin(transaction));
+                spawn_local(async move {
+                    let ran = match begun {
+                        Ok(Some(run)) => run.finish().await.map_err(|reason| connection::code(&reason)),
+                        Ok(None) => Err(Code::StorageUnavailable),
+                        Err(code) => Err(code),
+                    };
+                    // Nobody waits any more: the database was closed.
+                    let _ = give.send(ran);
+                });
+            }
         });
-        let decided = Decided::default();
-        let reads = transaction.reads();
-        let mut run = Run { complete, decided: decided.clone(), _last_read: None };
-        if reads.is_empty() {
-            decide(&idb, transaction, &[], &decided)?;
-            return Ok(run);
+    }
+
+    fn link(self: &Rc<Store>, connection: Connection) {
+        if self.closed.get() {
+            return connection.close();
         }
-        let requests: Vec<Pending> =
-            reads.iter().map(|read| Pending::issue(&idb, read)).collect::<Result<_, _>>()?;
-        let last = requests.last().expect("BUG: no request for a read").values.clone();
-        let mut transaction = Some(transaction);
-        let last_read = Closure::<dyn FnMut() -> Result<(), JsValue>>::new(move || {
-            let transaction = transaction.take().expect("BUG: one request succeeded twice");
-            let result = decide(&idb, transaction, &requests, &decided);
-            if result.is_err() {
-                // All or nothing, also where a write could not even be asked for.
-                idb.abort()?;
+        let links = self.links.get() + 1;
+        self.links.set(links);
+        let cut = move |store: Weak<Store>, cut| {
+            let Some(store) = store.upgrade() else { return };
+            store.lose(links);
+            let told = store.told.borrow().clone();
+            if let Some(told) = told {
+                told(cut);
             }
-            result
+        };
+        let store = Rc::downgrade(self);
+        let closed = Closure::<dyn FnMut()>::new(move || cut(store.clone(), Cut::Lost));
+        let store = Rc::downgrade(self);
+        let changing = Closure::<dyn FnMut(_)>::new(move |event: IdbVersionChangeEvent| {
+            // Out of the way of whoever wants to change the schema, and then on with the changed one.
+            let deleted = event.new_version().is_none();
+            cut(store.clone(), if deleted { Cut::Deleted } else { Cut::Lost });
         });
-        last.set_onsuccess(Some(last_read.as_ref().unchecked_ref()));
-        run._last_read = Some(last_read);
-        Ok(run)
+        connection.set_onclose(Some(closed.as_ref().unchecked_ref()));
+        connection.set_onversionchange(Some(changing.as_ref().unchecked_ref()));
+        *self.link.borrow_mut() = Some(Link { connection, _closed: closed, _changing: changing });
     }
-}
 
-/// Hands what was read to the core and asks for the writes it wants.
-fn decide(
-    idb: &IdbTransaction,
-    transaction: Transaction,
-    requests: &[Pending],
-    decided: &Decided,
-) -> Result<(), JsValue> {
-    crash::point();
-    let read = requests.iter().map(Pending::rows).collect::<Result<_, _>>()?;
-    let (writes, outcome) = transaction.decide(read);
-    let mut added = Vec::new();
-    for write in &writes {
-        match write {
-            Write::Add(store, text) => added.push(object_store(idb, *store)?.add(&text.into())?),
-            Write::Put(store, key, text) => {
-                object_store(idb, *store)?.put_with_key(&text.into(), &to_js(key))?;
-            }
-            Write::Delete(store, key) => {
-                object_store(idb, *store)?.delete(&to_js(key))?;
-            }
+    /// Drops a link that may be dead, unless there is another one already.
+    fn lose(&self, links: u32) {
+        if links == self.links.get()
+            && let Some(link) = self.link.take()
+        {
+            link.connection.close();
         }
-    }
-    *decided.borrow_mut() = Some((outcome, added));
-    // Saves the browser the wait for more requests.
-    idb.unchecked_ref::<Commit>().commit()
-}
-
-/// A read that was asked for. Requests are answered in their order, so all are when the last one is.
-struct Pending {
-    key: Option<Key>,
-    keys: Option<IdbRequest>,
-    values: IdbRequest,
-}
-
-impl Pending {
-    fn issue(idb: &IdbTransaction, read: &Read) -> Result<Pending, JsValue> {
-        match read {
-            Read::One(store, key) => {
-                let values = object_store(idb, *store)?.get(&to_js(key))?;
-                Ok(Pending { key: Some(key.clone()), keys: None, values })
-            }
-            Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED),
-            Read::Range(store, from, to) => {
-                let range =
-                    IdbKeyRange::bound_with_lower_open_and_upper_open(&from.into(), &to.into(), false, true)?;
-                Pending::list(&object_store(idb, *store)?, &range)
-            }
-        }
-    }
-
-    fn list(store: &IdbObjectStore, range: &JsValue) -> Result<Pending, JsValue> {
-        let keys = store.get_all_keys_with_key(range)?;
-        Ok(Pending { key: None, keys: Some(keys), values: store.get_all_with_key(range)? })
-    }
-
-    fn rows(&self) -> Result<Rows, JsValue> {
-        let values = self.values.result()?;
-        match (&self.key, &self.keys) {
-            (Some(key), _) => Ok(values.as_string().map(|text| (key.clone(), text)).into_iter().collect()),
-            (None, Some(keys)) => {
-                let (keys, values): (Array, Array) =
-                    (keys.result()?.unchecked_into(), values.unchecked_into());
-                // A value that is no text is not ours; a record that cannot be read is the core's to judge.
-                let text = |value: JsValue| value.as_string().unwrap_or_default();
-                Ok(keys
-                    .iter()
-                    .zip(values.iter())
-                    .filter_map(|(k, v)| Some((from_js(&k)?, text(v))))
-                    .collect())
-            }
-            (None, None) => unreachable!("BUG: a read of neither one nor many"),
-        }
-    }
-}
-
-fn object_store(idb: &IdbTransaction, store: StoreName) -> Result<IdbObjectStore, JsValue> {
-    idb.object_store(store.name())
-}
-
-fn to_js(key: &Key) -> JsValue {
-    match key {
-        Key::Counted(n) => JsValue::from_f64(*n as f64),
-        Key::Text(text) => JsValue::from_str(text),
-    }
-}
-
-fn from_js(key: &JsValue) -> Option<Key> {
-    let counted = key.as_f64().map(|n| Key::Counted(n as u64));
-    counted.or_else(|| key.as_string().map(Key::Text))
-}
-
-/// Chromium reports a full disk by the abort alone, so the reason is the transaction's.
-fn reason_of_abort(event: &JsValue) -> JsValue {
-    let target = Reflect::get(event, &"target".into()).unwrap_or(JsValue::UNDEFINED);
-    target
-        .dyn_into::<IdbTransaction>()
-        .ok()
-        .and_then(|idb| idb.error())
-        .map_or(JsValue::UNDEFINED, JsValue::from)
-}
-
-fn code(reason: &JsValue) -> Code {
-    match reason.dyn_ref::<DomException>().map(DomException::name).as_deref() {
-        Some("QuotaExceededError") => Code::StorageFull,
-        Some(_) | None => Code::StorageUnavailable,
     }
 }

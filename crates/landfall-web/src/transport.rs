@@ -3,10 +3,8 @@
 
 use std::cell::RefCell;
 
-use futures::future::{Either, select};
 use gloo_net::http::{Method, Request, RequestBuilder, Response};
 use gloo_timers::callback::Timeout;
-use gloo_timers::future::TimeoutFuture;
 use js_sys::{Function, Promise};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
@@ -16,10 +14,10 @@ use landfall_core::wire::{Batch, BatchReply, PullReply};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, RequestCache, RequestCredentials};
 
 use crate::boundary::{Error, to_json};
+use crate::platform::within;
 
 /// A network that neither answers nor breaks is not waited for longer.
 const PATIENCE_MILLIS: u32 = 30_000;
@@ -161,9 +159,9 @@ impl Transport {
         let given = auth.call0(&JsValue::NULL).map_err(|_| Failure::Unreachable)?;
         let given = match given.dyn_into::<Promise>() {
             // A sign-in that nobody finishes must not keep everything else waiting; the next try asks again.
-            Ok(promise) => match select(JsFuture::from(promise), TimeoutFuture::new(PATIENCE_MILLIS)).await {
-                Either::Left((given, _)) => given.map_err(|_| Failure::Unreachable)?,
-                Either::Right(_) => return Err(Failure::Unreachable),
+            Ok(promise) => match within(PATIENCE_MILLIS, &promise).await {
+                Some(Ok(given)) => given,
+                Some(Err(_)) | None => return Err(Failure::Unreachable),
             },
             Err(value) => value,
         };

@@ -1,0 +1,189 @@
+//! One IndexedDB transaction does one core [`Transaction`]: all reads are issued at once, the decision falls
+//! in the callback of the last of them, and the writes follow in that same callback, so nothing foreign is
+//! ever awaited while the transaction is open.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Object, Promise, Reflect};
+use landfall_core::client::Done;
+use landfall_core::stored::{Key, Store as StoreName};
+use landfall_core::transaction::{Durability, Outcome, Read, Rows, Transaction, Write};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction};
+
+use crate::connection::Connection;
+use crate::crash;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(extends = IdbTransaction)]
+    type Commit;
+
+    /// web-sys calls it deprecated, which the standard does not.
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Commit) -> Result<(), JsValue>;
+}
+
+/// What was decided, and the requests whose results are the keys of added records.
+type Decided = Rc<RefCell<Option<(Outcome, Vec<IdbRequest>)>>>;
+
+/// A transaction under way.
+pub(crate) struct Run {
+    complete: Promise,
+    decided: Decided,
+    /// Kept until the transaction is over: the browser calls it.
+    _last_read: Option<Closure<dyn FnMut() -> Result<(), JsValue>>>,
+}
+
+impl Run {
+    pub(crate) fn start(connection: &Connection, transaction: Transaction) -> Result<Run, JsValue> {
+        let stores: Array =
+            transaction.stores().iter().map(|store| JsValue::from_str(store.name())).collect();
+        let (mode, durability) = match transaction.durability() {
+            Durability::Strict => ("readwrite", "strict"),
+            Durability::Relaxed => ("readwrite", "relaxed"),
+            Durability::ReadOnly => ("readonly", "default"),
+        };
+        let options = Object::new();
+        Reflect::set(&options, &"durability".into(), &durability.into())?;
+        let idb = connection.begin(&stores, mode, &options)?;
+        let complete = Promise::new(&mut |resolve, reject| {
+            idb.set_oncomplete(Some(&resolve));
+            idb.set_onabort(Some(&reject));
+        });
+        let decided = Decided::default();
+        let reads = transaction.reads();
+        let mut run = Run { complete, decided: decided.clone(), _last_read: None };
+        if reads.is_empty() {
+            decide(&idb, transaction, &[], &decided)?;
+            return Ok(run);
+        }
+        let requests: Vec<Pending> =
+            reads.iter().map(|read| Pending::issue(&idb, read)).collect::<Result<_, _>>()?;
+        let last = requests.last().expect("BUG: no request for a read").values.clone();
+        let mut transaction = Some(transaction);
+        let last_read = Closure::<dyn FnMut() -> Result<(), JsValue>>::new(move || {
+            let transaction = transaction.take().expect("BUG: one request succeeded twice");
+            let result = decide(&idb, transaction, &requests, &decided);
+            if result.is_err() {
+                // All or nothing, also where a write could not even be asked for.
+                idb.abort()?;
+            }
+            result
+        });
+        last.set_onsuccess(Some(last_read.as_ref().unchecked_ref()));
+        run._last_read = Some(last_read);
+        Ok(run)
+    }
+}
+
+impl Run {
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// Why nothing was done: Chromium reports a full disk by the abort alone, so the reason is the transaction's.
+    pub(crate) async fn finish(self) -> Result<Done, JsValue> {
+        JsFuture::from(self.complete).await.map_err(|event| {
+            let target = Reflect::get(&event, &"target".into()).unwrap_or(JsValue::UNDEFINED);
+            let error = target.dyn_into::<IdbTransaction>().ok().and_then(|idb| idb.error());
+            error.map_or(JsValue::UNDEFINED, JsValue::from)
+        })?;
+        let (outcome, added) = self.decided.take().expect("BUG: a transaction that completed undecided");
+        let key =
+            |request: IdbRequest| request.result().ok().and_then(|key| key.as_f64()).map(|key| key as u64);
+        Ok(Done { outcome, added: added.into_iter().filter_map(key).collect() })
+    }
+}
+
+/// Hands what was read to the core and asks for the writes it wants.
+fn decide(
+    idb: &IdbTransaction,
+    transaction: Transaction,
+    requests: &[Pending],
+    decided: &Decided,
+) -> Result<(), JsValue> {
+    crash::point();
+    let read = requests.iter().map(Pending::rows).collect::<Result<_, _>>()?;
+    let (writes, outcome) = transaction.decide(read);
+    let mut added = Vec::new();
+    for write in &writes {
+        match write {
+            Write::Add(store, text) => added.push(object_store(idb, *store)?.add(&text.into())?),
+            Write::Put(store, key, text) => {
+                object_store(idb, *store)?.put_with_key(&text.into(), &to_js(key))?;
+            }
+            Write::Delete(store, key) => {
+                object_store(idb, *store)?.delete(&to_js(key))?;
+            }
+        }
+    }
+    *decided.borrow_mut() = Some((outcome, added));
+    // Saves the browser the wait for more requests.
+    idb.unchecked_ref::<Commit>().commit()
+}
+
+/// A read that was asked for. Requests are answered in their order, so all are when the last one is.
+struct Pending {
+    key: Option<Key>,
+    keys: Option<IdbRequest>,
+    values: IdbRequest,
+}
+
+impl Pending {
+    fn issue(idb: &IdbTransaction, read: &Read) -> Result<Pending, JsValue> {
+        match read {
+            Read::One(store, key) => {
+                let values = object_store(idb, *store)?.get(&to_js(key))?;
+                Ok(Pending { key: Some(key.clone()), keys: None, values })
+            }
+            Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED),
+            Read::Range(store, from, to) => {
+                let range =
+                    IdbKeyRange::bound_with_lower_open_and_upper_open(&from.into(), &to.into(), false, true)?;
+                Pending::list(&object_store(idb, *store)?, &range)
+            }
+        }
+    }
+
+    fn list(store: &IdbObjectStore, range: &JsValue) -> Result<Pending, JsValue> {
+        let keys = store.get_all_keys_with_key(range)?;
+        Ok(Pending { key: None, keys: Some(keys), values: store.get_all_with_key(range)? })
+    }
+
+    fn rows(&self) -> Result<Rows, JsValue> {
+        let values = self.values.result()?;
+        match (&self.key, &self.keys) {
+            (Some(key), _) => Ok(values.as_string().map(|text| (key.clone(), text)).into_iter().collect()),
+            (None, Some(keys)) => {
+                let (keys, values): (Array, Array) =
+                    (keys.result()?.unchecked_into(), values.unchecked_into());
+                // A value that is no text is not ours; a record that cannot be read is the core's to judge.
+                let text = |value: JsValue| value.as_string().unwrap_or_default();
+                Ok(keys
+                    .iter()
+                    .zip(values.iter())
+                    .filter_map(|(k, v)| Some((from_js(&k)?, text(v))))
+                    .collect())
+            }
+            (None, None) => unreachable!("BUG: a read of neither one nor many"),
+        }
+    }
+}
+
+fn object_store(idb: &IdbTransaction, store: StoreName) -> Result<IdbObjectStore, JsValue> {
+    idb.object_store(store.name())
+}
+
+fn to_js(key: &Key) -> JsValue {
+    match key {
+        Key::Counted(n) => JsValue::from_f64(*n as f64),
+        Key::Text(text) => JsValue::from_str(text),
+    }
+}
+
+fn from_js(key: &JsValue) -> Option<Key> {
+    let counted = key.as_f64().map(|n| Key::Counted(n as u64));
+    counted.or_else(|| key.as_string().map(Key::Text))
+}

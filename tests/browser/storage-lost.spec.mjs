@@ -1,0 +1,135 @@
+/** The browser takes the storage away: what can be mended is mended unseen, and what cannot is said by its code. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bare, drained, openBare } from "./page.mjs";
+import { expected, insert, onServer, read, visit, visits } from "./visits.mjs";
+import { world } from "./world.mjs";
+
+const VISITS = 20;
+
+/** The code that a promise of the page is rejected with; `null` where it is kept. */
+const codeOf = (page, call, argument) =>
+  page.evaluate(`(${call})(${JSON.stringify(argument)}).then(() => null, ({ code }) => code)`);
+
+/** What a connection serves before it is gone: more than are ever under way at once, so that one more try is enough. */
+const LIFE = 5;
+
+/** Every connection is closed before its last transaction, as iOS does in the background. */
+function close(life) {
+  const begin = IDBDatabase.prototype.transaction;
+  globalThis.cuts = 0;
+  IDBDatabase.prototype.transaction = function (...options) {
+    this.served = (this.served ?? 0) + 1;
+    if (this.served > life) {
+      globalThis.cuts += 1;
+      this.close();
+    }
+    return begin.apply(this, options);
+  };
+}
+
+/** Every connection aborts its last transaction after the requests were made, for a reason that it does not give. */
+function abort(life) {
+  const begin = IDBDatabase.prototype.transaction;
+  globalThis.cuts = 0;
+  IDBDatabase.prototype.transaction = function (...options) {
+    const transaction = begin.apply(this, options);
+    this.served = (this.served ?? 0) + 1;
+    if (this.served > life) {
+      globalThis.cuts += 1;
+      transaction.commit = () => transaction.abort();
+    }
+    return transaction;
+  };
+}
+
+for (const [how, prepare] of [["is closed before a transaction", close], ["aborts a transaction", abort]]) {
+  test(`a connection that ${how} is made anew, and nobody notices`, async (t) => {
+    const { server, proxy, browser } = await world(t, { www: bare });
+    const page = await browser.page();
+    await page.addInitScript(prepare, LIFE);
+    await page.goto(`${proxy.origin}/`);
+    await page.evaluate(() => start({}));
+    for (const row of visits(VISITS)) await insert(page, [row]);
+    await page.evaluate((id) => db.visits.update(id, { notes: "mended" }), visit(1).id);
+    await drained(page);
+    const rows = visits(VISITS).map((row, n) => (n === 1 ? { ...row, notes: "mended" } : row));
+    assert.deepEqual(await onServer(server), expected(rows, (n) => (n === 1 ? 2 : 1)));
+    const cuts = await page.evaluate(() => globalThis.cuts);
+    assert.ok(cuts >= VISITS / LIFE, `${cuts} cuts`);
+  });
+}
+
+test("while the storage cannot be opened writes are refused by code, and when it can they are saved without a reload", async (t) => {
+  const { server, proxy, browser } = await world(t, { www: bare });
+  const page = await openBare(browser, proxy.origin, {
+    prepare: () => {
+      const { open } = IDBFactory.prototype;
+      IDBFactory.prototype.open = function (...options) {
+        if (globalThis.broken) throw new DOMException("Internal error opening backing store.", "UnknownError");
+        return open.apply(this, options);
+      };
+    },
+  });
+  await insert(page, [visit(1)]);
+  await page.evaluate(() => {
+    globalThis.broken = true;
+    const begin = IDBDatabase.prototype.transaction;
+    IDBDatabase.prototype.transaction = function (...options) {
+      if (globalThis.broken) this.close();
+      return begin.apply(this, options);
+    };
+  });
+  assert.equal(await codeOf(page, (row) => db.visits.insert(row), { site: "A1" }), "storage_unavailable");
+  assert.equal(await codeOf(page, () => db.visits.where({}).all()), "storage_unavailable");
+  assert.equal((await read(page, visit(1).id)).notes, visit(1).notes);
+  await page.evaluate(() => (globalThis.broken = false));
+  await insert(page, [visit(2)]);
+  await page.evaluate(() => db.sync.now());
+  await drained(page);
+  assert.deepEqual(Object.keys(await onServer(server)), [visit(1).id, visit(2).id]);
+});
+
+test("an open that never settles ends in a typed error within 25 seconds, and the second try counts", async (t) => {
+  const { proxy, browser } = await world(t, { www: bare });
+  const prepare = () => {
+    const { open } = IDBFactory.prototype;
+    IDBFactory.prototype.open = function (...options) {
+      // A request that nobody answers.
+      return globalThis.deaf-- > 0 ? Object.create(IDBOpenDBRequest.prototype, {
+        onsuccess: { writable: true }, onerror: { writable: true }, onupgradeneeded: { writable: true },
+        addEventListener: { value() {} }, removeEventListener: { value() {} },
+      }) : open.apply(this, options);
+    };
+  };
+  const page = await browser.page();
+  await page.clock.install();
+  await page.addInitScript(prepare);
+  await page.goto(`${proxy.origin}/`);
+  /** What opening comes to, and after how long by the page's clock. */
+  const opening = async (deaf) => {
+    const result = page.evaluate(async (deaf) => {
+      globalThis.deaf = deaf;
+      const from = Date.now();
+      const code = await start({}).then(() => null, ({ code }) => code);
+      return [code, Date.now() - from];
+    }, deaf);
+    let ended = false;
+    void result.finally(() => (ended = true));
+    while (!ended) await page.clock.fastForward(500);
+    return result;
+  };
+  assert.equal((await opening(1))[0], null);
+  await page.evaluate(() => db.close());
+  const [code, millis] = await opening(Infinity);
+  assert.equal(code, "storage_unavailable");
+  assert.ok(millis <= 25_000, `${millis} ms`);
+});
+
+test("without IndexedDB the open says so", async (t) => {
+  const { proxy, browser } = await world(t, { www: bare });
+  const page = await browser.page();
+  await page.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { get: () => undefined }));
+  await page.goto(`${proxy.origin}/`);
+  assert.equal(await codeOf(page, () => start({})), "storage_unavailable");
+});
