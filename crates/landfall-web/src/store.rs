@@ -16,6 +16,7 @@ use crate::connection::{self, Connection};
 use crate::run::Run;
 
 type Ran = Result<Done, Code>;
+type Told = Rc<dyn Fn(Cut)>;
 
 /// What happened to the database without anybody here having asked for it.
 #[derive(Clone, Copy)]
@@ -37,7 +38,7 @@ pub(crate) struct Store {
     waiting: RefCell<Vec<(u64, Transaction, oneshot::Sender<Ran>)>>,
     linking: Cell<bool>,
     closed: Cell<bool>,
-    told: RefCell<Option<Rc<dyn Fn(Cut)>>>,
+    told: RefCell<Option<Told>>,
 }
 
 /// A connection, and what listens to it.
