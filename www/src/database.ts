@@ -18,6 +18,7 @@ export async function openInspections(person: Person | null) {
     url: location.origin,
     ...(person !== null && {
       user: person.id,
+      claimGuest: true,
       // Nothing is sent without a token. So the switch holds from the first moment, before there is a database to pause.
       auth: async () => {
         if (workOffline.on) throw new Error("working offline");
@@ -29,6 +30,8 @@ export async function openInspections(person: Person | null) {
       visits: {
         schema: Visit,
         indexes: ["site", "dueAt", "status"],
+        parent: { site: "sites" },
+        fields: { photos: "counter", tags: "set" },
       },
     },
   });

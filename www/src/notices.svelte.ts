@@ -1,3 +1,5 @@
+import { untrack } from "svelte";
+
 /** What the app has to say in passing: short, over the page instead of in it, so that nothing moves. */
 
 export interface Notice {
@@ -18,11 +20,13 @@ class Notices {
   }
 
   show(notice: Notice): void {
-    this.#list = [...this.#list.filter(({ kind }) => kind !== notice.kind), notice];
+    // Whoever has something to say does not depend on what else is being said.
+    const others = untrack(() => this.#list).filter(({ kind }) => kind !== notice.kind);
+    this.#list = [...others, notice];
   }
 
   drop(kind: string): void {
-    if (this.#list.some((notice) => notice.kind === kind)) this.#list = this.#list.filter((notice) => notice.kind !== kind);
+    this.#list = untrack(() => this.#list).filter((notice) => notice.kind !== kind);
   }
 }
 

@@ -25,9 +25,25 @@ export function refusalWords({ message, code }: OutboxItem): string {
   return message ?? `The server did not take this change (${code ?? "no reason given"}).`;
 }
 
+/** Why there is nothing to be seen. */
+export function openErrorWords(error: unknown): string {
+  switch (codeOf(error)) {
+    case "storage_unavailable":
+      return "This browser does not let the app keep anything. A private window or a full disk can be the reason.";
+    case "core_unavailable":
+      return "A part of the app could not be loaded. Connect to the network and try again.";
+    default:
+      return error instanceof Error ? error.message : String(error);
+  }
+}
+
+export function codeOf(error: unknown): string {
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
+}
+
+/** Why something was not saved, and what helps. */
 export function errorWords(error: unknown): string {
-  const code = typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
-  switch (code) {
+  switch (codeOf(error)) {
     case "storage_full":
       return "This device has no space left, so this was not saved. Free some space and press Save again.";
     case "storage_unavailable":
@@ -47,21 +63,29 @@ function numberWords(count: number): string {
   return count.toLocaleString("en-GB");
 }
 
+export function byteWords(bytes: number): string {
+  const [size, unit] = bytes < 1e6 ? [bytes / 1e3, "kB"] : bytes < 1e9 ? [bytes / 1e6, "MB"] : [bytes / 1e9, "GB"];
+  return `${size.toLocaleString("en-GB", { maximumFractionDigits: size < 10 ? 1 : 0 })} ${unit}`;
+}
+
 const COLLECTIONS: Words["collections"] = { visits: "Visit", sites: "Site" };
 
 /** What the status says otherwise than the component does by itself. */
 export function statusWords(guest: boolean, workingOffline: boolean): Partial<Words> {
-  const notPersisted = "This browser may clear what is not sent yet if the device runs short of space.";
+  const always = {
+    firstSync: "Getting your team's visits…",
+    notPersisted: "This browser may clear what is not sent yet if the device runs short of space.",
+  };
   if (guest) {
     return {
-      notPersisted,
+      ...always,
       signIn: "Kept on this device only",
       signInDetail: (count) => (count > 0 ? `${changeCount(count)}, sent once you sign in.` : "You can begin before you sign in."),
     };
   }
-  if (!workingOffline) return { notPersisted };
+  if (!workingOffline) return always;
   return {
-    notPersisted,
+    ...always,
     paused: "Working offline",
     pausedPending: (count) => `Working offline — ${changeCount(count)} saved here`,
     pausedDetail: "Sent when you switch back.",
