@@ -89,6 +89,7 @@ test("an item says why it is where it is, in the server's own words if there are
   expect(reason({})).toBe("");
   expect(reason({ attempts: 2 })).toBe("Tried 2 times; stays here until it arrives.");
   expect(reason({ status: "waiting", because: "w:1" })).toBe("Waits until what it belongs to is accepted.");
+  expect(reason({ status: "waiting", code: "unmetered" })).toMatch(/Wi-Fi/);
   expect(reason({ status: "needs_attention", code: "forbidden" })).toMatch(/did not take this change \(forbidden\)/);
   expect(reason({ status: "needs_attention", code: "x", message: "Write a note." })).toBe("Write a note.");
   expect(reason({ status: "saved", discarding: true })).toMatch(/^Discarded here/);

@@ -1,20 +1,12 @@
-import type { OutboxItem } from "../outbox.js";
+import type { Outbox, OutboxItem } from "../outbox.js";
 import { arrange, define, h, LandfallElement, set, write } from "./element.js";
 import { COMMON } from "./style.js";
 import type { Words } from "./words.js";
 
 /** What the outbox follows: an open database. */
 export interface OutboxSource {
-  readonly outbox: { subscribe(listener: (items: readonly OutboxItem[]) => void): () => void };
+  readonly outbox: Pick<Outbox, "subscribe">;
 }
-
-/** An item of `db.outbox`. */
-export type Item = OutboxItem & {
-  readonly discarding?: boolean;
-  retry(): Promise<unknown>;
-  discard(): Promise<unknown>;
-  export(): unknown;
-};
 
 /** More than anyone reads at once. */
 const PAGE = 50;
@@ -57,9 +49,9 @@ export class LandfallOutbox extends LandfallElement<OutboxSource> {
   readonly #rest = h("div", { class: "rest" }, this.#more, this.#showMore);
   readonly #said = h("p", { class: "unseen", role: "status" });
   readonly #rows = new Map<string, ItemRow>();
-  #items: readonly Item[] = [];
+  #items: readonly OutboxItem[] = [];
   #shown = PAGE;
-  #describe: (item: Item) => string = () => "";
+  #describe: (item: OutboxItem) => string = () => "";
 
   constructor() {
     super([COMMON, STYLE]);
@@ -69,11 +61,11 @@ export class LandfallOutbox extends LandfallElement<OutboxSource> {
   }
 
   /** Names the document of an item; set it again when the names have changed. */
-  get describe(): (item: Item) => string {
+  get describe(): (item: OutboxItem) => string {
     return this.#describe;
   }
 
-  set describe(describe: (item: Item) => string) {
+  set describe(describe: (item: OutboxItem) => string) {
     this.#describe = describe;
     this.changed();
   }
@@ -85,7 +77,7 @@ export class LandfallOutbox extends LandfallElement<OutboxSource> {
   protected follow({ outbox }: OutboxSource): (() => void)[] {
     return [
       outbox.subscribe((items) => {
-        this.#items = items as readonly Item[];
+        this.#items = items;
         this.changed();
       }),
     ];
@@ -150,13 +142,13 @@ export class LandfallOutbox extends LandfallElement<OutboxSource> {
 /** One row: an item, or the items of one group with the one that speaks for them. */
 interface Entry {
   readonly id: string;
-  readonly item: Item;
+  readonly item: OutboxItem;
   readonly count: number;
 }
 
 interface Acts {
-  edit(item: Item): void;
-  export(item: Item): void;
+  edit(item: OutboxItem): void;
+  export(item: OutboxItem): void;
   /** What came of a button that was pressed. */
   done(text: string): void;
 }
@@ -184,7 +176,7 @@ class ItemRow {
     this.#error,
     this.#actions,
   );
-  #item!: Item;
+  #item!: OutboxItem;
   #words: Words;
   #sure = false;
   #acting = false;
@@ -251,7 +243,7 @@ class ItemRow {
     write(this.#discard, sure ? this.#words.reallyDiscard : this.#words.discard);
   }
 
-  async #act(act: (item: Item) => Promise<unknown>, done: string): Promise<void> {
+  async #act(act: (item: OutboxItem) => Promise<unknown>, done: string): Promise<void> {
     this.#mark(true);
     this.#fail("");
     try {
@@ -276,8 +268,8 @@ class ItemRow {
 }
 
 /** What the server has is not shown; a group is one row; what needs attention comes first. */
-function gathered(items: readonly Item[]): Entry[] {
-  const groups = new Map<string, Item[]>();
+function gathered(items: readonly OutboxItem[]): Entry[] {
+  const groups = new Map<string, OutboxItem[]>();
   for (const item of items) {
     if (item.status === "accepted") continue;
     const id = item.group ?? item.id;
@@ -291,18 +283,21 @@ function gathered(items: readonly Item[]): Entry[] {
 }
 
 /** Of a group that was refused, the item that is at fault. */
-function speaker(group: readonly Item[]): Item {
-  return group.find(({ code }) => code !== null && code !== "group_refused") ?? (group[0] as Item);
+function speaker(group: readonly OutboxItem[]): OutboxItem {
+  return group.find(({ code }) => code !== null && code !== "group_refused") ?? (group[0] as OutboxItem);
 }
 
+type Reasons = Pick<OutboxItem, "status" | "code" | "message" | "because" | "attempts" | "discarding">;
+
 /** Why an item is where it is. The server's own message is written for people and comes first. */
-export function why(item: Pick<Item, "status" | "code" | "message" | "because" | "attempts" | "discarding">, words: Words): string {
+export function why(item: Reasons, words: Words): string {
   if (item.discarding) return words.discarding;
   switch (item.status) {
     case "needs_attention":
       if (item.code === "suspect") return words.suspect;
       return item.message ?? words.refused(item.code);
     case "waiting":
+      if (item.code === "unmetered") return words.waitsForUnmetered;
       return item.because === null ? words.waitsForEarlier : words.waitsForParent;
     case "saved":
       return item.attempts > 0 ? words.tried(item.attempts) : "";
@@ -314,7 +309,7 @@ export function why(item: Pick<Item, "status" | "code" | "message" | "because" |
 }
 
 /** Hands an item over as a file, for whoever is to help. */
-function save(item: Item): void {
+function save(item: OutboxItem): void {
   const text = JSON.stringify(item.export(), null, 2);
   const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   h("a", { href: address, download: `${item.collection}-${item.document}.json` }).click();

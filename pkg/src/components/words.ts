@@ -99,6 +99,7 @@ export const english = {
   together: (count: number): string => `with ${changes(count)} that ${count === 1 ? "belongs" : "belong"} to it`,
   refused: (code: string | null): string => `The server did not take this change (${code ?? "no reason given"}).`,
   suspect: "The server fails whenever this change is sent. It is tried again every hour.",
+  waitsForUnmetered: "Waits for a network that is not paid for by volume, such as Wi-Fi.",
   waitsForEarlier: "Waits for an earlier change.",
   waitsForParent: "Waits until what it belongs to is accepted.",
   tried: (times: number): string => `Tried ${times === 1 ? "once" : `${times} times`}; stays here until it arrives.`,
