@@ -8,13 +8,13 @@ import type { Sync } from "./sync.js";
 import { Gathering, type Transaction, TransactionCollection } from "./transaction.js";
 import type { Write, Writes } from "./write.js";
 
-/** What a collection is made of. */
+/** What a collection is made of. @internal */
 export interface Table {
   readonly rows: Rows;
   readonly intents: Intents;
 }
 
-/** What a database is made of. */
+/** What a database is made of. @internal */
 export interface Parts {
   readonly core: Core;
   readonly sync: Sync;
