@@ -53,10 +53,21 @@ pub struct Options {
     pub writer: Writer,
     /// Random bits for jitter, made for this run.
     pub seed: u64,
-    /// Whether there is a server at all.
-    pub remote: bool,
+    /// Whether anything can be exchanged with a server.
+    pub remote: Remote,
     /// Every collection that the app has declared.
     pub collections: Map<Collection, Declared>,
+}
+
+/// Whether there is a server, and somebody to be towards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// There is no server.
+    Absent,
+    /// Nobody has signed in: what is written is kept until somebody does.
+    SignedOut,
+    /// Writes go there, and changes come from there.
+    Present,
 }
 
 /// What an app says about a collection when it opens its database.
@@ -310,7 +321,7 @@ impl Client {
     }
 
     fn may_sync(&self) -> bool {
-        self.opened && self.leading && !self.paused && self.options.remote
+        self.opened && self.leading && !self.paused && self.options.remote == Remote::Present
     }
 
     /// Does whatever is due.

@@ -149,7 +149,7 @@ codes! {
     CoreUnavailable = "core_unavailable", Local;
     /// The core panicked; it starts anew from what is stored.
     CoreCrashed = "core_crashed", Local;
-    /// The user has signed out: what was stored here is deleted.
+    /// Nobody has signed in, or the user has signed out: then what was stored here is deleted.
     SignedOut = "signed_out", Local;
     /// The database was closed.
     Closed = "closed", Local;

@@ -1,6 +1,6 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
-use landfall_core::client::{Act, Declared, Exported};
+use landfall_core::client::{Act, Declared, Exported, Remote};
 use std::borrow::Cow;
 
 use landfall_core::code::Code;
@@ -46,6 +46,7 @@ impl From<Code> for Error {
                 "this device's storage cannot be used; nothing of this write was kept"
             }
             Code::Closed => "the database is closed",
+            Code::SignedOut => "nobody has signed in",
             other => other.as_str(),
         };
         Error::new(code, message)
@@ -101,12 +102,21 @@ pub(crate) struct CollectionOptions {
     pub(crate) fields: Merges,
 }
 
-/// The user of a database that no server knows.
+/// The user of a database that nobody has signed in to.
 const GUEST: &str = "guest";
 
 impl OpenOptions {
     pub(crate) fn user(&self) -> Result<User, Error> {
         self.user.as_deref().unwrap_or(GUEST).parse().map_err(|error| Error::invalid(format!("{error}")))
+    }
+
+    /// What a guest writes is never sent as anybody's.
+    pub(crate) fn remote(&self) -> Remote {
+        match (&self.url, &self.user) {
+            (None, _) => Remote::Absent,
+            (Some(_), None) => Remote::SignedOut,
+            (Some(_), Some(_)) => Remote::Present,
+        }
     }
 
     pub(crate) fn declared(&self) -> Result<Map<Collection, Declared>, Error> {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use landfall_core::client::{Client, Input, Options, Output, Ticket};
+use landfall_core::client::{Client, Input, Options, Output, Remote, Ticket};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, Writer};
@@ -33,6 +33,7 @@ const HINT_MILLIS: u32 = 50;
 pub(crate) struct Driver {
     client: RefCell<Client>,
     store: Rc<Store>,
+    remote: Remote,
     transport: Option<Transport>,
     events: Events,
     /// Calls of the page that wait for the core, by ticket.
@@ -67,13 +68,14 @@ impl Driver {
             user: options.user()?,
             writer: Writer(u128::from_le_bytes(platform::random())),
             seed: u64::from_le_bytes(platform::random()),
-            remote: options.url.is_some(),
+            remote: options.remote(),
             collections: options.declared()?,
         });
         let (ready, is_ready) = oneshot::channel();
         let driver = Rc::new(Driver {
             client: RefCell::new(client),
             store,
+            remote: options.remote(),
             transport: options.url.as_deref().map(|url| Transport::new(url, auth)),
             events: Events::new(listener),
             waiting: RefCell::default(),
@@ -200,10 +202,13 @@ impl Driver {
         path: &str,
         body: Option<String>,
     ) -> Result<String, Error> {
-        match &self.transport {
+        match (&self.transport, self.remote) {
             _ if self.closed.get() => Err(Code::Closed.into()),
-            Some(transport) => transport.request(method, path, body).await,
-            None => Err(Error::invalid("a database without url has no server")),
+            (Some(transport), Remote::Present) => transport.request(method, path, body).await,
+            (_, Remote::SignedOut) => Err(Code::SignedOut.into()),
+            (_, Remote::Absent | Remote::Present) => {
+                Err(Error::invalid("a database without url has no server"))
+            }
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Client;
+use super::{Client, Remote};
 use crate::code::Code;
 use crate::drain::Step;
 use crate::id::{Collection, DocumentId, Group, MutationId};
@@ -195,7 +195,7 @@ impl Client {
         let suspects = self.doubts.suspects();
         let first_sync = !self.checkpoint.complete;
         let phase = match self.drain.step() {
-            _ if self.paused || self.drain.needs_token() => Phase::Paused,
+            _ if self.is_paused() => Phase::Paused,
             Some(Step::Fixing | Step::Pushing | Step::Settling) => Phase::Pushing,
             Some(Step::Pulling | Step::Storing) if first_sync => Phase::FirstSync,
             Some(Step::Pulling | Step::Storing) => Phase::Pulling,
@@ -219,14 +219,21 @@ impl Client {
             },
             breaker: if self.drain.is_open() { "open" } else { "closed" },
             clock_skew_ms: -self.offset.millis(),
-            reason: self.trouble.clone(),
+            reason: match self.options.remote {
+                Remote::SignedOut => Some(Code::SignedOut.to_string()),
+                Remote::Absent | Remote::Present => self.trouble.clone(),
+            },
         }
     }
 
     /// Changes whenever [`Client::entries`] may have; for those who look now and then.
     pub fn outbox_revision(&self) -> (u64, bool, usize) {
-        let flags = self.paused || self.drain.needs_token();
-        (self.outbox.revision(), flags, 2 * self.doubts.suspects() + usize::from(self.metered))
+        (self.outbox.revision(), self.is_paused(), 2 * self.doubts.suspects() + usize::from(self.metered))
+    }
+
+    /// Whether nothing is sent until a person does something.
+    fn is_paused(&self) -> bool {
+        self.paused || self.drain.needs_token() || self.options.remote == Remote::SignedOut
     }
 
     /// Pending writes in journal order, then what needs attention.
@@ -262,7 +269,7 @@ impl Client {
         };
         let unmetered = hold == Some(Hold::Unmetered);
         let suspect = self.doubts.is_suspect(item.entry.id);
-        let paused = self.paused || self.drain.needs_token();
+        let paused = self.is_paused();
         let status = match item.standing {
             Standing::Saving | Standing::Saved | Standing::Sending if suspect => Status::NeedsAttention,
             Standing::Saving | Standing::Saved if waits => Status::Waiting,

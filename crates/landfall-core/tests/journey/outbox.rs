@@ -1,6 +1,7 @@
 //! From the promise that a write is saved to its one effect on the server.
 
-use landfall_core::client::{Phase, Status};
+use landfall_core::client::{Input, Phase, Remote, Status};
+use landfall_core::drain::Nudge;
 
 use crate::world::{Fault, World, create, delete, key, patch};
 
@@ -169,6 +170,23 @@ fn without_a_token_nothing_is_lost_and_nothing_is_sent() {
     assert_eq!(world.tabs[0].client.entries()[0].status, Status::Paused);
     world.signed_in = true;
     world.rest();
+}
+
+#[test]
+fn a_guest_keeps_what_they_write_and_never_talks_to_the_server() {
+    let mut world = World::new(0);
+    world.remote = Remote::SignedOut;
+    world.add_device(0, 0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    for nudge in [Nudge::Asked, Nudge::Woke] {
+        world.tabs[0].input(Input::Nudge(nudge), world.now);
+        world.run(0);
+    }
+    let tab = &world.tabs[0];
+    assert_eq!((tab.pushes.len(), tab.asked, tab.client.wake_at()), (0, 0, None));
+    let state = tab.client.state();
+    assert_eq!((state.phase, state.reason.as_deref(), state.pending), (Phase::Paused, Some("signed_out"), 1));
+    assert_eq!(tab.client.entries()[0].status, Status::Paused);
 }
 
 #[test]

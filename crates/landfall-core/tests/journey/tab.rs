@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Input, Options, Output, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Done, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
@@ -64,16 +64,26 @@ pub(crate) struct Tab {
 }
 
 impl Tab {
-    pub(crate) fn open(disk: Rc<RefCell<Disk>>, device: usize, writer: u128, skew: i64) -> Tab {
+    pub(crate) fn open(
+        disk: Rc<RefCell<Disk>>,
+        device: usize,
+        writer: u128,
+        skew: i64,
+        remote: Remote,
+    ) -> Tab {
         let client = Client::new(Options {
             client: format!("device-{device}").parse().unwrap(),
             user: "u_17".parse().unwrap(),
             writer: Writer(writer),
             seed: writer as u64,
-            remote: true,
+            remote,
             collections: [(
                 collection(),
-                Declared { version: 1, parents: [("parent".into(), collection())].into() },
+                Declared {
+                    version: 1,
+                    parents: [("parent".into(), collection())].into(),
+                    ..Declared::default()
+                },
             )]
             .into(),
         });

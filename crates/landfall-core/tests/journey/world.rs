@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use landfall_core::client::{Act, Failure, Input};
+use landfall_core::client::{Act, Failure, Input, Remote};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) tabs: Vec<Tab>,
     /// What becomes of the next exchanges.
     pub(crate) faults: VecDeque<Fault>,
+    /// What devices are told of the server when they are opened.
+    pub(crate) remote: Remote,
     /// Whether the app can give a token.
     pub(crate) signed_in: bool,
     /// Whether somebody looks at every tab now and then, which makes it look at what is stored.
@@ -92,6 +94,7 @@ impl World {
             server: Server::default(),
             tabs: vec![],
             faults: VecDeque::new(),
+            remote: Remote::Present,
             signed_in: true,
             watched: false,
             saved: vec![],
@@ -122,7 +125,7 @@ impl World {
 
     fn open(&mut self, disk: Rc<RefCell<Disk>>, device: usize, skew: i64, at: usize) {
         self.writers += 1;
-        self.tabs.insert(at, Tab::open(disk, device, self.writers, skew));
+        self.tabs.insert(at, Tab::open(disk, device, self.writers, skew, self.remote));
     }
 
     /// The tab is gone, with everything that was not on the disk, and is opened again. Where the power was
