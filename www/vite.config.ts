@@ -1,6 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 import { precache } from "./precache.ts";
+import { preloadCore } from "./preload.ts";
 
 /**
  * The page's content policy allows stylesheets from files only. The development server injects them
@@ -18,7 +19,7 @@ function developmentPolicy(): Plugin {
 const server = process.env["LANDFALL_URL"] ?? "http://127.0.0.1:8787";
 
 export default defineConfig({
-  plugins: [svelte(), precache("service-worker.js"), developmentPolicy()],
+  plugins: [svelte(), preloadCore(["index.html"]), precache("service-worker.js"), developmentPolicy()],
   build: {
     target: "es2022",
     // Data URLs would need a wider content policy, and the browser caches files well enough.
