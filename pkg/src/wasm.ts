@@ -36,5 +36,7 @@ function advice(error: unknown): string {
   const said = String(error);
   if (typeof WebAssembly === "undefined") return "this browser has no WebAssembly";
   if (/content security|unsafe-eval|\bcsp\b/i.test(said)) return "script-src of the page's policy lacks 'wasm-unsafe-eval'";
+  // Before version 8, Vite's development server serves a copy of the script, from here, and not the file beside it.
+  if (import.meta.url.includes("/.vite/")) return 'Vite before 8 needs optimizeDeps: { exclude: ["landfall"] }';
   return `serve landfall_web.js and landfall_web_bg.wasm as they are in the package (${said})`;
 }

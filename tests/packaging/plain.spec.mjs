@@ -1,5 +1,7 @@
 /** The packed package on a plain web server, without any tool, and what can be wrong with such a server. */
 import assert from "node:assert/strict";
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { HTML, MAIN, visit, writesAndReads } from "./app.mjs";
 import { fixture } from "./fixture.mjs";
@@ -71,6 +73,14 @@ test("a file that is missing, or is a page, is named with what to do", async (t)
     const message = await refusal(t, answer);
     assert.match(message, /serve landfall_web\.js and landfall_web_bg\.wasm as they are in the package/);
   }
+});
+
+test("a copy of the script that an older Vite made is named with what to do", async (t) => {
+  const copy = "/node_modules/.vite/deps/landfall.js";
+  await cp(join(shared.folder, INSTALLED, "index.js"), join(shared.folder, copy));
+  const body = main.replace(`${INSTALLED}/index.js`, copy);
+  const message = await refusal(t, instead("/main.js", { status: 200, type: "text/javascript", body }));
+  assert.match(message, /optimizeDeps: { exclude: \["landfall"\] }/);
 });
 
 test("after a failure it can be opened again without a reload", async (t) => {
