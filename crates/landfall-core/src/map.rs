@@ -15,6 +15,9 @@ use std::ops::Index;
 
 pub use set::Set;
 
+/// The entries of one list.
+pub type Entries<K, V> = std::iter::Zip<std::vec::IntoIter<K>, std::vec::IntoIter<V>>;
+
 /// Entries in one list. A full list is split, so an insertion moves no more than these.
 const LIST_MAX: usize = 64;
 
@@ -22,7 +25,14 @@ const LIST_MAX: usize = 64;
 #[derive(Clone)]
 pub struct Map<K, V> {
     /// None of them is empty.
-    lists: Vec<Vec<(K, V)>>,
+    lists: Vec<List<K, V>>,
+}
+
+/// Keys and values apart, so that looking for a key is the same code whatever the values are.
+#[derive(Clone)]
+pub struct List<K, V> {
+    keys: Vec<K>,
+    values: Vec<V>,
 }
 
 impl<K: Ord, V> Map<K, V> {
@@ -38,7 +48,7 @@ impl<K: Ord, V> Map<K, V> {
 
     /// How many entries there are.
     pub fn len(&self) -> usize {
-        self.lists.iter().map(Vec::len).sum()
+        self.lists.iter().map(|list| list.keys.len()).sum()
     }
 
     /// The list that `key` belongs to, and its place there: taken, or free.
@@ -46,12 +56,12 @@ impl<K: Ord, V> Map<K, V> {
     where
         K: Borrow<Q>,
     {
-        let behind = |list: &Vec<(K, V)>| list.last().is_some_and(|(last, _)| last.borrow() < key);
+        let behind = |list: &List<K, V>| list.keys.last().is_some_and(|last| last.borrow() < key);
         let list = self.lists.partition_point(behind);
         match self.lists.get(list) {
-            Some(entries) => (list, entries.binary_search_by(|(other, _)| other.borrow().cmp(key))),
+            Some(list_at) => (list, list_at.keys.binary_search_by(|other| other.borrow().cmp(key))),
             // Behind everything: at the end of the last list.
-            None => (list.saturating_sub(1), Err(self.lists.last().map_or(0, Vec::len))),
+            None => (list.saturating_sub(1), Err(self.lists.last().map_or(0, |last| last.keys.len()))),
         }
     }
 
@@ -69,7 +79,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (list, place) = self.get_taken(key)?;
-        Some(&self.lists[list][place].1)
+        Some(&self.lists[list].values[place])
     }
 
     /// The value under `key`, to be changed.
@@ -78,7 +88,7 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (list, place) = self.get_taken(key)?;
-        Some(&mut self.lists[list][place].1)
+        Some(&mut self.lists[list].values[place])
     }
 
     /// Whether there is a value under `key`.
@@ -92,9 +102,9 @@ impl<K: Ord, V> Map<K, V> {
     /// Puts a value under `key`; gives the one that was there.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.find(&key) {
-            (list, Ok(place)) => Some(std::mem::replace(&mut self.lists[list][place].1, value)),
+            (list, Ok(place)) => Some(std::mem::replace(&mut self.lists[list].values[place], value)),
             (list, Err(place)) => {
-                self.place(list, place, (key, value));
+                self.place(list, place, key, value);
                 None
             }
         }
@@ -104,19 +114,19 @@ impl<K: Ord, V> Map<K, V> {
     pub fn get_or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
         let (list, place) = match self.find(&key) {
             (list, Ok(place)) => (list, place),
-            (list, Err(place)) => self.place(list, place, (key, make())),
+            (list, Err(place)) => self.place(list, place, key, make()),
         };
-        &mut self.lists[list][place].1
+        &mut self.lists[list].values[place]
     }
 
     /// Puts a new entry in its place; says where that is now.
-    fn place(&mut self, mut list: usize, mut place: usize, entry: (K, V)) -> (usize, usize) {
+    fn place(&mut self, mut list: usize, mut place: usize, key: K, value: V) -> (usize, usize) {
         match self.lists.get_mut(list) {
-            None => self.lists.push(Vec::new()),
-            Some(entries) if entries.len() == LIST_MAX => {
+            None => self.lists.push(List { keys: Vec::new(), values: Vec::new() }),
+            Some(full) if full.keys.len() == LIST_MAX => {
                 // What grows at its end leaves full lists behind.
                 let at = if place == LIST_MAX { LIST_MAX } else { LIST_MAX / 2 };
-                let upper = entries.split_off(at);
+                let upper = List { keys: full.keys.split_off(at), values: full.values.split_off(at) };
                 self.lists.insert(list + 1, upper);
                 if place >= at {
                     (list, place) = (list + 1, place - at);
@@ -124,7 +134,8 @@ impl<K: Ord, V> Map<K, V> {
             }
             Some(_) => {}
         }
-        self.lists[list].insert(place, entry);
+        self.lists[list].keys.insert(place, key);
+        self.lists[list].values.insert(place, value);
         (list, place)
     }
 
@@ -134,8 +145,9 @@ impl<K: Ord, V> Map<K, V> {
         K: Borrow<Q>,
     {
         let (list, place) = self.get_taken(key)?;
-        let (_, value) = self.lists[list].remove(place);
-        if self.lists[list].is_empty() {
+        self.lists[list].keys.remove(place);
+        let value = self.lists[list].values.remove(place);
+        if self.lists[list].keys.is_empty() {
             self.lists.remove(list);
         }
         Some(value)
@@ -143,29 +155,30 @@ impl<K: Ord, V> Map<K, V> {
 
     /// The entries, in the order of the keys.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> + FusedIterator + Clone {
-        self.lists.iter().flatten().map(|(key, value)| (key, value))
+        self.lists.iter().flat_map(|list| list.keys.iter().zip(&list.values))
     }
 
     /// The entries from `key` on, in the order of the keys.
     pub fn iter_from(&self, key: &K) -> impl Iterator<Item = (&K, &V)> {
         let (list, place) = self.find(key);
         let (Ok(place) | Err(place)) = place;
-        self.lists.iter().skip(list).flatten().skip(place).map(|(key, value)| (key, value))
+        let from_list = self.lists.iter().skip(list);
+        from_list.flat_map(|list| list.keys.iter().zip(&list.values)).skip(place)
     }
 
     /// The keys, in their order.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + FusedIterator {
-        self.iter().map(|(key, _)| key)
+        self.lists.iter().flat_map(|list| &list.keys)
     }
 
     /// The values, in the order of the keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + FusedIterator {
-        self.iter().map(|(_, value)| value)
+        self.lists.iter().flat_map(|list| &list.values)
     }
 
     /// The values, to be changed.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.lists.iter_mut().flatten().map(|(_, value)| value)
+        self.lists.iter_mut().flat_map(|list| &mut list.values)
     }
 }
 
@@ -222,10 +235,11 @@ impl<K: Ord, V, const N: usize> From<[(K, V); N]> for Map<K, V> {
 
 impl<K, V> IntoIterator for Map<K, V> {
     type Item = (K, V);
-    type IntoIter = std::iter::Flatten<std::vec::IntoIter<Vec<(K, V)>>>;
+    type IntoIter =
+        std::iter::FlatMap<std::vec::IntoIter<List<K, V>>, Entries<K, V>, fn(List<K, V>) -> Entries<K, V>>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.lists.into_iter().flatten()
+        self.lists.into_iter().flat_map(|list| list.keys.into_iter().zip(list.values))
     }
 }
 
@@ -257,7 +271,7 @@ mod tests {
                 }
                 prop_assert_eq!(map.get(&key), model.get(&key));
             }
-            prop_assert!(map.lists.iter().all(|list| (1..=LIST_MAX).contains(&list.len())));
+            prop_assert!(map.lists.iter().all(|list| (1..=LIST_MAX).contains(&list.keys.len())));
             prop_assert_eq!(map.len(), model.len());
             prop_assert!(map.iter().eq(model.iter()));
             prop_assert!(map.iter().rev().eq(model.iter().rev()));

@@ -155,8 +155,10 @@ impl Mutation {
         if !fields_fit {
             return Err(Refusal::new(Code::InvalidMutation, "these fields do not go with this operation"));
         }
-        let mut paths: Vec<&Path> = self.fields.iter().map(|field| &field.path).collect();
-        paths.sort_unstable();
+        let mut paths: Vec<&Path> = Vec::with_capacity(self.fields.len());
+        for Field { path, .. } in &self.fields {
+            paths.insert(paths.partition_point(|other| *other < path), path);
+        }
         // Sorted, a path that overlaps others overlaps its neighbour.
         if let Some([_, path]) = paths.windows(2).find(|pair| pair[0].overlaps(pair[1])) {
             return Err(Refusal::at(Code::InvalidPath, path, "written twice in one mutation"));

@@ -161,8 +161,11 @@ impl Outbox {
     pub fn parked_unit(&self, id: MutationId) -> Vec<&Parked> {
         let Some(parked) = self.parked.get(&id) else { return vec![] };
         let with = |other: &&Parked| other.entry.id == id || other.entry.is_with(&parked.entry);
-        let mut unit: Vec<_> = self.parked.values().filter(with).collect();
-        unit.sort_by_key(|parked| parked.place);
+        let mut unit: Vec<&Parked> = Vec::new();
+        for parked in self.parked.values().filter(with) {
+            let at = unit.partition_point(|other| other.place < parked.place);
+            unit.insert(at, parked);
+        }
         unit
     }
 

@@ -1,6 +1,8 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
 use std::cell::{Cell, RefCell};
+use std::future::ready;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use futures::channel::oneshot;
@@ -24,6 +26,10 @@ use crate::store::{Cut, Store};
 use crate::transport::Transport;
 
 type Answer = Result<(), Code>;
+/// Something that the core answers by ticket. Not generic, as [`Asked`] is not: a state machine for each
+/// command would be a tenth of what a page downloads.
+type Command<'a> = dyn FnMut(&mut Client, Ticket) -> Result<Vec<MutationId>, Error> + 'a;
+type Asked = Pin<Box<dyn Future<Output = Result<Vec<MutationId>, Error>>>>;
 
 /// A message to the other tabs costs a fifth of a commit, so a run of writes shares one; people notice
 /// nothing below a tenth of a second.
@@ -237,14 +243,9 @@ impl Driver {
             match output {
                 Output::Transact(id, transaction) => {
                     let run = self.store.run(transaction);
-                    self.then(async move { Input::Transacted(id, run.await) });
+                    self.then(Box::pin(async move { Input::Transacted(id, run.await) }));
                 }
-                Output::Push(batch) => self
-                    .exchange(async move |transport, sent| Input::Pushed(transport.push(&batch).await, sent)),
-                Output::Pull(cursor) => self.exchange(async move |transport, sent| {
-                    Input::Pulled(transport.pull(cursor.as_deref()).await, sent)
-                }),
-                Output::Ask => self.exchange(async |transport, _| Input::Token(transport.renew().await)),
+                Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
                 Output::Ready => self.be_ready(Ok(())),
                 Output::Unready(code) => self.be_ready(Err(code)),
                 Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
@@ -290,7 +291,7 @@ impl Driver {
     }
 
     /// Does something that takes time, and gives the core what came of it.
-    fn then(self: &Rc<Driver>, work: impl Future<Output = Input> + 'static) {
+    fn then(self: &Rc<Driver>, work: Pin<Box<dyn Future<Output = Input>>>) {
         let driver = self.clone();
         spawn_local(async move {
             let input = work.await;
@@ -298,15 +299,19 @@ impl Driver {
         });
     }
 
-    fn exchange<W>(self: &Rc<Driver>, work: W)
-    where
-        W: AsyncFnOnce(&Transport, WallTime) -> Input + 'static,
-    {
+    fn exchange(self: &Rc<Driver>, request: Output) {
         let driver = self.clone();
-        self.then(async move {
+        self.then(Box::pin(async move {
             let transport = driver.transport.as_ref().expect("BUG: a request without a server");
-            work(transport, platform::now()).await
-        });
+            let sent = platform::now();
+            if let Output::Push(batch) = request {
+                Input::Pushed(transport.push(&batch).await, sent)
+            } else if let Output::Pull(cursor) = request {
+                Input::Pulled(transport.pull(cursor.as_deref()).await, sent)
+            } else {
+                Input::Token(transport.renew().await)
+            }
+        }));
     }
 
     fn be_ready(&self, answer: Answer) {
@@ -364,12 +369,9 @@ impl Driver {
     }
 
     /// Runs a command of the core that answers by ticket, and waits for that.
-    async fn ask<T>(
-        self: &Rc<Driver>,
-        command: impl FnOnce(&mut Client, Ticket) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    fn ask(self: &Rc<Driver>, command: &mut Command<'_>) -> Asked {
         if self.closed.get() {
-            return Err(Code::Closed.into());
+            return Box::pin(ready(Err(Code::Closed.into())));
         }
         let ticket = self.tickets.get();
         self.tickets.set(ticket + 1);
@@ -380,9 +382,11 @@ impl Driver {
             self.waiting.borrow_mut().remove(&ticket);
         }
         self.perform();
-        let result = result?;
-        answered.await.unwrap_or(Err(Code::Closed))?;
-        Ok(result)
+        Box::pin(async {
+            let ids = result?;
+            answered.await.unwrap_or(Err(Code::Closed))?;
+            Ok(ids)
+        })
     }
 
     pub(crate) async fn write(
@@ -401,8 +405,9 @@ impl Driver {
         });
         let intents: Vec<(Intent, Urgency)> = intents.collect::<Result<_, Error>>()?;
         self.know(intents.iter().map(|(intent, _)| intent.key().clone()).collect()).await?;
-        let write =
-            |client: &mut Client, ticket| Ok(client.write(ticket, &intents, grouped, platform::now())?);
+        let write = &mut |client: &mut Client, ticket| {
+            Ok(client.write(ticket, &intents, grouped, platform::now())?)
+        };
         let ids = self.ask(write).await?;
         let receipt = |((intent, _), mutation): ((Intent, Urgency), _)| WireReceipt {
             document: intent.key().document.clone(),
@@ -417,7 +422,8 @@ impl Driver {
         let subjects = self.with(|client| client.subjects(id));
         let act = act.act(self.with(|client| client.subject(id)).ok_or_else(nothing)?)?;
         self.know(subjects).await?;
-        let attend = |client: &mut Client, ticket| Ok(client.attend(ticket, id, act, platform::now())?);
+        let attend =
+            &mut |client: &mut Client, ticket| Ok(client.attend(ticket, id, act.clone(), platform::now())?);
         let ids = self.ask(attend).await?;
         let receipt = |mutation| {
             let document = self.with(|client| client.subject(mutation))?.document;
@@ -427,17 +433,16 @@ impl Driver {
     }
 
     /// Reads documents that are not known here yet.
-    async fn know(self: &Rc<Driver>, keys: Vec<DocumentKey>) -> Result<(), Error> {
+    fn know(self: &Rc<Driver>, keys: Vec<DocumentKey>) -> Asked {
         let keys: Vec<_> =
             keys.into_iter().filter(|key| !self.with(|client| client.is_loaded(key))).collect();
         if keys.is_empty() {
-            return Ok(());
+            return Box::pin(ready(Ok(vec![])));
         }
-        self.ask(|client, ticket| {
-            client.load(ticket, keys);
-            Ok(())
+        self.ask(&mut |client, ticket| {
+            client.load(ticket, keys.clone());
+            Ok(vec![])
         })
-        .await
     }
 
     pub(crate) async fn load(
@@ -451,9 +456,9 @@ impl Driver {
             document.map(|document| document.parse()).transpose().map_err(invalid(Code::InvalidDocument))?;
         let Some(document) = document else {
             let wanted = collection.clone();
-            self.ask(|client, ticket| {
-                client.load_all(ticket, wanted);
-                Ok(())
+            self.ask(&mut |client, ticket| {
+                client.load_all(ticket, wanted.clone());
+                Ok(vec![])
             })
             .await?;
             return Ok(self.with(|client| {
@@ -466,12 +471,7 @@ impl Driver {
             }));
         };
         let key = DocumentKey { collection, document };
-        let wanted = vec![key.clone()];
-        self.ask(|client, ticket| {
-            client.load(ticket, wanted);
-            Ok(())
-        })
-        .await?;
+        self.know(vec![key.clone()]).await?;
         let row = |client: &Client| {
             let data = client.document(&key);
             to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])

@@ -50,9 +50,13 @@ impl Outbox {
             return cut(ready, count_max);
         }
         let urgency = self.priorities();
-        let mut ready: Vec<_> = ready.collect();
-        ready.sort_by_key(|item| urgency.get(&item.entry.id).copied().unwrap_or_default());
-        cut(ready.into_iter(), count_max)
+        let ready: Vec<_> = ready.collect();
+        let levels = [Priority::High, Priority::Normal, Priority::Low].into_iter();
+        let sorted = levels.flat_map(|level| {
+            let on_level = |item: &&&Item| urgency.get(&item.entry.id) == Some(&level);
+            ready.iter().filter(on_level).copied().collect::<Vec<_>>()
+        });
+        cut(sorted, count_max)
     }
 
     /// What holds durable entries back, by entry.
