@@ -77,7 +77,9 @@ impl Json {
             if i > 0 {
                 text.push(',');
             }
-            text.push_str(&serde_json::to_string(key).expect("BUG: a string is always JSON"));
+            text.push_str(
+                &serde_json::to_string(key).unwrap_or_else(|_| unreachable!("BUG: a string is always JSON")),
+            );
             text.push(':');
             text.push_str(value);
         }

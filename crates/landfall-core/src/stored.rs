@@ -107,7 +107,8 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 /// Writes a record.
 pub fn write<T: Serialize>(record: &T) -> String {
-    serde_json::to_string(record).expect("BUG: a record that cannot be written down")
+    serde_json::to_string(record)
+        .unwrap_or_else(|_| unreachable!("BUG: a record that cannot be written down"))
 }
 
 /// The key of a document's [`BaseRow`]. Names hold no control characters, so NUL separates.

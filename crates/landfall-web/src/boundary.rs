@@ -80,7 +80,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).expect("BUG: a value that cannot be written down")
+    serde_json::to_string(value).unwrap_or_else(|_| unreachable!("BUG: a value that cannot be written down"))
 }
 
 /// `WireOptions`.
@@ -121,7 +121,9 @@ impl OpenOptions {
 
     pub(crate) fn declared(&self) -> Result<Map<Collection, Declared>, Error> {
         let declared = self.collections.iter().map(|(name, options)| {
-            let name = name.parse().map_err(|_| Error::new(Code::InvalidCollection, format!("{name:?}")))?;
+            let name = name.parse().map_err(|_| {
+                Error::new(Code::InvalidCollection, format!("{name} is no name of a collection"))
+            })?;
             let CollectionOptions { version, parent, fields } = options.clone();
             Ok((name, Declared { version, parents: parent, fields }))
         });

@@ -70,7 +70,9 @@ impl Driver {
         let name = options.database();
         let store = Store::open(&name).await?;
         let client = Client::new(Options {
-            client: hex(u128::from_le_bytes(platform::random())).parse().expect("BUG: hex is a name"),
+            client: hex(u128::from_le_bytes(platform::random()))
+                .parse()
+                .unwrap_or_else(|_| unreachable!("BUG: hex is a name")),
             user: options.user()?,
             writer: Writer(u128::from_le_bytes(platform::random())),
             seed: u64::from_le_bytes(platform::random()),

@@ -83,7 +83,8 @@ impl Events {
                 data: data.as_ref(),
             })
             .collect();
-        let state = Json::parse(&to_json(&client.state())).expect("BUG: a state that is not JSON");
+        let state = Json::parse(&to_json(&client.state()))
+            .unwrap_or_else(|_| unreachable!("BUG: a state that is not JSON"));
         let news = self.state.borrow().as_ref() != Some(&state);
         let outbox = self.revision.replace(client.outbox_revision()) != client.outbox_revision();
         let (stale, settled, replaced) = (self.stale.take(), self.settled.take(), self.replaced.take());

@@ -77,7 +77,10 @@ impl Client {
         for sent in sent {
             let first = fresh.contains(&sent.mutation.id);
             let mutation = Mutation { first_sent_at: (!first).then_some(sent.at), ..sent.mutation.clone() };
-            mutations.push(Json::parse(&stored::write(&mutation)).expect("BUG: a mutation that is not JSON"));
+            mutations.push(
+                Json::parse(&stored::write(&mutation))
+                    .unwrap_or_else(|_| unreachable!("BUG: a mutation that is not JSON")),
+            );
             keys.insert(mutation.key());
             self.outbox.attempt(mutation.id);
             self.outbox.fix(sent);
