@@ -1,5 +1,6 @@
-import { useState, useSyncExternalStore } from "react";
+import { type DetailedHTMLProps, type HTMLAttributes, useState, useSyncExternalStore } from "react";
 import type { Collection } from "./collection.js";
+import type { LandfallConflicts, LandfallOutbox, LandfallStatus, Words } from "./components/index.js";
 import type { Database } from "./database.js";
 import type { LandfallError } from "./errors.js";
 import type { Outbox, OutboxItem } from "./outbox.js";
@@ -143,3 +144,21 @@ function live<T>(source: Source<T>): Live<T> {
 function unknown(): undefined {}
 
 const NONE: Live<undefined> = { value: unknown, subscribe: () => () => {} };
+
+/** Properties of an element, as React 19 sets them, beside those that every element has. */
+type Props<E, Own extends keyof E> = DetailedHTMLProps<HTMLAttributes<E>, E> &
+  Partial<Pick<E, Own>> & { words?: Partial<Words> };
+
+declare module "react" {
+  namespace JSX {
+    interface IntrinsicElements {
+      "landfall-status": Props<LandfallStatus, "db"> & { href?: string };
+      "landfall-outbox": Props<LandfallOutbox, "db" | "describe"> & {
+        editable?: boolean;
+        "onlandfall-edit"?: (event: CustomEvent<OutboxItem>) => void;
+        "onlandfall-export"?: (event: CustomEvent<OutboxItem>) => void;
+      };
+      "landfall-conflicts": Props<LandfallConflicts, "db" | "describe" | "user">;
+    }
+  }
+}

@@ -16,6 +16,7 @@ import { createElement as h, StrictMode, useState } from "react";
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server.browser";
 import { open } from "landfall";
+import "landfall/components";
 import { useDocument, useOutbox, useQuery, useSync } from "landfall/react";
 
 globalThis.renders = 0;
@@ -39,7 +40,9 @@ function App({ db }) {
   const [kind, setKind] = useState("x");
   const [there, setThere] = useState(true);
   Object.assign(globalThis, { setKind, setThere });
-  return there ? h(Notes, { db, kind }) : h("p", null, "gone");
+  if (!there) return h("p", null, "gone");
+  const describe = ({ document }) => "note " + document;
+  return h("main", null, h(Notes, { db, kind }), h("landfall-outbox", { db, describe }));
 }
 
 const app = (db) => h(StrictMode, null, h(App, { db }));
@@ -151,6 +154,13 @@ test("a page that a server rendered is taken over without a difference, then sho
   assert.equal(html, JSON.stringify({ notes: null, one: "unknown", pending: null, outbox: [] }));
   await shows(page, { notes: ["first"], one: "first", pending: 1, outbox: ["b"] });
   assert.deepEqual(await page.evaluate(() => recovered), []);
+  assert.deepEqual(said(), []);
+});
+
+test("an element takes the database from a component", async (t) => {
+  const { page, said } = await app(t);
+  await page.evaluate(() => db.notes.insert({ kind: "x", text: "first" }, { id: "b" }));
+  await page.locator("landfall-outbox").getByText("note b").waitFor();
   assert.deepEqual(said(), []);
 });
 

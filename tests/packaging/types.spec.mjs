@@ -34,12 +34,30 @@ export function useAll(): [number | undefined, SyncState | undefined, number, st
 }
 `;
 
-const shared = fixture({ browser: false, files: { "app.ts": APP }, others: ["@types/react", "csstype"] });
+/** The elements in JSX. */
+const PANEL = `
+import { open } from "landfall";
+import "landfall/components";
+import "landfall/react";
+
+const db = await open({ name: "typed", collections: { notes: {} } });
+const panel = (
+  <main>
+    <landfall-status db={db} href="#outbox" className="top" />
+    <landfall-outbox db={db} editable describe={({ document }) => document} onlandfall-edit={({ detail }) => detail.id} />
+    {/* @ts-expect-error: not a database */}
+    <landfall-status db={{}} />
+  </main>
+);
+panel.key;
+`;
+
+const shared = fixture({ browser: false, files: { "app.ts": APP, "panel.tsx": PANEL }, others: ["@types/react", "csstype"] });
 
 for (const [module, resolution] of [["node16", "node16"], ["esnext", "bundler"]]) {
   test(`an app compiles under ${resolution} resolution, with all checks`, async () => {
-    const flags = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--target", "es2022", "--module", module, "--moduleResolution", resolution];
-    await node(shared.folder, [TSC, ...flags, "app.ts"]).catch(({ stdout }) => assert.fail(stdout));
+    const flags = ["--noEmit", "--strict", "--skipDefaultLibCheck", "--jsx", "react-jsx", "--target", "es2022", "--module", module, "--moduleResolution", resolution];
+    await node(shared.folder, [TSC, ...flags, "app.ts", "panel.tsx"]).catch(({ stdout }) => assert.fail(stdout));
   });
 }
 

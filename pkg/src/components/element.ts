@@ -1,3 +1,4 @@
+import type { LandfallError } from "../errors.js";
 import { english, type Words } from "./words.js";
 
 /** In Node there are no elements: then nothing is ever made of the classes that extend this. */
@@ -85,8 +86,14 @@ export abstract class LandfallElement<Source> extends Native {
   #follow(): void {
     this.#unfollow();
     this.reset();
-    if (this.#db) this.#stops = this.follow(this.#db);
     this.changed();
+    if (!this.#db) return;
+    try {
+      this.#stops = this.follow(this.#db);
+    } catch (error) {
+      // An app may close its database before it takes the elements out of the page; then nothing is shown.
+      if ((error as Partial<LandfallError>).code !== "closed") throw error;
+    }
   }
 
   #unfollow(): void {
