@@ -1,7 +1,7 @@
 import type { StorageState, SyncState } from "../sync.js";
 import type { Words } from "./words.js";
 
-type State = SyncState & { readonly damaged?: number; readonly storage: StorageState & { readonly evicted?: boolean } };
+type State = SyncState & { readonly storage: StorageState & { readonly evicted?: boolean } };
 
 export type Tone = "calm" | "busy" | "waiting" | "attention";
 
@@ -84,7 +84,7 @@ export interface Warning {
 /** What could cost the person something, worst first. */
 export function warnings(state: State, words: Words, now: number): Warning[] {
   const found: Warning[] = [];
-  const { storage, damaged = 0, clockSkewMs, oldestPendingAt } = state;
+  const { storage, damaged, clockSkewMs, oldestPendingAt } = state;
   if (storage.evicted) found.push({ kind: "evicted", text: words.evicted });
   if (damaged > 0) found.push({ kind: "damaged", text: words.damaged(damaged) });
   const free = freeWhenScarce(storage);
