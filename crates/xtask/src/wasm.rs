@@ -25,7 +25,9 @@ const WASM_OPT: &str = "binaryen/bin/wasm-opt";
 const BUNDLE: &str = "bundle.mjs";
 /// `-g` keeps function names until the parts have been weighed; [`STRIP`] takes them out.
 /// The module says itself, in `target_features`, which instructions it may use.
-const OPTIMISE: [&str; 3] = ["-Oz", "--converge", "-g"];
+/// Nothing is ever stored in the first kilobyte: it is the far end of the stack. Measured, together with
+/// `--gufa-optimizing`: 1.4 KB less over the network than `-Oz --converge`.
+const OPTIMISE: [&str; 5] = ["--low-memory-unused", "-Oz", "--gufa-optimizing", "-Oz", "-g"];
 const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// Which module to build.
