@@ -22,7 +22,7 @@ const SAID_AFTER_MS = 1_000;
 const TICK_MS = 1_000;
 
 const STYLE = `
-.now { display: flex; align-items: center; gap: 0.75rem; min-height: 7rem; padding: 0.75rem 1rem; position: relative; }
+.now { display: flex; align-items: center; gap: 0.75rem; min-height: var(--landfall-status-height, 7rem); padding: 0.75rem 1rem; position: relative; }
 .glyph { display: grid; flex: none; place-items: center; width: 2.25rem; height: 2.25rem; border-radius: 50%; }
 .glyph { background: color-mix(in srgb, var(--_tone) 15%, var(--_ground)); color: var(--_tone); font-size: 1.05rem; }
 .words { flex: 1; min-width: 0; }
@@ -53,6 +53,9 @@ progress:indeterminate {
 /**
  * `<landfall-status>`: one calm sentence on what happens to what was saved, a line of detail, progress
  * of what takes longer, and warnings of what could cost data.
+ *
+ * It keeps room for four lines, so that what stands below never moves; an app whose words need fewer sets
+ * `--landfall-status-height`.
  *
  * Attribute `href`: where the changes that need attention are; then there is a link to them.
  * Parts: `box`, `glyph`, `sentence`, `detail`, `link`, `bar`, `warning`. `data-tone` of the box is
