@@ -1,19 +1,17 @@
 /** What a form is opened for. */
-import type { Item } from "landfall/components";
+import type { OutboxItem } from "landfall";
 import type { SiteRow, VisitRow } from "./records";
-
-export type { Item };
 
 /** `mend`: the server refused it; the row is what it would have been. */
 export type VisitTask =
   | { kind: "new" }
   | { kind: "change"; visit: VisitRow }
-  | { kind: "mend"; visit: VisitRow; item: Item };
+  | { kind: "mend"; visit: VisitRow; item: OutboxItem };
 
 export type SiteTask =
   | { kind: "new" }
   | { kind: "change"; site: SiteRow }
-  | { kind: "mend"; site: SiteRow; item: Item };
+  | { kind: "mend"; site: SiteRow; item: OutboxItem };
 
 /** The name under which a half-typed visit is kept. */
 export function draftOf(task: VisitTask): string {
@@ -42,7 +40,7 @@ export function siteDraftOf(task: SiteTask): string {
  * A row as a refused write would have left it: `row` is what is seen without it. Only whole fields are laid on
  * top; what was written inside of one stays in the item, and goes along when that is edited.
  */
-export function asRefused<R extends { readonly id: string }>(row: R, item: Item): R {
+export function asRefused<R extends { readonly id: string }>(row: R, item: OutboxItem): R {
   const fields = item.fields.filter(({ path, op, value }) => op === "set" && path.lastIndexOf("/") === 0 && value !== undefined);
   return { ...row, ...Object.fromEntries(fields.map(({ path, value }) => [path.slice(1), value])) };
 }
