@@ -112,6 +112,26 @@ pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime
     court.decision
 }
 
+/// Closes ids that their user has discarded, unless they are in already; says which, after the results of the
+/// mutations. `known` holds the receipts of these ids as far as there are any.
+///
+/// Once this is stored, a late sending of a closed mutation gets the verdict [`Code::Discarded`].
+pub fn close(void: &[MutationId], known: &BTreeMap<MutationId, Receipt>, decision: &mut Decision) {
+    for id in void {
+        let result = match decision.receipts.get(id).or_else(|| known.get(id)) {
+            Some(receipt) => PushResult { duplicate: true, ..receipt.result.clone() },
+            None => {
+                let refusal = Refusal::new(Code::Discarded, "discarded by its user");
+                let result = refused(Some(*id), &refusal, Verdict::Rejected);
+                let receipt = Receipt { hash: [0; 32], result: result.clone() };
+                decision.receipts.insert(*id, receipt);
+                result
+            }
+        };
+        decision.results.push(result);
+    }
+}
+
 /// A mutation, or the verdict on one that cannot be read.
 type Parsed = Result<Mutation, Box<PushResult>>;
 
@@ -251,7 +271,9 @@ impl Court<'_> {
         };
         let rejected = |refusal: &Refusal| refused(Some(mutation.id), refusal, Verdict::Rejected);
         if let Some(receipt) = self.facts.receipts.get(&mutation.id) {
-            if receipt.hash == mutation.hash() {
+            // What was discarded was closed by its name alone.
+            let closed = receipt.result.code.as_deref() == Some(Code::Discarded.as_str());
+            if closed || receipt.hash == mutation.hash() {
                 return PushResult { duplicate: true, ..receipt.result.clone() };
             }
             return rejected(&Refusal::new(Code::IdReused, "this id was used for another mutation before"));

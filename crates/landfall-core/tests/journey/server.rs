@@ -10,7 +10,7 @@ use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Ver
 use landfall_core::map::Map;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
-use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, PushResult, Reset, Verdict};
+use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
 
 /// Refuses every document that has this word in it.
 pub(crate) const REFUSED: &str = "unacceptable";
@@ -112,7 +112,8 @@ impl Server {
                 .filter_map(|(writer, client)| (*client == batch.client).then_some(*writer))
                 .collect(),
         };
-        let decision = authority::decide(&batch.mutations, facts, &Decency, now);
+        let mut decision = authority::decide(&batch.mutations, facts, &Decency, now);
+        authority::close(&batch.void, &self.receipts, &mut decision);
         if !decision.documents.is_empty() {
             self.position = self.position.next();
         }
@@ -124,33 +125,8 @@ impl Server {
         self.documents.extend(decision.documents);
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
-        let mut results = decision.results;
-        results.extend(batch.void.iter().map(|id| self.void(*id)));
-        let reply = BatchReply { server_time: now, epoch: self.name(), results };
+        let reply = BatchReply { server_time: now, epoch: self.name(), results: decision.results };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
-    }
-
-    /// Closes an id that is not known yet, and says what became of one that is.
-    fn void(&mut self, id: MutationId) -> PushResult {
-        let closed = PushResult {
-            id: Some(id),
-            verdict: Verdict::Rejected,
-            code: Some(Code::Discarded.to_string()),
-            message: None,
-            field: None,
-            because: None,
-            version: Version(0),
-            previous: Version(0),
-            position: Position(0),
-            stamp: None,
-            duplicate: false,
-            restamped: false,
-        };
-        let known = self.receipts.get(&id).map(|receipt| receipt.result.clone());
-        known.unwrap_or_else(|| {
-            self.receipts.insert(id, Receipt { hash: [0; 32], result: closed.clone() });
-            closed
-        })
     }
 
     fn name(&self) -> String {

@@ -43,7 +43,9 @@ pub(super) async fn batch(
     let mut push = app.store.begin(sender).await?;
     let epoch = push.epoch().to_string();
     let facts = push.load(&named).await?;
-    let decision = authority::decide(&batch.mutations, facts, &rules, now);
+    let known = facts.receipts.clone();
+    let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
+    authority::close(&batch.void, &known, &mut decision);
     push.commit(&decision, &batch.mutations).await?;
     Ok(Reply(BatchReply { server_time: now, epoch, results: decision.results }))
 }
@@ -61,7 +63,7 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
     }
     let batch: Batch = payload.parse()?;
     let limit = limits.batch_mutations;
-    if batch.mutations.len() > limit {
+    if batch.mutations.len() > limit || batch.void.len() > limit {
         let message = format!("more than {limit} mutations; send fewer at a time");
         return Err(ApiError::bad_request(Code::BatchTooLarge, message).limited(limit));
     }
@@ -79,6 +81,7 @@ fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
     }
     named.writers.extend(batch.settled.keys());
     named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
+    named.receipts.extend(&batch.void);
     let collections: BTreeSet<_> = named.documents.iter().map(|key| key.collection.clone()).collect();
     named.guarded = collections.into_iter().filter(|name| rules.reads_depend_on_documents(name)).collect();
     named

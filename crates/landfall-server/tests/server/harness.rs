@@ -120,6 +120,13 @@ impl Server {
         self.post(device, device.batch(mutations).to_string()).await
     }
 
+    /// Asks what became of discarded mutations.
+    pub(crate) async fn void(&self, device: &Device, ids: &[Value]) -> Answer {
+        let mut batch = device.batch(&[]);
+        batch["void"] = ids.into();
+        self.post(device, batch.to_string()).await
+    }
+
     /// Posts anything as a batch.
     pub(crate) async fn post(&self, device: &Device, body: impl Into<Body>) -> Answer {
         self.call(device.post(self, body)).await

@@ -33,6 +33,24 @@ async fn a_resend_gets_the_same_verdict_and_changes_nothing() {
     assert_eq!(server.rows("SELECT COUNT(*) FROM history").await, 2);
 }
 
+#[tokio::test]
+async fn a_discarded_mutation_is_closed_unless_it_is_in_already() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    let there = ada.create(1, "a", &json!({ "n": 1 }));
+    let late = ada.create(2, "b", &json!({ "n": 2 }));
+    server.push(&ada, from_ref(&there)).await.batch();
+    let ids = [&there, &late].map(|mutation| mutation["id"].clone());
+    let closed = server.void(&ada, &ids).await.batch();
+    assert_eq!(verdicts(&closed), ["applied", "rejected discarded"]);
+    assert_eq!(closed.results.iter().map(|result| result.duplicate).collect::<Vec<_>>(), [true, false]);
+
+    let arrived = server.push(&ada, from_ref(&late)).await.batch();
+    assert_eq!(verdicts(&arrived), ["rejected discarded"]);
+    let again = server.void(&ada, &ids).await.batch();
+    assert_eq!(verdicts(&again), ["applied", "rejected discarded"]);
+    assert_eq!(server.rows("SELECT COUNT(*) FROM documents").await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn twenty_copies_at_once_have_one_effect() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
