@@ -6,10 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, decide};
+use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, Terms, decide};
 use landfall_core::clock::Stamp;
+use landfall_core::encoding::Listed;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Writer};
 use landfall_core::json::Json;
+use landfall_core::merge::Merges;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PullReply, PushResult};
@@ -50,9 +52,15 @@ fn stamps_sort_as_text() {
 #[derive(Deserialize)]
 struct Case {
     name: String,
+    /// Fields that merge in another way than by the last write.
+    #[serde(default)]
+    fields: Merges,
     steps: Vec<Step>,
     /// What is visible in the end.
     visible: BTreeMap<String, Json>,
+    /// Which write each path comes from, as devices are told.
+    #[serde(default)]
+    stamps: Option<BTreeMap<String, Listed<Stamp>>>,
 }
 
 #[derive(Deserialize)]
@@ -67,11 +75,11 @@ struct Step {
     conflicts: usize,
 }
 
-struct NoRules;
+struct NoRules(Terms);
 
 impl Rules for NoRules {
-    fn knows(&self, _: &Collection) -> Result<(), Refusal> {
-        Ok(())
+    fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {
+        Ok(&self.0)
     }
 
     fn check(&self, _: Proposal<'_>) -> Result<(), Refusal> {
@@ -87,14 +95,14 @@ struct Server {
 }
 
 impl Server {
-    fn push(&mut self, step: &Step) -> (Vec<PushResult>, usize) {
+    fn push(&mut self, step: &Step, fields: &Merges) -> (Vec<PushResult>, usize) {
         let facts = Facts {
             position: self.position.next(),
             documents: self.documents.clone(),
             receipts: self.receipts.clone(),
             own_writers: step.own.clone(),
         };
-        let decision = decide(&step.mutations, facts, &NoRules, step.now);
+        let decision = decide(&step.mutations, facts, &NoRules(Terms { merges: fields.clone() }), step.now);
         if !decision.documents.is_empty() {
             self.position = self.position.next();
         }
@@ -109,22 +117,39 @@ impl Server {
         let documents = self.documents.iter();
         documents.filter_map(|(key, stored)| Some((key.document.to_string(), visible(stored)?))).collect()
     }
+
+    fn stamps(&self) -> BTreeMap<String, Listed<Stamp>> {
+        let documents = self.documents.iter();
+        documents.map(|(key, stored)| (key.document.to_string(), stored.document.encode().stamps)).collect()
+    }
 }
 
 fn agree<T: PartialEq + Debug>(case: &Case, ours: &T, theirs: &T) {
     assert_eq!(ours, theirs, "{}", case.name);
 }
 
-#[test]
-fn a_server_answers_as_it_always_has() {
-    let cases: Vec<Case> = serde_json::from_str(include_str!("golden/authority.json")).expect("cases");
+fn judge(cases: &str) {
+    let cases: Vec<Case> = serde_json::from_str(cases).expect("cases");
     for case in &cases {
         let mut server = Server::default();
         for step in &case.steps {
-            let (results, conflicts) = server.push(step);
+            let (results, conflicts) = server.push(step, &case.fields);
             agree(case, &results, &step.results);
             agree(case, &conflicts, &step.conflicts);
         }
         agree(case, &server.visible(), &case.visible);
+        if let Some(stamps) = &case.stamps {
+            agree(case, &server.stamps(), stamps);
+        }
     }
+}
+
+#[test]
+fn a_server_answers_as_it_always_has() {
+    judge(include_str!("golden/authority.json"));
+}
+
+#[test]
+fn a_server_merges_declared_fields_as_it_always_has() {
+    judge(include_str!("golden/merges.json"));
 }

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::conflict::{Conflict, Encounter, meet};
-use crate::document::{Document, Register};
+use crate::document::{Document, Node, Register};
 use crate::id::{Collection, DocumentKey, Group, MutationId, Position, Version, Writer};
 use crate::json::{Json, KEYS_MAX, Shape};
-use crate::mutation::{Mutation, Op, Refusal};
+use crate::merge::{self, Merges};
+use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
@@ -64,13 +65,20 @@ pub struct Proposal<'a> {
     pub document: Option<&'a Json>,
 }
 
+/// How the documents of a collection merge.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Fields that merge in another way than by the last write.
+    pub merges: Merges,
+}
+
 /// Who may do what, and what a document must look like. Looks at nothing but its arguments.
 pub trait Rules {
-    /// Refuses what is about a collection that does not exist.
+    /// How a collection merges. Refuses one that does not exist.
     ///
     /// # Errors
     /// [`Code::UnknownCollection`].
-    fn knows(&self, collection: &Collection) -> Result<(), Refusal>;
+    fn terms(&self, collection: &Collection) -> Result<&Terms, Refusal>;
 
     /// Refuses what the caller may not do or what the result must not be.
     ///
@@ -308,7 +316,10 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
-        self.rules.knows(&key.collection)?;
+        let Terms { merges } = self.rules.terms(&key.collection)?;
+        let fields = merge::enter(mutation.op, mutation.fields.clone(), merges)?;
+        let sent = mutation;
+        let mutation = &Mutation { fields, ..sent.clone() };
         let stored = self.facts.documents.get(&key).cloned();
         let exists = stored.as_ref().is_some_and(|stored| stored.version > Version(0));
         let Stored { version: previous, document: before, .. } = stored.unwrap_or_default();
@@ -337,14 +348,20 @@ impl Court<'_> {
         if clears {
             document.clear();
         }
-        let encounters = meet(&before, mutation);
+        let encounters = meet(&before, mutation, merges);
         let bounded = self.bound(mutation);
         let stamp = encounters
             .iter()
             .filter(|met| known(met.register) && met.register.stamp >= bounded)
             .fold(bounded, |stamp, met| stamp.max(met.register.stamp.raised_by(mutation.id.writer)));
         let register = Register { stamp, version: previous.next() };
+        // What a device makes of it that does not know how these fields are declared.
+        let mut as_sent = (mutation.fields != sent.fields).then(|| document.clone());
+        if let Some(as_sent) = &mut as_sent {
+            sent.apply(as_sent, register);
+        }
         mutation.apply(&mut document, register);
+        let changed = as_sent.is_some_and(|as_sent| as_sent != document);
 
         let visible_after = document.value();
         // Who brings a document back gets to see all of it, so it counts as being there already.
@@ -363,7 +380,7 @@ impl Court<'_> {
             }
             verdict => verdict?,
         }
-        within_limits(visible_after.as_ref())?;
+        within_limits(&document, visible_after.as_ref())?;
 
         // Two tabs may write without having seen each other, but a device does not disagree with itself.
         let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
@@ -374,7 +391,7 @@ impl Court<'_> {
             .collect();
         let verdict = if !conflicts.is_empty() {
             Verdict::Conflict
-        } else if self.is_unaware(mutation, previous) {
+        } else if self.is_unaware(mutation, previous) || changed {
             Verdict::Merged
         } else {
             Verdict::Applied
@@ -450,8 +467,8 @@ impl Court<'_> {
     }
 }
 
-fn within_limits(document: Option<&Json>) -> Result<(), Refusal> {
-    let Some(text) = document.map(Json::text) else { return Ok(()) };
+fn within_limits(document: &Document, visible: Option<&Json>) -> Result<(), Refusal> {
+    let Some(text) = visible.map(Json::text) else { return Ok(()) };
     if text.len() > DOCUMENT_BYTES_MAX {
         let limit = DOCUMENT_BYTES_MAX >> 10;
         return Err(Refusal::new(
@@ -459,11 +476,20 @@ fn within_limits(document: Option<&Json>) -> Result<(), Refusal> {
             format!("the document would be larger than {limit} KiB"),
         ));
     }
-    if Shape::of(text.as_bytes()).keys > KEYS_MAX {
+    let (mut elements, mut exact) = (0, true);
+    document.each_register(&mut |_, node| match node {
+        Node::Set(_, parts) => elements += parts.len(),
+        Node::Counter(counter) => exact &= counter.total().unsigned_abs() <= STEP_MAX,
+        Node::Whole(..) | Node::Object(..) | Node::Unset(_) => {}
+    });
+    if Shape::of(text.as_bytes()).keys + elements > KEYS_MAX {
         return Err(Refusal::new(
             Code::TooManyKeys,
-            format!("the document would have more than {KEYS_MAX} keys"),
+            format!("the document would have more than {KEYS_MAX} keys and elements of sets"),
         ));
+    }
+    if !exact {
+        return Err(Refusal::new(Code::InvalidOperation, "more than can be counted exactly"));
     }
     Ok(())
 }

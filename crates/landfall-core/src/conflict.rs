@@ -6,7 +6,8 @@
 use crate::document::{Document, Node, Register};
 use crate::id::{DocumentKey, MutationId};
 use crate::json::Json;
-use crate::mutation::{Change, Field, Mutation, Op};
+use crate::merge::Merges;
+use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
 
@@ -17,8 +18,8 @@ pub struct Encounter {
     pub register: Register,
     /// The path that the mutation writes; the document's own for a delete.
     pub path: Path,
-    /// What stands there, where it is more than a container that the path leads through.
-    pub value: Option<Standing>,
+    /// What stands there.
+    pub standing: Standing,
 }
 
 /// A value that a mutation meets.
@@ -28,6 +29,10 @@ pub enum Standing {
     Value(Option<Json>),
     /// The whole document is deleted.
     Deleted,
+    /// A container that the path leads through.
+    Container,
+    /// Something that merges with what is written, so that nothing is lost.
+    Merging,
 }
 
 /// Two writes of the same path that did not know of each other.
@@ -54,45 +59,57 @@ pub struct Conflict {
 }
 
 /// Everything in `document` that has to do with the paths that `mutation` writes.
-pub(crate) fn meet(document: &Document, mutation: &Mutation) -> Vec<Encounter> {
+pub(crate) fn meet(document: &Document, mutation: &Mutation, merges: &Merges) -> Vec<Encounter> {
     let mut met = Vec::new();
+    let root = Path::default;
     if let Some(register) = document.deleted() {
-        let value = (mutation.op != Op::Delete).then_some(Standing::Deleted);
-        met.push(Encounter { register, path: Path::default(), value });
+        let standing = match mutation.op {
+            Op::Create | Op::Patch => Standing::Deleted,
+            Op::Delete => Standing::Merging,
+        };
+        met.push(Encounter { register, path: root(), standing });
     }
     match mutation.op {
         Op::Create | Op::Patch => {
             for field in &mutation.fields {
-                meet_field(document, &field.path, &mut met);
+                meet_field(document, field, merges, &mut met);
             }
         }
         Op::Delete => {
-            met.push(Encounter { register: document.created(), path: Path::default(), value: None });
-            document.each_register(&mut |node| {
-                let value =
-                    matches!(node, Node::Whole(..) | Node::Unset(_)).then(|| Standing::Value(node.value()));
-                met.push(Encounter { register: node.register(), path: Path::default(), value });
+            let standing = Standing::Container;
+            met.push(Encounter { register: document.created(), path: root(), standing });
+            document.each_register(&mut |register, node| {
+                let standing = match node {
+                    Node::Whole(..) | Node::Counter(_) | Node::Unset(_) => Standing::Value(node.value()),
+                    Node::Object(..) | Node::Set(..) => Standing::Container,
+                };
+                met.push(Encounter { register, path: root(), standing });
             });
         }
     }
     met
 }
 
-fn meet_field(document: &Document, path: &Path, met: &mut Vec<Encounter>) {
-    let standing = document.walk(path, |container| {
-        let value = match container {
+fn meet_field(document: &Document, field: &Field, merges: &Merges, met: &mut Vec<Encounter>) {
+    let Field { path, change } = field;
+    let declared = path.keys().first().is_some_and(|name| merges.contains_key(name));
+    let mut push = |register, standing| met.push(Encounter { register, path: path.clone(), standing });
+    // An element is a place of its own, below its set.
+    let place = change.element().map(|element| path.child(element));
+    let standing = document.walk(place.as_ref().unwrap_or(path), |container| {
+        let standing = match container {
+            _ if declared => Standing::Merging,
             // Writing into an object is no conflict with whoever made it; turning something else into one is.
-            Node::Object(..) => None,
-            Node::Whole(_, json) if json.is_object() => None,
-            Node::Whole(..) | Node::Unset(_) => Some(Standing::Value(container.value())),
+            Node::Object(..) | Node::Set(..) => Standing::Container,
+            Node::Whole(_, json) if json.is_object() => Standing::Container,
+            Node::Whole(..) | Node::Counter(_) | Node::Unset(_) => Standing::Value(container.value()),
         };
-        met.push(Encounter { register: container.register(), path: path.clone(), value });
+        push(container.register(), standing);
     });
-    let Some(standing) = standing else { return };
-    let whole = standing.value();
-    standing.each_register(&mut |node| {
-        let value = Some(Standing::Value(whole.clone()));
-        met.push(Encounter { register: node.register(), path: path.clone(), value });
+    let Some(node) = standing else { return };
+    let whole = node.value();
+    node.each_register(&mut |register, _| {
+        push(register, if declared { Standing::Merging } else { Standing::Value(whole.clone()) });
     });
 }
 
@@ -106,13 +123,13 @@ impl Conflict {
     ) -> Option<Conflict> {
         let won = register.stamp > met.register.stamp;
         let value = written(mutation, &met.path);
-        let met_value = match (&met.value, mutation.op) {
-            (Some(Standing::Value(theirs)), Op::Create | Op::Patch) if *theirs == value => return None,
-            (Some(Standing::Value(theirs)), _) => theirs.clone(),
-            (Some(Standing::Deleted), _) => None,
+        let met_value = match (&met.standing, mutation.op) {
+            (Standing::Value(theirs), Op::Create | Op::Patch) if *theirs == value => return None,
+            (Standing::Value(theirs), _) => theirs.clone(),
+            (Standing::Deleted, _) => None,
             // A newer container: whoever replaced it did away with what this mutation writes.
-            (None, Op::Create | Op::Patch) if !won && met.register != Register::NONE => None,
-            (None, _) => return None,
+            (Standing::Container, Op::Create | Op::Patch) if !won && met.register != Register::NONE => None,
+            (Standing::Container | Standing::Merging, _) => return None,
         };
         Some(Conflict {
             key: mutation.key(),
@@ -129,9 +146,5 @@ impl Conflict {
 }
 
 fn written(mutation: &Mutation, path: &Path) -> Option<Json> {
-    let Field { change, .. } = mutation.fields.iter().find(|field| field.path == *path)?;
-    match change {
-        Change::Set(value) => Some(value.clone()),
-        Change::Unset => None,
-    }
+    mutation.fields.iter().find(|field| field.path == *path)?.change.value()
 }

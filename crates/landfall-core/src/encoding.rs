@@ -2,12 +2,13 @@
 //!
 //! Most fields come from the same write, so registers are listed only where they differ: a top-level
 //! member that is not listed has the `stamp` of the document, anything deeper that of its nearest
-//! listed container. A listed path that is not in the text was unset.
+//! listed container. A listed path that is not in the text was unset. Below an array are listed the
+//! elements of a set by their texts, and below a number what was counted in it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
-use crate::document::{Document, Members, Node, Register};
+use crate::document::{Document, Node, Parts, Register};
 use crate::id::Version;
 use crate::json::Json;
 use crate::map::Map;
@@ -86,10 +87,14 @@ fn list(node: &Node, path: Path, around: Register, listed: &mut Vec<(Path, Regis
     if register != around || matches!(node, Node::Unset(_)) {
         listed.push((path.clone(), register));
     }
-    if let Node::Object(_, members) = node {
-        for (key, node) in members.iter() {
-            list(node, path.child(key), register, listed);
+    match node {
+        Node::Object(_, parts) | Node::Set(_, parts) => {
+            for (key, node) in parts.iter() {
+                list(node, path.child(key), register, listed);
+            }
         }
+        Node::Counter(counter) => listed.push((path.child(&counter.steps.to_string()), counter.newest)),
+        Node::Whole(..) | Node::Unset(_) => {}
     }
 }
 
@@ -101,7 +106,7 @@ impl Encoded {
             version: self.versions.listed.get(path).copied().unwrap_or_default(),
         };
         let mut root = Node::Whole(Register::NONE, self.data.clone());
-        root.open_as(Register { stamp: self.stamps.common, version: self.versions.common });
+        root.open_as(Parts::Members, Register { stamp: self.stamps.common, version: self.versions.common });
         // Sorted by path, so every container comes before its parts.
         for (path, stamp) in self.stamps.listed.iter() {
             let register = register(path, *stamp);
@@ -109,8 +114,8 @@ impl Encoded {
                 None => root.set_register(register),
                 // A path whose container is missing was not written by us; there is nothing to place.
                 Some((last, containers)) => {
-                    if let Some(members) = root.members_at(containers) {
-                        place(members, last, register);
+                    if let Some(node) = root.at(containers) {
+                        node.mark(last, register);
                     }
                 }
             }
@@ -121,26 +126,19 @@ impl Encoded {
     }
 }
 
-fn place(members: &mut Members, key: &str, register: Register) {
-    match members.get_mut(key) {
-        Some(node) => node.set_register(register),
-        None => {
-            members.insert(key.into(), Node::Unset(register));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::id::Writer;
+    use crate::mutation::Change;
 
     fn register(n: u64) -> Register {
         Register { stamp: Stamp { ticks: n, writer: Writer(u128::from(n)) }, version: Version(n) }
     }
 
     fn write(document: &mut Document, path: &str, value: Option<&str>, n: u64) {
-        document.write(&path.parse().unwrap(), value.map(|v| Json::parse(v).unwrap()), register(n));
+        let change = value.map_or(Change::Unset, |value| Change::Set(Json::parse(value).unwrap()));
+        document.change(&path.parse().unwrap(), &change, register(n));
     }
 
     #[test]
@@ -183,5 +181,46 @@ mod tests {
         let listed: Vec<_> = encoded.stamps.listed.keys().map(Path::to_string).collect();
         assert_eq!(listed, ["/b/c/d", "/b/c/e", "/gone", "/new", "/new/deep"]);
         assert_eq!(encoded.decode().encode(), encoded);
+    }
+
+    #[test]
+    fn elements_and_steps_are_listed_below_their_fields() {
+        let mut document = Document::default();
+        write(&mut document, "/tags", Some(r#"["b","c"]"#), 5);
+        write(&mut document, "/photos", Some("3"), 5);
+        let json = |text: &str| Json::parse(text).unwrap();
+        for (path, change, n) in [
+            ("/tags", Change::Add(json(r#""a/b""#)), 7),
+            ("/tags", Change::Remove(json(r#""b""#)), 8),
+            ("/tags", Change::Add(json(r#"{"x":1}"#)), 6),
+            ("/photos", Change::Increment(4), 6),
+            ("/photos", Change::Increment(-6), 9),
+            ("/fresh", Change::Increment(2), 9),
+            ("/bare", Change::Remove(json("1")), 4),
+        ] {
+            document.change(&path.parse().unwrap(), &change, register(n));
+        }
+        let encoded = document.encode();
+        let data = r#"{"bare":[],"fresh":2,"photos":1,"tags":["a/b","c",{"x":1}]}"#;
+        assert_eq!(encoded.data.text(), data);
+        let listed: Vec<_> = encoded.stamps.listed.iter().map(|(p, s)| format!("{p} {}", s.ticks)).collect();
+        assert_eq!(
+            listed,
+            [
+                "/bare 0",
+                "/bare/1 4",
+                "/fresh 0",
+                "/fresh/2 9",
+                "/photos/-2 9",
+                r#"/tags/"a~1b" 7"#,
+                r#"/tags/"b" 8"#,
+                r#"/tags/{"x":1} 6"#
+            ]
+        );
+        assert_eq!(encoded.decode().root(), document.root());
+
+        // An older creation of the same id says where counting starts, and takes no step away.
+        write(&mut document, "/photos", Some("10"), 7);
+        assert_eq!(document.walk(&"/photos".parse().unwrap(), |_| {}).unwrap().value(), Some(json("8")));
     }
 }

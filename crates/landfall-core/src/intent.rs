@@ -11,8 +11,8 @@ use crate::path::Path;
 pub enum Intent {
     /// A new document with these fields.
     Create(DocumentKey, Json),
-    /// Fields to merge deeply into a document, and paths to remove.
-    Patch(DocumentKey, Json, Vec<Path>),
+    /// Fields to merge deeply into a document, and what else happens to fields of it.
+    Patch(DocumentKey, Json, Vec<Field>),
     /// The document is no longer wanted.
     Delete(DocumentKey),
 }
@@ -49,10 +49,10 @@ impl Intent {
                 };
                 Ok(members.into_iter().map(field).collect())
             }
-            Intent::Patch(_, data, unset) => {
+            Intent::Patch(_, data, changes) => {
                 let mut fields = Vec::new();
                 flatten(data.members().ok_or_else(invalid)?.into_iter(), &Path::default(), &mut fields);
-                fields.extend(unset.iter().map(|path| Field { path: path.clone(), change: Change::Unset }));
+                fields.extend(changes.iter().cloned());
                 Ok(fields)
             }
             Intent::Delete(_) => Ok(vec![]),
@@ -84,7 +84,11 @@ mod tests {
         };
         assert_eq!(paths(Intent::Create(key.clone(), data.clone())), ["/a", "/d"]);
         assert_eq!(
-            paths(Intent::Patch(key.clone(), data, vec!["/x".parse().unwrap()])),
+            paths(Intent::Patch(
+                key.clone(),
+                data,
+                vec![Field { path: "/x".parse().unwrap(), change: Change::Unset }]
+            )),
             ["/a/b", "/a/c", "/d", "/x"]
         );
         assert!(Intent::Create(key, Json::parse("[1]").unwrap()).fields().is_err());

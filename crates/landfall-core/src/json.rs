@@ -46,6 +46,47 @@ impl Json {
         Some(read(self.text()).expect("BUG: a Json that is not JSON"))
     }
 
+    /// Whether this is an array.
+    pub fn is_array(&self) -> bool {
+        self.text().starts_with('[')
+    }
+
+    /// The elements, where this is an array.
+    pub fn elements(&self) -> Option<Vec<Json>> {
+        self.is_array().then(|| read(self.text()).expect("BUG: a Json that is not JSON"))
+    }
+
+    /// The number, where this is a whole one without a fraction or an exponent.
+    pub fn as_whole(&self) -> Option<i64> {
+        self.text().parse().ok()
+    }
+
+    /// Writes a whole number.
+    pub fn whole(number: i64) -> Json {
+        made(&number.to_string())
+    }
+
+    /// The same value in the one spelling that tells it from others: without blanks, members sorted, no
+    /// character escaped that need not be. Numbers stay as they were written.
+    pub fn canonical(&self) -> Json {
+        let text = self.text();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let members: Vec<_> = self.members().unwrap_or_default().into_iter().collect();
+                let members: Vec<_> = members.iter().map(|(key, value)| (key, value.canonical())).collect();
+                Json::object(members.iter().map(|(key, value)| (&***key, value.text())))
+            }
+            Some(b'[') => {
+                let elements: Vec<_> =
+                    self.elements().unwrap_or_default().iter().map(Json::canonical).collect();
+                Json::array(elements.iter().map(Json::text))
+            }
+            // Half of a surrogate pair has no other spelling.
+            Some(b'"') => read::<String>(text).map_or_else(|_| self.clone(), |text| Json::string(&text)),
+            Some(_) | None => self.clone(),
+        }
+    }
+
     /// Whether every string in it is Unicode text. JSON can spell halves of surrogate pairs, as
     /// `"\ud800"`, and no two parsers agree on what they are.
     pub fn is_unicode(&self) -> bool {
@@ -70,6 +111,24 @@ impl Json {
         true
     }
 
+    /// Writes a text.
+    pub fn string(text: &str) -> Json {
+        made(&quoted(text))
+    }
+
+    /// Writes an array of `elements`.
+    pub fn array<'a>(elements: impl Iterator<Item = &'a str>) -> Json {
+        let mut text = String::from("[");
+        for (i, element) in elements.enumerate() {
+            if i > 0 {
+                text.push(',');
+            }
+            text.push_str(element);
+        }
+        text.push(']');
+        made(&text)
+    }
+
     /// Writes an object of `members`.
     pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Json {
         let mut text = String::from("{");
@@ -77,15 +136,22 @@ impl Json {
             if i > 0 {
                 text.push(',');
             }
-            text.push_str(
-                &serde_json::to_string(key).unwrap_or_else(|_| unreachable!("BUG: a string is always JSON")),
-            );
+            text.push_str(&quoted(key));
             text.push(':');
             text.push_str(value);
         }
         text.push('}');
-        read(&text).expect("BUG: members that are not JSON")
+        made(&text)
     }
+}
+
+/// What was put together here.
+fn made(text: &str) -> Json {
+    read(text).expect("BUG: parts that make no JSON")
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| unreachable!("BUG: a string is always JSON"))
 }
 
 impl fmt::Debug for Json {

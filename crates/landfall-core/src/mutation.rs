@@ -30,6 +30,75 @@ pub enum Change {
     Set(Json),
     /// The field is no longer there.
     Unset,
+    /// A counter goes up by this, or down.
+    Increment(i64),
+    /// A set has this element from now on.
+    Add(Json),
+    /// A set does not have this element any more.
+    Remove(Json),
+    /// The field has this value, unless it has a greater one.
+    Max(Json),
+    /// The field has this value, unless it has a smaller one.
+    Min(Json),
+}
+
+/// Largest step of a counter: what every language counts exactly.
+pub const STEP_MAX: u64 = (1 << 53) - 1;
+
+impl Change {
+    /// The name of the operation.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Change::Set(_) => "set",
+            Change::Unset => "unset",
+            Change::Increment(_) => "increment",
+            Change::Add(_) => "add",
+            Change::Remove(_) => "remove",
+            Change::Max(_) => "max",
+            Change::Min(_) => "min",
+        }
+    }
+
+    /// What goes with it.
+    pub fn value(&self) -> Option<Json> {
+        match self {
+            Change::Unset => None,
+            Change::Increment(by) => Some(Json::whole(*by)),
+            Change::Set(value)
+            | Change::Add(value)
+            | Change::Remove(value)
+            | Change::Max(value)
+            | Change::Min(value) => Some(value.clone()),
+        }
+    }
+
+    /// Reads an operation by its name.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn named(name: &str, value: Option<Json>) -> Result<Change, &'static str> {
+        Ok(match (name, value) {
+            ("set", Some(value)) => Change::Set(value),
+            ("unset", None) => Change::Unset,
+            ("increment", Some(value)) => match value.as_whole() {
+                Some(by) if by.unsigned_abs() <= STEP_MAX => Change::Increment(by),
+                Some(_) | None => return Err("an increment takes a whole number below 2^53"),
+            },
+            ("add", Some(value)) => Change::Add(value),
+            ("remove", Some(value)) => Change::Remove(value),
+            ("max", Some(value)) => Change::Max(value),
+            ("min", Some(value)) => Change::Min(value),
+            (_, _) => return Err("an operation that this version does not know"),
+        })
+    }
+
+    /// The element of a set that this is about.
+    pub(crate) fn element(&self) -> Option<&str> {
+        match self {
+            Change::Add(element) | Change::Remove(element) => Some(element.text()),
+            Change::Set(_) | Change::Unset | Change::Increment(_) | Change::Max(_) | Change::Min(_) => None,
+        }
+    }
 }
 
 /// One field of a mutation.
@@ -40,6 +109,29 @@ pub struct Field {
     pub path: Path,
     /// What happens to it.
     pub change: Change,
+}
+
+impl Field {
+    /// Whether nothing is left of `older` once this was written after it.
+    pub(crate) fn writes_over(&self, older: &Field) -> bool {
+        let apart = match (self.change.element(), older.change.element()) {
+            (Some(mine), Some(theirs)) => mine != theirs,
+            (_, _) => false,
+        };
+        self.path.overlaps(&older.path) && !apart
+    }
+
+    /// A step together with the one that it is written over.
+    pub(crate) fn counted_on(mut self, older: &[Field]) -> Field {
+        if let Change::Increment(by) = &mut self.change {
+            let steps = older
+                .iter()
+                .filter(|field| field.path == self.path)
+                .map(|field| if let Change::Increment(by) = field.change { by } else { 0 });
+            *by = steps.fold(*by, i64::saturating_add);
+        }
+        self
+    }
 }
 
 /// [`Field`] as it is written: `{"path":"/notes","op":"set","value":"x"}`.
@@ -60,21 +152,14 @@ impl TryFrom<FieldText> for Field {
     type Error = &'static str;
 
     fn try_from(text: FieldText) -> Result<Field, &'static str> {
-        let change = match (text.op.as_str(), text.value) {
-            ("set", Some(value)) => Change::Set(value),
-            ("unset", None) => Change::Unset,
-            (_, _) => return Err("an operation that this version does not know"),
-        };
+        let change = Change::named(&text.op, text.value)?;
         Ok(Field { path: text.path, change })
     }
 }
 
 impl From<Field> for FieldText {
     fn from(field: Field) -> FieldText {
-        match field.change {
-            Change::Set(value) => FieldText { path: field.path, op: "set".into(), value: Some(value) },
-            Change::Unset => FieldText { path: field.path, op: "unset".into(), value: None },
-        }
+        FieldText { op: field.change.name().into(), value: field.change.value(), path: field.path }
     }
 }
 
@@ -148,19 +233,27 @@ impl Mutation {
     /// Refuses what no server could make sense of, whatever its rules are.
     pub fn check(&self) -> Result<(), Refusal> {
         let fields_fit = match self.op {
-            Op::Create => self.fields.iter().all(|f| f.path.keys().len() == 1 && f.change != Change::Unset),
+            Op::Create => self.fields.iter().all(|field| match field.change {
+                Change::Set(_) | Change::Max(_) | Change::Min(_) => field.path.keys().len() == 1,
+                Change::Unset | Change::Increment(_) | Change::Add(_) | Change::Remove(_) => false,
+            }),
             Op::Patch => !self.fields.is_empty() && self.fields.iter().all(|f| !f.path.keys().is_empty()),
             Op::Delete => self.fields.is_empty(),
         };
         if !fields_fit {
             return Err(Refusal::new(Code::InvalidMutation, "these fields do not go with this operation"));
         }
-        let mut paths: Vec<&Path> = Vec::with_capacity(self.fields.len());
-        for Field { path, .. } in &self.fields {
-            paths.insert(paths.partition_point(|other| *other < path), path);
+        let mut writes: Vec<(&Path, Option<&str>)> = Vec::with_capacity(self.fields.len());
+        for Field { path, change } in &self.fields {
+            let write = (path, change.element());
+            writes.insert(writes.partition_point(|other| *other < write), write);
         }
-        // Sorted, a path that overlaps others overlaps its neighbour.
-        if let Some([_, path]) = paths.windows(2).find(|pair| pair[0].overlaps(pair[1])) {
+        // Sorted, a path that overlaps others overlaps its neighbour. Two elements of a set are two places.
+        let clash = |pair: &&[(&Path, Option<&str>)]| match (pair[0], pair[1]) {
+            ((one, Some(_)), (other, Some(_))) if one == other => pair[0] == pair[1],
+            ((one, _), (other, _)) => one.overlaps(other),
+        };
+        if let Some([_, (path, _)]) = writes.windows(2).find(clash) {
             return Err(Refusal::at(Code::InvalidPath, path, "written twice in one mutation"));
         }
         for Field { path, change } in &self.fields {
@@ -168,19 +261,7 @@ impl Mutation {
             if **first == *"id" || first.starts_with('_') {
                 return Err(Refusal::at(Code::ReservedField, path, "names of this form are reserved"));
             }
-            if let Change::Set(value) = change {
-                if !value.is_unicode() {
-                    let message = "a text with half of a surrogate pair in it";
-                    return Err(Refusal::at(Code::InvalidMutation, path, message));
-                }
-                let shape = Shape::of(value.text().as_bytes());
-                if shape.depth + path.keys().len() > DEPTH_MAX {
-                    return Err(Refusal::at(Code::TooDeep, path, format!("nested deeper than {DEPTH_MAX}")));
-                }
-                if shape.keys > KEYS_MAX {
-                    return Err(Refusal::at(Code::TooManyKeys, path, format!("more than {KEYS_MAX} keys")));
-                }
-            }
+            check_change(path, change)?;
         }
         Ok(())
     }
@@ -195,11 +276,7 @@ impl Mutation {
         match self.op {
             Op::Create | Op::Patch => {
                 for Field { path, change } in &self.fields {
-                    let value = match change {
-                        Change::Set(value) => Some(value.clone()),
-                        Change::Unset => None,
-                    };
-                    document.write(path, value, register);
+                    document.change(path, change, register);
                 }
             }
             Op::Delete => document.delete(register),
@@ -233,10 +310,47 @@ impl Mutation {
             match change {
                 Change::Set(value) => part(value.text()),
                 Change::Unset => part(""),
+                Change::Increment(_)
+                | Change::Add(_)
+                | Change::Remove(_)
+                | Change::Max(_)
+                | Change::Min(_) => {
+                    // No name is JSON, so this looks like no value that is set.
+                    part(change.name());
+                    part(change.value().as_ref().map_or("", Json::text));
+                }
             }
         }
         digest.finalize().into()
     }
+}
+
+/// Refuses a change that no server could make sense of.
+fn check_change(path: &Path, change: &Change) -> Result<(), Refusal> {
+    let deep = match change {
+        Change::Set(_) | Change::Unset => false,
+        Change::Increment(_) | Change::Add(_) | Change::Remove(_) | Change::Max(_) | Change::Min(_) => {
+            path.keys().len() > 1
+        }
+    };
+    if deep {
+        return Err(Refusal::at(Code::InvalidPath, path, "only a member of the document itself merges so"));
+    }
+    if matches!(change, Change::Increment(by) if by.unsigned_abs() > STEP_MAX) {
+        return Err(Refusal::at(Code::InvalidOperation, path, "a step larger than can be counted exactly"));
+    }
+    let Some(value) = change.value() else { return Ok(()) };
+    if !value.is_unicode() {
+        return Err(Refusal::at(Code::InvalidMutation, path, "a text with half of a surrogate pair in it"));
+    }
+    let shape = Shape::of(value.text().as_bytes());
+    if shape.depth + path.keys().len() + usize::from(change.element().is_some()) > DEPTH_MAX {
+        return Err(Refusal::at(Code::TooDeep, path, format!("nested deeper than {DEPTH_MAX}")));
+    }
+    if shape.keys > KEYS_MAX {
+        return Err(Refusal::at(Code::TooManyKeys, path, format!("more than {KEYS_MAX} keys")));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -277,9 +391,14 @@ mod tests {
 
     #[test]
     fn an_unknown_field_operation_is_not_a_mutation() {
-        for field in
-            [r#"{"path":"/a","op":"explode"}"#, r#"{"path":"/a","op":"set"}"#, r#"{"path":"a","op":"unset"}"#]
-        {
+        for field in [
+            r#"{"path":"/a","op":"increment","value":0.5}"#,
+            r#"{"path":"/a","op":"increment","value":9007199254740992}"#,
+            r#"{"path":"/a","op":"add"}"#,
+            r#"{"path":"/a","op":"explode"}"#,
+            r#"{"path":"/a","op":"set"}"#,
+            r#"{"path":"a","op":"unset"}"#,
+        ] {
             assert!(serde_json::from_str::<Field>(field).is_err(), "{field}");
         }
         let null = serde_json::from_str::<Field>(r#"{"path":"/a","op":"set","value":null}"#).unwrap();
@@ -295,5 +414,9 @@ mod tests {
         assert_eq!(first.hash(), resend.hash());
         assert_ne!(first.hash(), parse(r#"[{"path":"/a","op":"set","value":2}]"#, "patch").hash());
         assert_ne!(first.hash(), parse(r#"[{"path":"/a","op":"unset"}]"#, "patch").hash());
+        let one = |op: &str| parse(&format!(r#"[{{"path":"/a","op":"{op}","value":1}}]"#), "patch").hash();
+        let operations = ["set", "increment", "add", "remove", "max", "min"];
+        let hashes: std::collections::BTreeSet<_> = operations.into_iter().map(one).collect();
+        assert_eq!(hashes.len(), operations.len());
     }
 }

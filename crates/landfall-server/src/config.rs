@@ -173,6 +173,8 @@ mod tests {
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
         check("collections:\n  visits: {}\n  visits: {}\n", "3", "visits");
+        check("collections:\n  visits:\n    fields:\n      photos: sum\n", "4", "sum");
+        check("collections:\n  visits:\n    fields:\n      _photos: counter\n", "4", "_photos");
         let rule = "      - { name: n, check: 'true', field: notes, message: m }\n";
         check(&format!("collections:\n  visits:\n    rules:\n{rule}"), "4", "field");
     }

@@ -8,10 +8,11 @@ mod names;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use landfall_core::authority::{self, Proposal};
+use landfall_core::authority::{self, Proposal, Terms};
 use landfall_core::code::Code;
 use landfall_core::id::Collection;
 use landfall_core::json::Json;
+use landfall_core::merge::{Merge, Merges};
 use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
 use serde::Deserialize;
@@ -31,6 +32,8 @@ pub(crate) struct CollectionEntry {
     delete: Option<Spanned<String>>,
     #[serde(default)]
     rules: Vec<RuleEntry>,
+    #[serde(default)]
+    fields: BTreeMap<String, Spanned<Merge>>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +51,7 @@ pub struct Rules {
 }
 
 struct CollectionRules {
+    terms: Terms,
     read: Option<Expression>,
     create: Option<Expression>,
     update: Option<Expression>,
@@ -108,7 +112,15 @@ impl CollectionRules {
                 message: rule.message,
             })
         };
+        let mut merges = Merges::new();
+        for (field, merge) in entry.fields {
+            if field.is_empty() || field.starts_with('_') || field == "id" {
+                return Err(Mistake::at(&merge, format!("`{field}` cannot name a field")));
+            }
+            merges.insert(field.into(), merge.value);
+        }
         Ok(CollectionRules {
+            terms: Terms { merges },
             read: optional("read", entry.read)?,
             create: optional("create", entry.create)?,
             update: optional("update", entry.update)?,
@@ -162,8 +174,8 @@ impl CallerRules<'_> {
 }
 
 impl authority::Rules for CallerRules<'_> {
-    fn knows(&self, collection: &Collection) -> Result<(), Refusal> {
-        self.of(collection).map(|_| ())
+    fn terms(&self, collection: &Collection) -> Result<&Terms, Refusal> {
+        self.of(collection).map(|rules| &rules.terms)
     }
 
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@ use landfall_core::intent::Intent;
 use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
 use landfall_core::merge::Merges;
-use landfall_core::mutation::{Op, Refusal};
+use landfall_core::mutation::{Change, Field, Op, Refusal};
 use landfall_core::path::Path;
 use landfall_core::stored::{Network, Priority, Urgency};
 use serde::de::DeserializeOwned;
@@ -147,6 +147,8 @@ pub(crate) struct WireMutation {
     #[serde(default)]
     unset: Vec<Path>,
     #[serde(default)]
+    changes: Vec<Field>,
+    #[serde(default)]
     priority: Priority,
     #[serde(default)]
     network: Network,
@@ -166,7 +168,7 @@ impl WireMutation {
     /// What the app asks for. A document without an id gets the one that `mint` makes.
     pub(crate) fn intent(self, mint: impl FnOnce() -> DocumentId) -> Result<Intent, Error> {
         let missing = |what: &str| Error::new(Code::InvalidDocument, format!("{what} is missing"));
-        let WireMutation { op, collection, document, data, unset, .. } = self;
+        let WireMutation { op, collection, document, data, unset, changes, .. } = self;
         let document = match (op, document) {
             (_, Some(document)) => document,
             (Op::Create, None) => mint(),
@@ -176,10 +178,15 @@ impl WireMutation {
         let data = data.ok_or_else(|| missing("data"));
         Ok(match op {
             Op::Create => Intent::Create(key, data?),
-            Op::Patch => Intent::Patch(key, data?, unset),
+            Op::Patch => Intent::Patch(key, data?, with_unset(changes, unset)),
             Op::Delete => Intent::Delete(key),
         })
     }
+}
+
+fn with_unset(mut changes: Vec<Field>, unset: Vec<Path>) -> Vec<Field> {
+    changes.extend(unset.into_iter().map(|path| Field { path, change: Change::Unset }));
+    changes
 }
 
 /// `WireAct`.
@@ -189,6 +196,8 @@ pub(crate) struct WireAct {
     data: Option<Json>,
     #[serde(default)]
     unset: Vec<Path>,
+    #[serde(default)]
+    changes: Vec<Field>,
 }
 
 #[derive(Deserialize)]
@@ -207,7 +216,7 @@ impl WireAct {
             ActName::Discard => Act::Discard,
             ActName::Edit => {
                 let data = self.data.ok_or_else(|| Error::new(Code::InvalidDocument, "data is missing"))?;
-                Act::Edit(Intent::Patch(key, data, self.unset).fields()?)
+                Act::Edit(Intent::Patch(key, data, with_unset(self.changes, self.unset)).fields()?)
             }
         })
     }

@@ -14,6 +14,7 @@ use crate::drain::Nudge;
 use crate::id::{DocumentKey, MutationId, Version, Writer};
 use crate::json::Json;
 use crate::map::{Map, Set};
+use crate::merge;
 use crate::mutation::{Change, Field, Op, Refusal};
 use crate::outbox::{Item, Standing};
 use crate::path::Path;
@@ -110,7 +111,9 @@ impl Client {
         let mut entries: Vec<Entry> = Vec::with_capacity(unit.len());
         for Parked { entry: old, place, .. } in unit {
             let fields = match &edit {
-                Some((id, new)) if *id == old.id => edited(old, new)?,
+                Some((id, new)) if *id == old.id => {
+                    merge::enter(old.op, edited(old, new)?, self.merges(&old.collection))?
+                }
                 Some(_) | None => old.fields.clone(),
             };
             let entry = if in_place {
@@ -321,12 +324,12 @@ fn edited(old: &Entry, new: &[Field]) -> Result<Vec<Field>, Refusal> {
                     let value = document.walk(&field.path, |_| {}).and_then(|node| node.value());
                     let change = value.map_or(Change::Unset, Change::Set);
                     fields.push(Field { path: field.path.clone(), change });
-                } else if !new.iter().any(|other| other.path.overlaps(&field.path)) {
+                } else if !new.iter().any(|other| other.writes_over(field)) {
                     fields.push(field.clone());
                 }
             }
             let is_part = |field: &&Field| !old.fields.iter().any(|outer| around(outer, &field.path));
-            fields.extend(new.iter().filter(is_part).cloned());
+            fields.extend(new.iter().filter(is_part).map(|field| field.clone().counted_on(&old.fields)));
             Ok(fields)
         }
         Op::Delete => Err(Refusal::new(Code::InvalidOperation, "there is nothing to edit in a delete")),
@@ -336,10 +339,6 @@ fn edited(old: &Entry, new: &[Field]) -> Result<Vec<Field>, Refusal> {
 fn apply(document: &mut Document, fields: &[Field], tick: u64) {
     let register = Register { stamp: Stamp { ticks: tick, writer: Writer(0) }, version: Version(0) };
     for Field { path, change } in fields {
-        let value = match change {
-            Change::Set(value) => Some(value.clone()),
-            Change::Unset => None,
-        };
-        document.write(path, value, register);
+        document.change(path, change, register);
     }
 }

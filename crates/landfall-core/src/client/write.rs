@@ -3,9 +3,10 @@
 use super::{Client, Purpose, Ticket, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::id::{DocumentId, DocumentKey, MutationId};
+use crate::id::{Collection, DocumentId, DocumentKey, MutationId};
 use crate::intent::Intent;
 use crate::json;
+use crate::merge::{self, Merges};
 use crate::mutation::{Change, Field, Op, Refusal};
 use crate::outbox::{self, Standing};
 use crate::stored::{self, Entry, JournalRecord, Urgency};
@@ -113,6 +114,7 @@ impl Client {
         urgency: Urgency,
         now: WallTime,
     ) -> Result<Entry, Refusal> {
+        let fields = merge::enter(op, fields, self.merges(&key.collection))?;
         let wanted = |item: &&outbox::Item| item.standing != Standing::Discarding;
         let last = self.outbox.lane(key).rfind(wanted);
         let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
@@ -155,6 +157,12 @@ impl Client {
             (_, _) => None,
         });
         named.filter(|parent| parent != key && self.outbox.is_coming(parent)).collect()
+    }
+
+    /// How the app has declared that fields of a collection merge.
+    pub(super) fn merges(&self, collection: &Collection) -> &Merges {
+        const NONE: &Merges = &Merges::new();
+        self.options.collections.get(collection).map_or(NONE, |declared| &declared.fields)
     }
 
     /// Takes back writes that are not durable.

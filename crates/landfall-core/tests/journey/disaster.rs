@@ -11,7 +11,7 @@ use landfall_core::stored::{Network, Priority, Urgency};
 use landfall_core::time::Millis;
 
 use crate::server::REFUSED;
-use crate::world::{Fault, World, create, delete, key};
+use crate::world::{Fault, World, change, create, delete, key, patch};
 
 const SEEDS: u64 = 2_000;
 /// Seeds that have found something: a creation discarded in one tab, while another made its child's bytes final.
@@ -137,9 +137,19 @@ fn intent(world: &World, tab: usize, step: usize, chance: &mut Chance) -> Intent
     match world.text(tab, document) {
         None => create(document, &data),
         Some(_) if chance.one_in(5) => delete(document),
+        Some(_) if chance.one_in(3) => {
+            let element = || Json::parse(["1", "2", r#""x""#][step / 4 % 3]).unwrap();
+            match step % 4 {
+                0 => change(document, "/tags", Change::Add(element())),
+                1 => change(document, "/tags", Change::Remove(element())),
+                2 => patch(document, &format!(r#"{{"best":{}}}"#, step * 7 % 31)),
+                _ => change(document, "/count", Change::Increment(1)),
+            }
+        }
         Some(_) => {
-            let unset = if chance.one_in(6) { vec!["/k/x".parse().unwrap()] } else { vec![] };
-            Intent::Patch(key(document), Json::parse(&data).unwrap(), unset)
+            let unset = Field { path: "/k/x".parse().unwrap(), change: Change::Unset };
+            let changes = if chance.one_in(6) { vec![unset] } else { vec![] };
+            Intent::Patch(key(document), Json::parse(&data).unwrap(), changes)
         }
     }
 }

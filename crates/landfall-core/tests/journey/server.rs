@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{self, Facts, Proposal, Receipt, Rules, Stored};
+use landfall_core::authority::{self, Facts, Proposal, Receipt, Rules, Stored, Terms};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Conflict;
@@ -12,17 +12,19 @@ use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PullChange, PullReply, Reset, Verdict};
 
+use crate::world::merges;
+
 /// Refuses every document that has this word in it.
 pub(crate) const REFUSED: &str = "unacceptable";
 
 /// Brings down every request that has this word in it, while the server is so weak.
 pub(crate) const POISON: &str = "poison";
 
-struct Decency;
+struct Decency(Terms);
 
 impl Rules for Decency {
-    fn knows(&self, _: &Collection) -> Result<(), Refusal> {
-        Ok(())
+    fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {
+        Ok(&self.0)
     }
 
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
@@ -112,7 +114,8 @@ impl Server {
                 .filter_map(|(writer, client)| (*client == batch.client).then_some(*writer))
                 .collect(),
         };
-        let mut decision = authority::decide(&batch.mutations, facts, &Decency, now);
+        let rules = Decency(Terms { merges: merges() });
+        let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
         authority::close(&batch.void, &self.receipts, &mut decision);
         if !decision.documents.is_empty() {
             self.position = self.position.next();

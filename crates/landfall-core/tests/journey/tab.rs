@@ -16,7 +16,7 @@ use landfall_core::time::WallTime;
 use landfall_core::transaction::Transaction;
 
 use crate::disk::Disk;
-use crate::world::{COLLECTION, collection};
+use crate::world::{COLLECTION, collection, merges};
 
 /// All documents at one moment.
 pub(crate) type View = BTreeMap<DocumentKey, String>;
@@ -79,11 +79,7 @@ impl Tab {
             remote,
             collections: [(
                 collection(),
-                Declared {
-                    version: 1,
-                    parents: [("parent".into(), collection())].into(),
-                    ..Declared::default()
-                },
+                Declared { version: 1, parents: [("parent".into(), collection())].into(), fields: merges() },
             )]
             .into(),
         });

@@ -12,7 +12,8 @@ use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
-use landfall_core::mutation::Refusal;
+use landfall_core::merge::{Merge, Merges};
+use landfall_core::mutation::{Change, Field, Refusal};
 use landfall_core::time::{Millis, WallTime};
 
 use crate::disk::Disk;
@@ -80,6 +81,20 @@ pub(crate) fn create(document: &str, data: &str) -> Intent {
 
 pub(crate) fn patch(document: &str, data: &str) -> Intent {
     Intent::Patch(key(document), Json::parse(data).unwrap(), vec![])
+}
+
+pub(crate) fn change(document: &str, path: &str, change: Change) -> Intent {
+    Intent::Patch(
+        key(document),
+        Json::parse("{}").unwrap(),
+        vec![Field { path: path.parse().unwrap(), change }],
+    )
+}
+
+/// Fields that merge in another way than by the last write, for devices and server alike.
+pub(crate) fn merges() -> Merges {
+    let names = [("count", Merge::Counter), ("tags", Merge::Set), ("best", Merge::Max)];
+    names.into_iter().map(|(name, merge)| (name.into(), merge)).collect()
 }
 
 pub(crate) fn delete(document: &str) -> Intent {

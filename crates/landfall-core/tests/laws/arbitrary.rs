@@ -3,6 +3,7 @@
 use landfall_core::clock::Stamp;
 use landfall_core::id::{MutationId, Version, Writer};
 use landfall_core::json::Json;
+use landfall_core::merge::{Merge, Merges};
 use landfall_core::mutation::{Change, Field, Mutation, Op};
 use landfall_core::path::Path;
 use proptest::prelude::*;
@@ -27,18 +28,54 @@ fn change() -> impl Strategy<Value = Change> {
     ]
 }
 
+const ELEMENTS: &[&str] = &["1", r#""x""#, r#"{"p":1}"#];
+const SETS: &[&str] = &["[]", r#"["x",1]"#, r#"[{"p":1}]"#];
+const RANKED: &[&str] = &["-1", "1", "1.0", "20", "3e0", r#""x""#];
+
+/// The fields that are declared to merge in another way than by the last write.
+pub(crate) fn merges() -> Merges {
+    let names = [("n", Merge::Counter), ("s", Merge::Set), ("max", Merge::Max), ("min", Merge::Min)];
+    names.into_iter().map(|(name, merge)| (name.into(), merge)).collect()
+}
+
+fn value(of: &'static [&'static str]) -> impl Strategy<Value = Json> {
+    select(of).prop_map(|text| Json::parse(text).expect("JSON"))
+}
+
+/// Something that happens to a declared field.
+fn declared_field() -> impl Strategy<Value = (&'static str, Change)> {
+    prop_oneof![
+        3 => (-2i64..3).prop_map(|by| ("/n", Change::Increment(by))),
+        3 => value(ELEMENTS).prop_map(|element| ("/s", Change::Add(element))),
+        2 => value(ELEMENTS).prop_map(|element| ("/s", Change::Remove(element))),
+        1 => value(SETS).prop_map(|set| ("/s", Change::Set(set))),
+        1 => Just(("/s", Change::Unset)),
+        1 => value(RANKED).prop_map(|value| ("/max", Change::Max(value))),
+        1 => value(RANKED).prop_map(|value| ("/min", Change::Min(value))),
+    ]
+}
+
 fn fields() -> impl Strategy<Value = Vec<Field>> {
-    let field = (select(PATHS), change())
+    let field = prop_oneof![5 => (select(PATHS), change()), 3 => declared_field()]
         .prop_map(|(path, change)| Field { path: path.parse().expect("a path"), change });
     proptest::collection::vec(field, 1..4).prop_map(|fields| {
         let mut apart: Vec<Field> = vec![];
         for field in fields {
-            if !apart.iter().any(|other| other.path.overlaps(&field.path)) {
+            if !apart.iter().any(|other| clash(other, &field)) {
                 apart.push(field);
             }
         }
         apart
     })
+}
+
+fn clash(one: &Field, other: &Field) -> bool {
+    let element = |field: &Field| match &field.change {
+        Change::Add(element) | Change::Remove(element) => Some(element.clone()),
+        _ => None,
+    };
+    let apart = matches!((element(one), element(other)), (Some(one), Some(other)) if one != other);
+    one.path.overlaps(&other.path) && !apart
 }
 
 fn members() -> impl Strategy<Value = Vec<Field>> {
@@ -48,7 +85,16 @@ fn members() -> impl Strategy<Value = Vec<Field>> {
             Some(Field { path: Path::default().child(key), change })
         })
     };
-    (member("a"), member("b")).prop_map(|(a, b)| a.into_iter().chain(b).collect())
+    let declared = prop_oneof![
+        3 => Just(None),
+        1 => (0i64..3).prop_map(|start| Some(("/n", Change::Set(Json::whole(start))))),
+        1 => value(SETS).prop_map(|set| Some(("/s", Change::Set(set)))),
+        1 => value(RANKED).prop_map(|value| Some(("/max", Change::Max(value)))),
+    ];
+    (member("a"), member("b"), declared).prop_map(|(a, b, declared)| {
+        let declared = declared.map(|(path, change)| Field { path: path.parse().expect("a path"), change });
+        a.into_iter().chain(b).chain(declared).collect()
+    })
 }
 
 /// A mutation whose writer has seen version `base`, with one of the ticks from `ticks` on.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, decide};
+use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, Terms, decide};
 use landfall_core::conflict::Conflict;
 use landfall_core::document::Document;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Writer};
@@ -11,11 +11,13 @@ use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
 use landfall_core::wire::PushResult;
 
-struct NoRules;
+use crate::arbitrary::merges;
+
+struct NoRules(Terms);
 
 impl Rules for NoRules {
-    fn knows(&self, _: &Collection) -> Result<(), Refusal> {
-        Ok(())
+    fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {
+        Ok(&self.0)
     }
 
     fn check(&self, _: Proposal<'_>) -> Result<(), Refusal> {
@@ -46,7 +48,7 @@ impl Court {
             receipts: self.receipts.clone(),
             own_writers: own.iter().map(|writer| Writer(*writer)).collect::<BTreeSet<_>>(),
         };
-        let decision = decide(&texts, facts, &NoRules, WallTime(1));
+        let decision = decide(&texts, facts, &NoRules(Terms { merges: merges() }), WallTime(1));
         self.documents.extend(decision.documents);
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);

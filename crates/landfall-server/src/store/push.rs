@@ -181,8 +181,8 @@ impl Push {
     async fn own_writers(&mut self, facts: &Facts) -> Result<BTreeSet<Writer>, StoreError> {
         let mut writers = BTreeSet::new();
         for stored in facts.documents.values() {
-            stored.document.each_register(&mut |node| {
-                writers.insert(node.register().stamp.writer);
+            stored.document.each_register(&mut |register, _| {
+                writers.insert(register.stamp.writer);
             });
             writers.extend(stored.document.deleted().map(|register| register.stamp.writer));
         }
