@@ -1,11 +1,15 @@
 //! The fault proxy against a real server on loopback: a tool that finds bugs must have none to lend.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::header::HeaderValue;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
@@ -84,6 +88,38 @@ async fn a_delayed_reply_comes_late() {
     let log = world.log("stage=done&count=1").await;
     let took = log[0]["endedAt"].as_u64().zip(log[0]["beganAt"].as_u64()).map(|(end, begin)| end - begin);
     assert!(took >= Some(120), "{took:?}");
+}
+
+#[tokio::test]
+async fn events_pass_as_they_come_and_are_placed_among_the_exchanges() {
+    let world = World::start().await;
+    let (head, mut events) = world.begin(&world.proxy, Method::GET, "/events", "").await.expect("a reply");
+    assert_eq!(head.headers["content-type"], "text/event-stream");
+    let first = events.frame().await.expect("a frame").expect("no error").into_data().expect("data");
+    assert_eq!(first, EVENT);
+    let log = world.log("path=/events&stage=streaming&events=1&count=1").await;
+    assert_eq!(
+        (&log[0]["status"], &log[0]["events"], &log[0]["reply"]),
+        (&json!(200), &json!([1]), &json!(EVENT))
+    );
+    drop(events);
+    world.log("path=/events&stage=done&count=1").await;
+}
+
+#[tokio::test]
+async fn a_rule_that_refuses_ends_a_stream_under_way() {
+    let world = World::start().await;
+    let (_, mut events) = world.begin(&world.proxy, Method::GET, "/events", "").await.expect("a reply");
+    assert!(events.frame().await.expect("a frame").is_ok());
+    world.rule(json!({ "path": "/b", "fault": { "kind": "refuse" } })).await;
+    world.rule(json!({ "path": "/events", "fault": { "kind": "portal" } })).await;
+    assert!(world.post("/a", "{}").await.is_some(), "neither is about streams");
+    assert_eq!(world.log("stage=streaming").await.len(), 1);
+    world.clear().await;
+    world.rule(json!({ "path": "/", "times": 1, "fault": { "kind": "cut_reply" } })).await;
+    assert!(events.frame().await.is_none_or(|frame| frame.is_err()));
+    world.log("path=/events&stage=done&count=1").await;
+    assert!(world.post("/a", "{}").await.is_some(), "the rule was for one exchange");
 }
 
 #[tokio::test]
@@ -201,6 +237,19 @@ impl World {
         path: &str,
         body: &str,
     ) -> Option<(hyper::http::response::Parts, String)> {
+        let (head, body) = self.begin(to, method, path, body).await?;
+        let bytes = body.collect().await.ok()?.to_bytes();
+        Some((head, String::from_utf8(bytes.to_vec()).expect("text")))
+    }
+
+    /// The reply while it is still coming.
+    async fn begin(
+        &self,
+        to: &str,
+        method: Method,
+        path: &str,
+        body: &str,
+    ) -> Option<(hyper::http::response::Parts, Incoming)> {
         let stream = TcpStream::connect(to).await.ok()?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
@@ -212,9 +261,24 @@ impl World {
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body.to_owned())))
             .expect("a request");
-        let (head, body) = sender.send_request(request).await.ok()?.into_parts();
-        let bytes = body.collect().await.ok()?.to_bytes();
-        Some((head, String::from_utf8(bytes.to_vec()).expect("text")))
+        Some(sender.send_request(request).await.ok()?.into_parts())
+    }
+}
+
+const EVENT: &str = "event: hint\ndata: {}\n\n";
+
+/// One event, and then nothing for ever.
+struct Endless(Option<Bytes>);
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.take().map_or(Poll::Pending, |bytes| Poll::Ready(Some(Ok(Frame::data(bytes)))))
     }
 }
 
@@ -237,7 +301,14 @@ async fn echo(served: Arc<AtomicU32>) -> String {
                     let bytes = request.into_body().collect().await?.to_bytes();
                     served.fetch_add(1, Ordering::SeqCst);
                     let text = format!("{line} {}", String::from_utf8_lossy(&bytes));
-                    Ok::<_, hyper::Error>(Response::new(Full::new(Bytes::from(text))))
+                    let reply = Response::new(Full::new(Bytes::from(text)).boxed());
+                    if line != "GET /events" {
+                        return Ok::<_, hyper::Error>(reply);
+                    }
+                    let mut reply = reply.map(|_| Endless(Some(EVENT.into())).boxed());
+                    let kind = HeaderValue::from_static("text/event-stream");
+                    reply.headers_mut().insert("content-type", kind);
+                    Ok(reply)
                 }
             });
             let connection =

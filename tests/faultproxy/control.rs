@@ -2,11 +2,11 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `POST /rules` | adds a rule: `{"path":"/api","times":1,"fault":{"kind":"cut_reply"}}` |
+//! | `POST /rules` | adds a rule: `{"path":"/api","times":1,"fault":{"kind":"cut_reply"}}`; one that refuses or cuts ends streams under way too |
 //! | `GET /rules` | what is left of them |
 //! | `DELETE /rules?path=` | forgets those for exactly this path, or all |
 //! | `POST /release` | lets go what is held |
-//! | `GET /log?path=&method=&fault=&stage=&status=&after=` | what passed |
+//! | `GET /log?path=&method=&fault=&stage=&status=&after=&events=` | what passed |
 //! | the same with `&count=N&timeout=MILLIS` | waits until N exchanges fit; 408 if they do not in time |
 
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn answer(relay: &Relay, request: Request<Incoming>) -> Result<Reply, Fail
     match (request.method(), request.uri().path()) {
         (&Method::POST, "/rules") => {
             let rule = serde_json::from_slice(&message::body(request.into_body()).await?)?;
-            rules().push(rule);
+            relay.rule(rule);
             Ok(json(StatusCode::OK, rules().list()))
         }
         (&Method::GET, "/rules") => Ok(json(StatusCode::OK, rules().list())),

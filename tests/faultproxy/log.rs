@@ -18,6 +18,8 @@ pub(crate) enum Stage {
     Received,
     /// It waits to be released.
     Held,
+    /// The reply is a stream of events and has begun.
+    Streaming,
     /// Nothing more will happen.
     Done,
 }
@@ -44,6 +46,8 @@ pub(crate) struct Exchange {
     /// The reply's body where it is JSON that was not compressed.
     pub reply: Option<String>,
     pub reply_bytes: usize,
+    /// For each event that a stream brought, the id of the last exchange that had begun before it.
+    pub events: Vec<u64>,
     /// Milliseconds since the proxy was started.
     pub began_at: u64,
     pub ended_at: Option<u64>,
@@ -62,11 +66,14 @@ pub(crate) struct Filter {
     pub status: Option<u16>,
     /// Only exchanges with a greater id.
     pub after: u64,
+    /// Only streams with so many events or more.
+    pub events: usize,
 }
 
 impl Filter {
     fn fits(&self, exchange: &Exchange) -> bool {
         exchange.id > self.after
+            && exchange.events.len() >= self.events
             && exchange.path.starts_with(&self.path)
             && self.method.as_ref().is_none_or(|method| *method == exchange.method)
             && self.fault.as_ref().is_none_or(|fault| fault == exchange.fault)
@@ -106,12 +113,24 @@ impl Log {
             request_bytes: 0,
             reply: None,
             reply_bytes: 0,
+            events: vec![],
             began_at: self.elapsed(),
             ended_at: None,
         });
         drop(exchanges);
         self.changes.send_replace(());
         id
+    }
+
+    /// Notes what a stream has brought.
+    pub(crate) fn stream(&self, id: u64, bytes: &[u8]) {
+        let last = self.lock().len() as u64;
+        self.update(id, |exchange| {
+            let text = String::from_utf8_lossy(bytes);
+            exchange.events.extend(text.matches("event:").map(|_| last));
+            exchange.reply.get_or_insert_default().push_str(&text);
+            exchange.reply_bytes += bytes.len();
+        });
     }
 
     /// Notes what has become of an exchange.

@@ -16,6 +16,7 @@ mod message;
 mod options;
 mod relay;
 mod rules;
+mod streaming;
 
 use std::convert::Infallible;
 use std::error::Error;

@@ -1,7 +1,7 @@
 //! One exchange from end to end, with whatever is to go wrong on the way.
 
 use std::str::FromStr;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -12,8 +12,9 @@ use tokio::sync::watch;
 
 use crate::fault::{Fault, Side};
 use crate::log::{Log, Stage};
-use crate::message::{self, Failure, Reply};
-use crate::rules::Rules;
+use crate::message::{self, Answer, Failure, Reply};
+use crate::rules::{Rule, Rules};
+use crate::streaming;
 
 /// What a public network shows until somebody accepts its terms.
 const PORTAL: &str = "<!doctype html><html><head><title>Welcome</title></head><body><form method=\"post\" \
@@ -25,12 +26,32 @@ pub(crate) struct Relay {
     pub(crate) rules: Mutex<Rules>,
     pub(crate) log: Log,
     gate: watch::Sender<()>,
+    /// Changes with every rule that is added.
+    ruled: watch::Sender<()>,
 }
 
 impl Relay {
     pub(crate) fn new(upstream: String) -> Relay {
-        let (gate, _) = watch::channel(());
-        Relay { upstream, rules: Mutex::default(), log: Log::default(), gate }
+        let (gate, ruled) = (watch::Sender::new(()), watch::Sender::new(()));
+        Relay { upstream, rules: Mutex::default(), log: Log::default(), gate, ruled }
+    }
+
+    /// Adds a rule, which is in force once this returns.
+    pub(crate) fn rule(&self, rule: Rule) {
+        self.rules().push(rule);
+        self.ruled.send_replace(());
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Rules> {
+        self.rules.lock().expect("BUG: a panic while the rules were locked")
+    }
+
+    /// Resolves once a rule ends exchanges like this one.
+    pub(crate) async fn ended(&self, method: &str, path: &str) {
+        let mut ruled = self.ruled.subscribe();
+        while !self.rules().ends(method, path) {
+            ruled.changed().await.expect("BUG: the rules outlive every exchange");
+        }
     }
 
     /// Lets all messages go that are held now; what comes later is held again.
@@ -42,12 +63,12 @@ impl Relay {
     ///
     /// # Errors
     /// The connection is to end without a reply: because a rule wants it so, or because there is none.
-    pub(crate) async fn exchange(&self, request: Request<Incoming>) -> Result<Reply, Failure> {
-        let method = request.method().as_str();
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let rule = self.rules.lock().expect("BUG: a panic while the rules were locked").take(method, path);
-        let end = Ending { log: &self.log, id: self.log.begin(method, path, rule.name()) };
-        let id = end.id;
+    pub(crate) async fn exchange(self: &Arc<Relay>, request: Request<Incoming>) -> Result<Reply, Failure> {
+        let method = request.method().as_str().to_owned();
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let rule = self.rules().take(&method, &path);
+        let id = self.log.begin(&method, &path, rule.name());
+        let end = Ending { relay: Arc::clone(self), id };
 
         if rule == Fault::Refuse {
             return Err("refused".into());
@@ -61,9 +82,20 @@ impl Relay {
         });
 
         self.detain(id, &rule, Side::Request).await;
-        let (reply, bytes) = match made_here(&rule) {
-            Some(made) => made,
+        let answer = match made_here(&rule) {
+            Some((reply, bytes)) => Answer::Whole(reply, bytes),
             None => message::forward(&self.upstream, Request::from_parts(head, Full::new(body))).await?,
+        };
+        let (reply, bytes) = match answer {
+            Answer::Whole(reply, bytes) => (reply, bytes),
+            Answer::Stream(reply) => {
+                self.log.update(id, |exchange| exchange.status = Some(reply.status().as_u16()));
+                self.detain(id, &rule, Side::Reply).await;
+                if rule == Fault::CutReply {
+                    return Err("cut".into());
+                }
+                return Ok(streaming::relay(reply, end, method, path));
+            }
         };
         self.log.update(id, |exchange| {
             exchange.status = Some(reply.status().as_u16());
@@ -125,13 +157,13 @@ fn made_here(rule: &Fault) -> Option<(Reply, Bytes)> {
 }
 
 /// Notes the end of an exchange however it ends; a browser that is killed ends it anywhere.
-struct Ending<'a> {
-    log: &'a Log,
-    id: u64,
+pub(crate) struct Ending {
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) id: u64,
 }
 
-impl Drop for Ending<'_> {
+impl Drop for Ending {
     fn drop(&mut self) {
-        self.log.update(self.id, |exchange| exchange.stage = Stage::Done);
+        self.relay.log.update(self.id, |exchange| exchange.stage = Stage::Done);
     }
 }

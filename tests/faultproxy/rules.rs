@@ -53,6 +53,16 @@ impl Rules {
         &self.list
     }
 
+    /// Whether an exchange under way is to be ended; if so, counts it.
+    pub(crate) fn ends(&mut self, method: &str, path: &str) -> bool {
+        let fault = self.list.iter().find(|rule| rule.fits(method, path)).map(|rule| &rule.fault);
+        let ends = matches!(fault, Some(Fault::Refuse | Fault::CutReply));
+        if ends {
+            self.take(method, path);
+        }
+        ends
+    }
+
     /// Decides about an exchange and counts it.
     pub(crate) fn take(&mut self, method: &str, path: &str) -> Fault {
         let Some(index) = self.list.iter().position(|rule| rule.fits(method, path)) else {
@@ -96,6 +106,18 @@ mod tests {
         assert_eq!(rules.take("GET", "/a"), Fault::Pass);
         assert_eq!(rules.take("POST", "/b"), Fault::Pass);
         assert_eq!(rules.take("POST", "/a"), Fault::Refuse);
+    }
+
+    #[test]
+    fn only_a_rule_that_ends_exchanges_ends_one_under_way() {
+        let mut rules = Rules::default();
+        rules.push(rule("/a", Some(1), Fault::Portal));
+        assert!(!rules.ends("GET", "/a"));
+        rules.clear(None);
+        rules.push(rule("/a", Some(1), Fault::CutReply));
+        assert!(!rules.ends("GET", "/b"));
+        assert!(rules.ends("GET", "/a"));
+        assert!(!rules.ends("GET", "/a"), "the rule was for one exchange");
     }
 
     #[test]
