@@ -9,6 +9,7 @@ mod connection;
 mod crash;
 mod driver;
 mod events;
+mod live;
 mod platform;
 mod run;
 mod store;

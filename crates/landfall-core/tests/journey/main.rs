@@ -9,6 +9,7 @@ mod attention;
 mod crash;
 mod disaster;
 mod disk;
+mod hints;
 mod outbox;
 mod peace;
 mod pulling;
