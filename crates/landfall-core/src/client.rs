@@ -10,7 +10,6 @@
 
 mod attend;
 mod doubt;
-mod hear;
 mod load;
 mod pull;
 mod push;
@@ -26,7 +25,6 @@ use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
 use crate::ledger::Ledger;
-use crate::live::Live;
 use crate::map::Map;
 use crate::merge::Merges;
 use crate::outbox::Outbox;
@@ -118,19 +116,6 @@ impl Failure {
             Failure::Refused { code, .. } => code,
         }
     }
-
-    /// When the server may be asked again.
-    fn retry_after(&self) -> Option<Millis> {
-        match self {
-            Failure::Unreachable | Failure::NotOurs | Failure::SignedOut => None,
-            Failure::Refused { retry_after, .. } => *retry_after,
-        }
-    }
-
-    /// What it is about, if it has a code of this version.
-    fn known(&self) -> Option<Code> {
-        Code::ALL.iter().copied().find(|known| known.as_str() == self.code())
-    }
 }
 
 /// A fact for the core.
@@ -150,27 +135,12 @@ pub enum Input {
     Pause(bool),
     /// Whether the network is paid for by volume.
     Metered(bool),
-    /// Whether somebody may be looking at the page.
-    Seen(bool),
-    /// What comes of [`Output::Listen`].
-    Heard(Heard),
     /// It may be worth going on sooner.
     Nudge(Nudge),
     /// Another tab has changed what is stored.
     Refresh,
     /// Time has passed.
     Tick,
-}
-
-/// What is heard of a stream of hints: that it stands, hints, and its end. Nothing any more after [`Output::Mute`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The stream stands.
-    Open,
-    /// There may be something to pull.
-    Hint,
-    /// The stream has ended, or there is none.
-    End(Failure),
 }
 
 /// What a complete transaction has brought.
@@ -193,10 +163,6 @@ pub enum Output {
     Pull(Option<String>),
     /// Forget the token and ask the app for another.
     Ask,
-    /// Hold a stream of hints open. Not answered once: see [`Heard`].
-    Listen,
-    /// End that stream.
-    Mute,
     /// What is stored has been read: the database can be used.
     Ready,
     /// What is stored cannot be read: the database cannot be used.
@@ -250,7 +216,6 @@ pub struct Client {
     replica: Replica,
     ledger: Ledger,
     drain: Drain,
-    live: Live,
     checkpoint: Checkpoint,
     staged: Option<Staged>,
     /// Mutations of the push that is under way, in the order of the batch.
@@ -287,7 +252,6 @@ impl Client {
         let mut client = Client {
             installation: options.client.clone(),
             drain: Drain::new(Random(options.seed)),
-            live: Live::new(Random(!options.seed)),
             options,
             clock: Clock::default(),
             offset: Offset::default(),
@@ -339,8 +303,6 @@ impl Client {
             }
             Input::Pause(paused) => self.paused = paused,
             Input::Metered(metered) => self.metered = metered,
-            Input::Seen(seen) => self.live.see(seen, now),
-            Input::Heard(heard) => self.heard(&heard, now),
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
             Input::Refresh => self.refresh = true,
             Input::Tick => {}
@@ -355,10 +317,7 @@ impl Client {
 
     /// When [`Input::Tick`] is wanted, if nothing else comes before.
     pub fn wake_at(&self) -> Option<WallTime> {
-        if !self.may_sync() {
-            return None;
-        }
-        self.drain.wake_at().into_iter().chain(self.hear_at()).min()
+        if self.may_sync() { self.drain.wake_at() } else { None }
     }
 
     fn may_sync(&self) -> bool {
@@ -367,7 +326,6 @@ impl Client {
 
     /// Does whatever is due.
     fn advance(&mut self, now: WallTime) {
-        self.listen(now);
         if self.refresh && self.opened && self.drain.step().is_none() {
             self.refresh = false;
             self.read_stored();

@@ -45,7 +45,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     }
     let store = Store::open(&options.database).await?;
     let app = App::new(config, store.clone())?;
-    let api = router(app.clone());
+    let api = router(app);
     let routes = match &options.www {
         Some(directory) => www::with_files(api, directory),
         None => api,
@@ -58,12 +58,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
     tracing::info!(%address, database = options.database, "serving");
-    let ended = async move {
-        ended(terminate, interrupt).await;
-        // Streams have no end of their own to wait for.
-        app.end();
-    };
-    accept(listener, routes, ended).await?;
+    accept(listener, routes, ended(terminate, interrupt)).await?;
     store.close().await;
     tracing::info!("ended");
     Ok(())

@@ -9,7 +9,6 @@ mod connection;
 mod crash;
 mod driver;
 mod events;
-mod live;
 mod platform;
 mod run;
 mod store;

@@ -9,7 +9,6 @@ mod attention;
 mod crash;
 mod disaster;
 mod disk;
-mod hints;
 mod outbox;
 mod peace;
 mod pulling;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Heard, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Done, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
@@ -52,8 +52,6 @@ pub(crate) struct Tab {
     pub(crate) saved: Vec<MutationId>,
     loaded: BTreeSet<Ticket>,
     pub(crate) ready: bool,
-    /// Whether it wants a stream of hints. It gets none unless a case says so.
-    pub(crate) listens: bool,
     /// How often the app was asked for a token.
     pub(crate) asked: usize,
     pub(crate) pushes: Vec<String>,
@@ -102,7 +100,6 @@ impl Tab {
             saved: vec![],
             loaded: BTreeSet::new(),
             ready: false,
-            listens: false,
             asked: 0,
             pushes: vec![],
             settled: vec![],
@@ -121,7 +118,6 @@ impl Tab {
 
     pub(crate) fn input(&mut self, input: Input, now: WallTime) {
         let now = self.clock(now);
-        self.listens &= !matches!(input, Input::Heard(Heard::End(_)));
         self.client.handle_input(input, now);
         self.take_outputs(now);
     }
@@ -142,12 +138,6 @@ impl Tab {
                 Output::Push(batch) => Call::Push(serde_json::to_string(&batch).unwrap()),
                 Output::Pull(cursor) => Call::Pull(cursor),
                 Output::Ask => Call::Ask,
-                Output::Listen | Output::Mute => {
-                    let listens = matches!(output, Output::Listen);
-                    assert_ne!(self.listens, listens, "two streams at once, or the end of none");
-                    self.listens = listens;
-                    continue;
-                }
                 Output::Ready => {
                     self.ready = true;
                     reload = true;

@@ -11,7 +11,6 @@ use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 use sqlx::Transaction;
 
-use super::commits::Commits;
 use super::sqlite::Db;
 use super::{Epoch, Named, Sender, StoreError, count, stored};
 use crate::random;
@@ -25,18 +24,13 @@ pub struct Push {
     position: Position,
     /// What guarded documents were before, where there was something to see.
     before: BTreeMap<DocumentKey, String>,
-    commits: Commits,
 }
 
 /// A row of `documents`, as far as merging needs it.
 type DocumentRow = (i64, i64, String, String, String, String, Option<String>, Option<i64>);
 
 impl Push {
-    pub(super) async fn begin(
-        mut tx: Transaction<'static, Db>,
-        sender: Sender,
-        commits: Commits,
-    ) -> Result<Push, StoreError> {
+    pub(super) async fn begin(mut tx: Transaction<'static, Db>, sender: Sender) -> Result<Push, StoreError> {
         // First of all the counter: it is what a database with row locks holds the others back with.
         sqlx::query("INSERT INTO tenants (tenant, position) VALUES ($1, 0) ON CONFLICT (tenant) DO NOTHING")
             .bind(sender.tenant.as_str())
@@ -51,7 +45,7 @@ impl Push {
         .await?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
-        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), commits })
+        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new() })
     }
 
     /// The history that the commit will be part of.
@@ -99,18 +93,13 @@ impl Push {
         for (ordinal, conflict) in decision.conflicts.iter().enumerate() {
             self.write_conflict(ordinal, conflict).await?;
         }
-        let changes = !decision.documents.is_empty();
-        if changes {
+        if !decision.documents.is_empty() {
             for (mutation, result) in mutations.iter().zip(&decision.results) {
                 self.write_history(mutation, result).await?;
             }
             self.advance().await?;
         }
-        self.tx.commit().await?;
-        if changes {
-            self.commits.announce(&self.sender.tenant);
-        }
-        Ok(())
+        Ok(self.tx.commit().await?)
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {

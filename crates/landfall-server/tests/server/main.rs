@@ -6,7 +6,6 @@
 mod files;
 mod harness;
 mod limits;
-mod live;
 mod process;
 mod pull;
 mod push;
