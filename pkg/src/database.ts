@@ -1,3 +1,4 @@
+import { claim } from "./claim.js";
 import { Collection } from "./collection.js";
 import { Core } from "./core.js";
 import { fromCore, LandfallError } from "./errors.js";
@@ -76,7 +77,7 @@ export async function openWith<C extends Collections>(
 
 async function connect(
   load: () => Promise<CoreModule>,
-  { collections, auth }: Options<Collections>,
+  { collections, auth, claimGuest }: Options<Collections>,
   wire: WireOptions,
   { release, ended }: { release: (core: Core) => Promise<void>; ended: () => void },
 ): Promise<Members<Collections>> {
@@ -95,6 +96,14 @@ async function connect(
         .then(resolve, (error: unknown) => reject(fromCore(error)));
     });
   const database = await start();
+  if (claimGuest && wire.user !== null) {
+    try {
+      await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
+    } catch (error) {
+      await database.close();
+      throw fromCore(error);
+    }
+  }
 
   const tables = new Map<string, Table>();
   const core = new Core(database, (reason) => {

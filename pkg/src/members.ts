@@ -83,6 +83,21 @@ export class Members<C extends Collections> {
   }
 
   /**
+   * Signs the user out of this device: deletes everything that is stored here of them, in every tab. What is
+   * open ends with `signed_out`, in the other tabs too. A token that has run out is no reason for it: writes
+   * wait for another one.
+   *
+   * @param options - `discard`: also deletes what the server does not have. It cannot be brought back;
+   * offer {@link Members.export} before.
+   *
+   * @throws {@link LandfallError} `pending_writes` while something is not on the server, and then nothing has
+   * changed: the message says how much, `db.outbox` says what.
+   */
+  signOut({ discard = false }: { discard?: boolean } = {}): Promise<void> {
+    return this.#parts.core.leave(discard);
+  }
+
+  /**
    * Ends this opening. The last one ends the database: writes under way are still saved, live queries
    * stop, and everything else is refused with `closed`. Nothing pending is lost; it is sent when the
    * database is opened again, or by another tab.

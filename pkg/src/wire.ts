@@ -187,7 +187,7 @@ export interface CoreDatabase {
    * for it now, once that is durable; none where it goes on or is gone.
    */
   attend(id: string, act: string): Promise<string>;
-  /** Everything that the server does not have, whole, as the JSON text of one object with `items`. */
+  /** Everything that the server does not have, whole, as the JSON text of one object with `client`, `through` and `items`. */
   export(): string;
   /** A call of the server with the app's token. Gives the body of the answer; throws a `WireError`. */
   request(method: "GET" | "POST", path: string, body?: string): Promise<string>;
@@ -197,8 +197,16 @@ export interface CoreDatabase {
   command(name: "now" | "pause" | "resume"): void;
   /** Resolves when the commit under way is durable and the storage is let go of. */
   close(): Promise<void>;
-  /** As `close`, and deletes the database; other tabs close with `signed_out`. */
-  destroy(): Promise<void>;
+  /**
+   * Takes over what `client` exports up to its journal record `through`, unless it has done so; the same ids, as if
+   * written here. `record` is the JSON text of one object with `entries`, each with the `place` where it stood.
+   */
+  adopt(client: string, through: number, record: string): Promise<void>;
+  /**
+   * As `close`, and deletes the database; other tabs close with `signed_out`. Refused with `pending_writes` for
+   * what the server does not have, except up to the journal record `through`.
+   */
+  leave(through?: number): Promise<void>;
 }
 
 export interface CoreModule {

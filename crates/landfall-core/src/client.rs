@@ -10,6 +10,7 @@
 
 mod attend;
 mod doubt;
+mod handover;
 mod load;
 mod pull;
 mod push;
@@ -35,7 +36,7 @@ use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
-pub use report::{EntryView, Exported, Phase, Progress, Settled, Status, SyncState};
+pub use report::{EntryView, Export, Exported, Phase, Progress, Settled, Status, SyncState};
 
 /// Most mutations in one push, unless the server asks for fewer.
 const BATCH_MUTATIONS: usize = 100;
@@ -165,7 +166,8 @@ pub enum Output {
     Ask,
     /// What is stored has been read: the database can be used.
     Ready,
-    /// What is stored cannot be read: the database cannot be used.
+    /// What is stored cannot be read, or [`Code::SignedOut`]: is given up and can be deleted. The database
+    /// cannot be used, or no longer.
     Unready(Code),
     /// A write is durable on this device.
     Saved(Ticket),
@@ -193,6 +195,8 @@ enum Purpose {
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey>, whole: Option<Collection> },
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
+    Adopt(Ticket),
+    Seal(Ticket),
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
 }
@@ -408,6 +412,19 @@ impl Client {
             (Purpose::Amend { tickets, .. }, Err(code)) => {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
             }
+            (Purpose::Adopt(ticket), Ok(Done { outcome: Outcome::Adopted(entries), added })) => {
+                self.adopted(ticket, entries, &added, now);
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Sealed, .. })) => {
+                self.outputs.push_back(Output::Saved(ticket));
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Missed, .. })) => {
+                self.refresh = true;
+                self.outputs.push_back(Output::Unsaved(ticket, Code::PendingWrites));
+            }
+            (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
+                self.outputs.push_back(Output::Unsaved(ticket, code));
+            }
             (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
                 let Outcome::Settled { settled, rows, checkpoint } = outcome else {
                     unreachable!("BUG: another outcome than the transaction has")
@@ -445,6 +462,8 @@ impl Client {
                 | Purpose::Load { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
+                | Purpose::Adopt(_)
+                | Purpose::Seal(_)
                 | Purpose::Store(_),
                 Ok(_),
             ) => {

@@ -151,6 +151,8 @@ codes! {
     CoreCrashed = "core_crashed", Local;
     /// Nobody has signed in, or the user has signed out: then what was stored here is deleted.
     SignedOut = "signed_out", Local;
+    /// Signing out would delete writes that the server does not have.
+    PendingWrites = "pending_writes", Local;
     /// The database was closed.
     Closed = "closed", Local;
     /// The server's word did not come within the time asked for; the write goes on.

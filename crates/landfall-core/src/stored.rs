@@ -3,12 +3,14 @@
 //! | store | key | value |
 //! |---|---|---|
 //! | `journal` | counted | [`JournalRecord`]: the writes of one commit; never changed |
+//! | `journal` | [`SEAL`] | nothing: the database is given up |
 //! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
+//! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 use serde::de::DeserializeOwned;
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
-use crate::id::{Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
+use crate::id::{Client, Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
 use crate::json::{self, Json};
 use crate::map::Map;
 use crate::mutation::{Field, Mutation, Op};
@@ -80,6 +82,15 @@ pub enum Key {
 pub const CHECKPOINT: &str = "checkpoint";
 /// The key of the installation's name in [`Store::Meta`].
 pub const CLIENT: &str = "client";
+
+/// The last key that IndexedDB can count to. A record here leaves no key for another one, so from then on no
+/// tab, whatever it knows, can write: <https://w3c.github.io/IndexedDB/#key-generator-construct>.
+pub const SEAL: Key = Key::Counted(1 << 53);
+
+/// The key in [`Store::Meta`] that says how much of another database's journal is in this one.
+pub fn adopted_key(from: &Client) -> Key {
+    Key::Text(format!("adopted/{from}"))
+}
 
 /// The keys of discarded writes in [`Store::Meta`]: from the first text, up to and without the second.
 pub const VOIDS: (&str, &str) = ("void/", "void0");
@@ -258,6 +269,17 @@ impl Entry {
 pub struct JournalRecord {
     /// In the order in which they were made.
     pub entries: Vec<Entry>,
+}
+
+/// What another database leaves to this one: writes that were never sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Legacy {
+    /// The installation that they were made in.
+    pub from: Client,
+    /// Up to where they are all that its journal holds.
+    pub through: u64,
+    /// In the order of that journal; `place` says where each of them stood in it.
+    pub record: JournalRecord,
 }
 
 /// A mutation whose bytes are final.

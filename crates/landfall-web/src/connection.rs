@@ -22,7 +22,7 @@ use crate::platform::within;
 const TRIES: u32 = 2;
 /// How long one try may take.
 const PATIENCE_MILLIS: u32 = 10_000;
-/// After so long, somebody else is in the way of an upgrade.
+/// After so long, somebody else is in the way of an upgrade or a deletion.
 const BLOCKED_MILLIS: u32 = 1_000;
 
 #[wasm_bindgen]
@@ -64,13 +64,13 @@ pub(crate) async fn open(name: &str) -> Result<Connection, Code> {
     Err(trouble.get())
 }
 
-/// Deletes the database, once every tab has let go of it.
+/// Deletes the database, once every tab has let go of it; also after it has said here that one does not.
 pub(crate) async fn delete(name: &str) -> Result<(), Code> {
     let request = factory().and_then(|factory| factory.delete_database(name));
     let request = request.map_err(|reason| code(&reason))?;
-    match within(PATIENCE_MILLIS, &settled(&request)).await {
+    match within(BLOCKED_MILLIS, &settled(&request)).await {
         Some(deleted) => deleted.map(drop).map_err(|reason| code(&reason)),
-        None => Err(Code::StorageUnavailable),
+        None => Err(Code::StorageBlocked),
     }
 }
 
@@ -78,6 +78,8 @@ pub(crate) async fn delete(name: &str) -> Result<(), Code> {
 pub(crate) fn code(reason: &JsValue) -> Code {
     match reason.dyn_ref::<DomException>().map(DomException::name).as_deref() {
         Some("QuotaExceededError") => Code::StorageFull,
+        // No key is left, or another one would be twice: the journal is sealed.
+        Some("ConstraintError") => Code::SignedOut,
         Some(_) | None => Code::StorageUnavailable,
     }
 }

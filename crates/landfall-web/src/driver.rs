@@ -68,7 +68,33 @@ impl Driver {
         listener: Function,
     ) -> Result<Rc<Driver>, Error> {
         let name = options.database();
-        let store = Store::open(&name).await?;
+        let mut sealed = false;
+        loop {
+            let store = Store::open(&name).await?;
+            let (ready, is_ready) = oneshot::channel();
+            let driver = Driver::new(&options, store, (auth.clone(), listener.clone()), ready)?;
+            crash::watch(&driver);
+            driver.bind(&name);
+            driver.perform();
+            let Err(code) = is_ready.await.unwrap_or(Err(Code::StorageUnavailable)) else {
+                return Ok(driver);
+            };
+            driver.close();
+            if code != Code::SignedOut || sealed {
+                return Err(code.into());
+            }
+            // Whoever gave it up did not live to delete it.
+            sealed = true;
+            driver.store.delete().await?;
+        }
+    }
+
+    fn new(
+        options: &OpenOptions,
+        store: Rc<Store>,
+        (auth, listener): (Option<Function>, Function),
+        ready: oneshot::Sender<Answer>,
+    ) -> Result<Rc<Driver>, Error> {
         let client = Client::new(Options {
             client: hex(u128::from_le_bytes(platform::random()))
                 .parse()
@@ -79,8 +105,7 @@ impl Driver {
             remote: options.remote(),
             collections: options.declared()?,
         });
-        let (ready, is_ready) = oneshot::channel();
-        let driver = Rc::new(Driver {
+        Ok(Rc::new(Driver {
             client: RefCell::new(client),
             store,
             remote: options.remote(),
@@ -95,16 +120,7 @@ impl Driver {
             unsaid: Cell::new(false),
             closed: Cell::new(false),
             bonds: RefCell::default(),
-        });
-        crash::watch(&driver);
-        driver.bind(&name);
-        driver.perform();
-        let opened = is_ready.await.unwrap_or(Err(Code::StorageUnavailable));
-        if opened.is_err() {
-            driver.close();
-        }
-        opened?;
-        Ok(driver)
+        }))
     }
 
     fn bind(self: &Rc<Driver>, name: &str) {
@@ -194,15 +210,6 @@ impl Driver {
         }
     }
 
-    /// Closes, and deletes what is stored, in every tab.
-    pub(crate) async fn destroy(&self) -> Result<(), Error> {
-        if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.say(Said::Gone);
-        }
-        self.close();
-        Ok(self.store.delete().await?)
-    }
-
     /// A call of the server for the app.
     pub(crate) async fn request(
         &self,
@@ -249,6 +256,7 @@ impl Driver {
                 }
                 Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
                 Output::Ready => self.be_ready(Ok(())),
+                Output::Unready(code) if self.ready.borrow().is_none() => return self.end(code),
                 Output::Unready(code) => self.be_ready(Err(code)),
                 Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
                 Output::Unsaved(ticket, code) | Output::Unloaded(ticket, code) => {

@@ -20,9 +20,10 @@ use js_sys::Function;
 use landfall_core::backoff::SPREAD;
 use landfall_core::client::Input;
 use landfall_core::drain::Nudge;
+use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
 
-use crate::boundary::{Error, OpenOptions, WireAct, WireExport, WireMutation};
+use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
 use crate::driver::Driver;
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
@@ -83,7 +84,7 @@ impl Database {
 
     /// Everything that the server does not have, whole, as JSON.
     pub fn export(&self) -> String {
-        self.driver.with(|client| boundary::to_json(&WireExport { items: client.export() }))
+        self.driver.with(|client| boundary::to_json(&client.export()))
     }
 
     /// The state of synchronisation, as JSON.
@@ -119,12 +120,23 @@ impl Database {
         Ok(self.driver.clone().request(&method, &path, body).await?)
     }
 
-    /// As `close`, and deletes what is stored; other tabs close with `signed_out`.
+    /// Takes over what a database that was never synchronised exports; a second time, it changes nothing.
     ///
     /// # Errors
-    /// `storage_unavailable`.
-    pub async fn destroy(&self) -> Result<(), JsValue> {
-        Ok(self.driver.clone().destroy().await?)
+    /// `invalid_document` for what is no export, `storage_full`, `storage_unavailable`, `closed`.
+    pub async fn adopt(&self, from: &str, through: f64, record: &str) -> Result<(), JsValue> {
+        let record = boundary::from_json(record)?;
+        let from = from.parse().map_err(|_| Error::invalid("not an installation"))?;
+        Ok(self.driver.clone().adopt(Legacy { from, through: through as u64, record }).await?)
+    }
+
+    /// As `close`, and deletes what is stored; other tabs close with `signed_out`. `through` is the last journal
+    /// record whose writes may be deleted although the server does not have them.
+    ///
+    /// # Errors
+    /// `pending_writes`, and then nothing has changed; `storage_unavailable`.
+    pub async fn leave(&self, through: Option<f64>) -> Result<(), JsValue> {
+        Ok(self.driver.clone().leave(through).await?)
     }
 
     /// Lets go of everything: storage, lock, channel and timers. What is durable stays.

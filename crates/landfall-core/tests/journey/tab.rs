@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Done, Export, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::mutation::Refusal;
-use landfall_core::stored::Urgency;
+use landfall_core::stored::{Entry, JournalRecord, Legacy, Urgency};
 use landfall_core::time::WallTime;
 use landfall_core::transaction::Transaction;
 
@@ -40,7 +40,7 @@ pub(crate) struct Tab {
     /// Whether it is the one that drains.
     pub(crate) leads: bool,
     transactions: VecDeque<(TransactionId, Transaction)>,
-    answer: Option<(TransactionId, Done)>,
+    answer: Option<(TransactionId, Result<Done, Code>)>,
     pub(crate) call: Option<(Call, WallTime)>,
     pub(crate) reply: Option<Input>,
     pub(crate) hinted: bool,
@@ -59,6 +59,10 @@ pub(crate) struct Tab {
     pub(crate) replaced: Vec<(MutationId, MutationId)>,
     /// Decisions that could not be carried out.
     pub(crate) missed: usize,
+    /// Why writes were not saved.
+    pub(crate) unsaved: Vec<Code>,
+    /// Whether the tab was told that its database is given up.
+    pub(crate) ended: bool,
     /// Everything that the app was shown, in order.
     pub(crate) views: Vec<View>,
 }
@@ -105,6 +109,8 @@ impl Tab {
             settled: vec![],
             replaced: vec![],
             missed: 0,
+            unsaved: vec![],
+            ended: false,
             views: vec![],
         };
         tab.take_outputs(WallTime(0));
@@ -172,6 +178,15 @@ impl Tab {
                     self.missed += 1;
                     continue;
                 }
+                Output::Unsaved(ticket, code @ (Code::SignedOut | Code::PendingWrites)) => {
+                    assert!(self.writes.remove(&ticket).is_some(), "nobody asked");
+                    self.unsaved.push(code);
+                    continue;
+                }
+                Output::Unready(Code::SignedOut) => {
+                    self.ended = true;
+                    continue;
+                }
                 Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
                     unreachable!("this disk does not fail")
                 }
@@ -206,7 +221,7 @@ impl Tab {
     /// Does one thing of what the client has asked of the device. False if there is nothing.
     pub(crate) fn disk_step(&mut self, now: WallTime) -> bool {
         if let Some((id, done)) = self.answer.take() {
-            self.input(Input::Transacted(id, Ok(done)), now);
+            self.input(Input::Transacted(id, done), now);
             return true;
         }
         if let Some((id, transaction)) = self.transactions.pop_front() {
@@ -245,6 +260,31 @@ impl Tab {
         self.writes.insert(ticket, ids.clone());
         self.take_outputs(now);
         Some(ids)
+    }
+
+    /// What another tab can take over.
+    pub(crate) fn legacy(&self) -> Legacy {
+        let Export { client, through, items } = self.client.export();
+        let entries = items.iter().map(|item| Entry { place: Some(item.place), ..item.entry.clone() });
+        Legacy { from: client.clone(), through, record: JournalRecord { entries: entries.collect() } }
+    }
+
+    /// Takes over what another database leaves; done once it is loaded.
+    pub(crate) fn adopt(&mut self, legacy: Legacy, now: WallTime) {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        self.client.adopt(ticket, legacy);
+        self.take_outputs(now);
+    }
+
+    /// Gives the database up, if that loses nothing.
+    pub(crate) fn seal(&mut self, through: Option<u64>, now: WallTime) -> Result<(), Refusal> {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        self.client.seal(ticket, through)?;
+        self.writes.insert(ticket, vec![]);
+        self.take_outputs(now);
+        Ok(())
     }
 
     /// Decides about an item of the outbox; durable once the disk has done its part.
