@@ -165,6 +165,11 @@ async function lookAround({ proxy }, page, see) {
   await until(page, () => db.sync.state.phase === "offline" || db.sync.state.nextTryAt !== null);
   await page.evaluate(() => scrollTo(0, 0));
   await see(page, "no-network");
+  await button(page, "Signed in as Ana").click();
+  await dialog(page, "Ana").getByRole("button", { name: "Sign out" }).click();
+  await button(page, "Stay signed in").waitFor();
+  await see(page, "sign-out");
+  await close(page);
   await proxy.goOnline();
   await drained(page);
 }
