@@ -3,6 +3,7 @@
 mod batch;
 mod demo;
 mod health;
+mod live;
 mod pull;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::error::{ApiError, finish, method_not_allowed, not_found};
 pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/api/v1/sync/batch", post(batch::batch))
+        .route("/api/v1/sync/live", get(live::live))
         .route("/api/v1/sync/pull", get(pull::pull))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use landfall_core::client::{Client, Input, Options, Output, Remote, Ticket};
+use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
@@ -21,6 +21,7 @@ use wasm_bindgen_futures::spawn_local;
 use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
+use crate::live::Stream;
 use crate::platform::{self, Leadership, Listener, Said, Siblings};
 use crate::store::{Cut, Store};
 use crate::transport::Transport;
@@ -47,6 +48,7 @@ pub(crate) struct Driver {
     tickets: Cell<Ticket>,
     ready: RefCell<Option<oneshot::Sender<Answer>>>,
     timer: RefCell<Option<(WallTime, Timeout)>>,
+    stream: RefCell<Option<Stream>>,
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
     unsaid: Cell<bool>,
@@ -115,6 +117,7 @@ impl Driver {
             tickets: Cell::new(0),
             ready: RefCell::new(Some(ready)),
             timer: RefCell::default(),
+            stream: RefCell::default(),
             telling: Cell::new(false),
             hinting: RefCell::default(),
             unsaid: Cell::new(false),
@@ -134,15 +137,17 @@ impl Driver {
             }
         };
         let woke = || Input::Nudge(Nudge::Woke);
-        let seen = feed(woke);
+        let wake = feed(woke);
         let missed = feed(|| Input::Refresh);
+        let look = feed(|| Input::Seen(platform::is_visible()));
         let listeners = vec![
             Listener::new("online", feed(woke)),
             Listener::new("visibilitychange", move || {
+                look();
                 if platform::is_visible() {
                     // A tab that nobody saw may have been frozen, and deaf to the others.
                     missed();
-                    seen();
+                    wake();
                 }
             }),
             // A page that was frozen has missed what the others said.
@@ -150,6 +155,7 @@ impl Driver {
             Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
         ];
         self.feed(Input::Metered(platform::is_metered()));
+        self.feed(Input::Seen(platform::is_visible()));
         let driver = Rc::downgrade(self);
         self.store.watch(move |cut| {
             let Some(driver) = driver.upgrade() else { return };
@@ -187,6 +193,7 @@ impl Driver {
         self.closed.set(true);
         take(&self.timer);
         take(&self.hinting);
+        take(&self.stream);
         if let Some(bonds) = take(&self.bonds) {
             bonds.siblings.close();
             bonds.leadership.resign();
@@ -255,6 +262,8 @@ impl Driver {
                     self.then(Box::pin(async move { Input::Transacted(id, run.await) }));
                 }
                 Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
+                Output::Listen => *self.stream.borrow_mut() = Some(Stream::open(self)),
+                Output::Mute => drop(take(&self.stream)),
                 Output::Ready => self.be_ready(Ok(())),
                 Output::Unready(code) if self.ready.borrow().is_none() => return self.end(code),
                 Output::Unready(code) => self.be_ready(Err(code)),
@@ -312,8 +321,7 @@ impl Driver {
     fn exchange(self: &Rc<Driver>, request: Output) {
         let driver = self.clone();
         self.then(Box::pin(async move {
-            let transport = driver.transport.as_ref().expect("BUG: a request without a server");
-            let sent = platform::now();
+            let (transport, sent) = (driver.transport(), platform::now());
             if let Output::Push(batch) = request {
                 Input::Pushed(transport.push(&batch).await, sent)
             } else if let Output::Pull(cursor) = request {
@@ -322,6 +330,19 @@ impl Driver {
                 Input::Token(transport.renew().await)
             }
         }));
+    }
+
+    /// The server, which a core that asks for it has.
+    pub(crate) fn transport(&self) -> &Transport {
+        self.transport.as_ref().expect("BUG: a request without a server")
+    }
+
+    /// Something was heard of the stream of hints.
+    pub(crate) fn hear(self: &Rc<Driver>, heard: Heard) {
+        if matches!(heard, Heard::End(_)) {
+            take(&self.stream);
+        }
+        self.feed(Input::Heard(heard));
     }
 
     fn be_ready(&self, answer: Answer) {

@@ -9,6 +9,7 @@ mod connection;
 mod crash;
 mod driver;
 mod events;
+mod live;
 mod platform;
 mod run;
 mod store;
@@ -16,12 +17,14 @@ mod transport;
 
 use std::rc::Rc;
 
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use landfall_core::backoff::SPREAD;
 use landfall_core::client::Input;
+use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
 use crate::driver::Driver;
@@ -32,12 +35,17 @@ const _: () = assert!(SPREAD.0 <= 8_000);
 /// Opens a database: reads what is stored, and from then on reports to `listener`. Takes `WireOptions`.
 ///
 /// # Errors
-/// `invalid_options`, `storage_unavailable`.
+/// `invalid_options`, `storage_unavailable`; `core_crashed`, at once, by an instance that is no longer.
 #[wasm_bindgen]
-pub async fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Database, JsValue> {
-    let options: OpenOptions = boundary::from_js(&options)?;
-    let driver = Driver::open(options, auth, listener).await?;
-    Ok(Database { driver })
+pub fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Promise, JsValue> {
+    if crash::is_dead() {
+        return Err(Error::from(Code::CoreCrashed).into());
+    }
+    Ok(future_to_promise(async move {
+        let options: OpenOptions = boundary::from_js(&options)?;
+        let driver = Driver::open(options, auth, listener).await?;
+        Ok(Database { driver }.into())
+    }))
 }
 
 /// One open database.

@@ -10,6 +10,7 @@ mod crash;
 mod disaster;
 mod disk;
 mod handover;
+mod hints;
 mod outbox;
 mod peace;
 mod pulling;

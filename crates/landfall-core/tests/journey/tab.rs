@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Export, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Done, Export, Heard, Input, Options, Output, Remote, Settled, Ticket,
+    TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
@@ -52,6 +53,8 @@ pub(crate) struct Tab {
     pub(crate) saved: Vec<MutationId>,
     loaded: BTreeSet<Ticket>,
     pub(crate) ready: bool,
+    /// Whether it wants a stream of hints. It gets none unless a case says so.
+    pub(crate) listens: bool,
     /// How often the app was asked for a token.
     pub(crate) asked: usize,
     pub(crate) pushes: Vec<String>,
@@ -104,6 +107,7 @@ impl Tab {
             saved: vec![],
             loaded: BTreeSet::new(),
             ready: false,
+            listens: false,
             asked: 0,
             pushes: vec![],
             settled: vec![],
@@ -124,6 +128,7 @@ impl Tab {
 
     pub(crate) fn input(&mut self, input: Input, now: WallTime) {
         let now = self.clock(now);
+        self.listens &= !matches!(input, Input::Heard(Heard::End(_)));
         self.client.handle_input(input, now);
         self.take_outputs(now);
     }
@@ -144,6 +149,12 @@ impl Tab {
                 Output::Push(batch) => Call::Push(serde_json::to_string(&batch).unwrap()),
                 Output::Pull(cursor) => Call::Pull(cursor),
                 Output::Ask => Call::Ask,
+                Output::Listen | Output::Mute => {
+                    let listens = matches!(output, Output::Listen);
+                    assert_ne!(self.listens, listens, "two streams at once, or the end of none");
+                    self.listens = listens;
+                    continue;
+                }
                 Output::Ready => {
                     self.ready = true;
                     reload = true;

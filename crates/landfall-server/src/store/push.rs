@@ -11,6 +11,7 @@ use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 use sqlx::Transaction;
 
+use super::commits::Commits;
 use super::sqlite::Db;
 use super::{Epoch, Named, Sender, StoreError, count, stored};
 use crate::random;
@@ -24,13 +25,18 @@ pub struct Push {
     position: Position,
     /// What guarded documents were before, where there was something to see.
     before: BTreeMap<DocumentKey, String>,
+    commits: Commits,
 }
 
 /// A row of `documents`, as far as merging needs it.
 type DocumentRow = (i64, i64, String, String, String, String, Option<String>, Option<i64>);
 
 impl Push {
-    pub(super) async fn begin(mut tx: Transaction<'static, Db>, sender: Sender) -> Result<Push, StoreError> {
+    pub(super) async fn begin(
+        mut tx: Transaction<'static, Db>,
+        sender: Sender,
+        commits: Commits,
+    ) -> Result<Push, StoreError> {
         // First of all the counter: it is what a database with row locks holds the others back with.
         sqlx::query("INSERT INTO tenants (tenant, position) VALUES ($1, 0) ON CONFLICT (tenant) DO NOTHING")
             .bind(sender.tenant.as_str())
@@ -45,7 +51,7 @@ impl Push {
         .await?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
-        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new() })
+        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), commits })
     }
 
     /// The history that the commit will be part of.
@@ -93,13 +99,18 @@ impl Push {
         for (ordinal, conflict) in decision.conflicts.iter().enumerate() {
             self.write_conflict(ordinal, conflict).await?;
         }
-        if !decision.documents.is_empty() {
+        let changes = !decision.documents.is_empty();
+        if changes {
             for (mutation, result) in mutations.iter().zip(&decision.results) {
                 self.write_history(mutation, result).await?;
             }
             self.advance().await?;
         }
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await?;
+        if changes {
+            self.commits.announce(&self.sender.tenant);
+        }
+        Ok(())
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {

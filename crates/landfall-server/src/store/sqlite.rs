@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqliteConnection, SqlitePool};
+use tokio::sync::watch;
 
+use super::commits::Commits;
 use super::push::Push;
 use super::snapshot::Snapshot;
 use super::{Epoch, Sender, StoreError};
@@ -75,6 +77,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     cursor_key: Arc<[u8]>,
+    commits: Commits,
 }
 
 impl Store {
@@ -111,7 +114,7 @@ impl Store {
         drop(connection);
         let reading = options.pragma("query_only", "1");
         let readers = pool().max_connections(READERS).connect_with(reading).await.map_err(unusable)?;
-        Ok(Store { writer, readers, cursor_key: key.as_bytes().into() })
+        Ok(Store { writer, readers, cursor_key: key.as_bytes().into(), commits: Commits::default() })
     }
 
     /// What cursors are signed with.
@@ -124,7 +127,13 @@ impl Store {
     /// # Errors
     /// The database does not work, or others hold it for too long.
     pub async fn begin(&self, sender: Sender) -> Result<Push, StoreError> {
-        Push::begin(self.writer.begin_with("BEGIN IMMEDIATE").await?, sender).await
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Push::begin(tx, sender, self.commits.clone()).await
+    }
+
+    /// Changes with every commit of `tenant`, from now on.
+    pub fn commits(&self, tenant: &Tenant) -> watch::Receiver<()> {
+        self.commits.follow(tenant)
     }
 
     /// What `tenant` has at this moment.

@@ -6,10 +6,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use landfall_core::time::Millis;
 use landfall_core::wire::{BatchReply, PullReply};
 use landfall_server::caller::Caller;
+use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -109,8 +111,19 @@ impl Server {
         sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.unwrap()
     }
 
+    /// Changes how streams are paced, from the next one on.
+    pub(crate) fn pace(&mut self, change: impl FnOnce(&mut Pace)) {
+        change(&mut self.app.pace);
+        self.router = router(self.app.clone());
+    }
+
+    /// The answer while it is still coming.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, text }

@@ -6,6 +6,7 @@
 mod files;
 mod harness;
 mod limits;
+mod live;
 mod process;
 mod pull;
 mod push;
