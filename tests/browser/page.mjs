@@ -77,7 +77,8 @@ async function blank(browser) {
 /** Resolves once `condition`, which runs in the page, holds; says where things stand if it never does. */
 export async function until(page, condition, argument) {
   try {
-    await page.waitForFunction(condition, argument);
+    // Not with every frame: a tab that nobody sees draws none.
+    await page.waitForFunction(condition, argument, { polling: 50 });
   } catch (error) {
     const sync = await page.evaluate(() => JSON.stringify(globalThis.db?.sync.state ?? "no database"));
     throw new Error(`${error.message}\nwaiting for ${condition}\nwith ${JSON.stringify(argument)}\nwhile ${sync}`);

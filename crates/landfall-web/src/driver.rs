@@ -37,6 +37,8 @@ const HINT_MILLIS: u32 = 50;
 
 /// One open database in one tab.
 pub(crate) struct Driver {
+    /// Of the database, and so of its lock and its channel.
+    name: String,
     client: RefCell<Client>,
     store: Rc<Store>,
     remote: Remote,
@@ -51,14 +53,14 @@ pub(crate) struct Driver {
     hinting: RefCell<Option<Timeout>>,
     unsaid: Cell<bool>,
     closed: Cell<bool>,
+    listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
 }
 
-/// What ties an open database to its surroundings.
+/// What ties an open database to other tabs, while this one is awake.
 struct Bonds {
     siblings: Siblings,
     leadership: Leadership,
-    _listeners: Vec<Listener>,
 }
 
 impl Driver {
@@ -81,6 +83,7 @@ impl Driver {
         });
         let (ready, is_ready) = oneshot::channel();
         let driver = Rc::new(Driver {
+            name,
             client: RefCell::new(client),
             store,
             remote: options.remote(),
@@ -94,10 +97,11 @@ impl Driver {
             hinting: RefCell::default(),
             unsaid: Cell::new(false),
             closed: Cell::new(false),
+            listeners: RefCell::default(),
             bonds: RefCell::default(),
         });
         crash::watch(&driver);
-        driver.bind(&name);
+        driver.bind();
         driver.perform();
         let opened = is_ready.await.unwrap_or(Err(Code::StorageUnavailable));
         if opened.is_err() {
@@ -107,32 +111,44 @@ impl Driver {
         Ok(driver)
     }
 
-    fn bind(self: &Rc<Driver>, name: &str) {
-        // Weak, so that a database that was closed is not kept by those who would wake it.
-        let feed = |input: fn() -> Input| {
-            let driver = Rc::downgrade(self);
-            move || {
-                if let Some(driver) = driver.upgrade() {
-                    driver.feed(input());
-                }
+    /// Something to call that makes this driver do something. Weak, so that a database that was closed is not
+    /// kept by those who would wake it.
+    fn when(self: &Rc<Driver>, act: fn(&Rc<Driver>)) -> impl Fn() + use<> {
+        let driver = Rc::downgrade(self);
+        move || {
+            if let Some(driver) = driver.upgrade() {
+                act(&driver);
             }
-        };
-        let woke = || Input::Nudge(Nudge::Woke);
-        let seen = feed(woke);
-        let missed = feed(|| Input::Refresh);
+        }
+    }
+
+    fn bind(self: &Rc<Driver>) {
+        let woke: fn(&Rc<Driver>) = |driver| driver.feed(Input::Nudge(Nudge::Woke));
+        let document = platform::document();
         let listeners = vec![
-            Listener::new("online", feed(woke)),
-            Listener::new("visibilitychange", move || {
-                if platform::is_visible() {
-                    // A tab that nobody saw may have been frozen, and deaf to the others.
-                    missed();
-                    seen();
-                }
-            }),
-            // A page that was frozen has missed what the others said.
-            Listener::new("pageshow", feed(|| Input::Refresh)),
-            Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
+            Listener::new("online", self.when(woke)),
+            Listener::new(
+                "visibilitychange",
+                self.when(|driver| {
+                    if platform::is_visible() {
+                        // A tab that nobody saw may have been deaf to the others.
+                        driver.feed(Input::Refresh);
+                        driver.feed(Input::Nudge(Nudge::Woke));
+                    }
+                }),
+            ),
+            // Which of these come first, and which at all, differs from browser to browser.
+            Listener::new("pagehide", self.when(Driver::part)),
+            Listener::on(&document, "freeze", self.when(Driver::part)),
+            Listener::on(&document, "resume", self.when(Driver::wake)),
+            Listener::new("pageshow", self.when(Driver::wake)),
+            Listener::on(
+                &platform::connection(),
+                "change",
+                self.when(|driver| driver.feed(Input::Metered(platform::is_metered()))),
+            ),
         ];
+        *self.listeners.borrow_mut() = Some(listeners);
         self.feed(Input::Metered(platform::is_metered()));
         let driver = Rc::downgrade(self);
         self.store.watch(move |cut| {
@@ -142,26 +158,56 @@ impl Driver {
                 Cut::Deleted => driver.end(Code::SignedOut),
             }
         });
-        let siblings = {
-            let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
-            Siblings::new(name, move |said| match said {
-                Said::Changed => changed(),
-                Said::Gone => {
-                    if let Some(driver) = driver.upgrade() {
-                        driver.end(Code::SignedOut);
-                    }
-                }
-            })
-        };
-        let leadership = Leadership::seek(name, feed(|| Input::Lead(true)));
-        *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership, _listeners: listeners });
+        self.join();
     }
 
-    pub(crate) fn close(&self) {
-        // What was just written is news to the others even if nobody is left here to say so later.
+    /// Listens to the other tabs, and waits to be the one that drains.
+    fn join(self: &Rc<Driver>) {
+        if self.bonds.borrow().is_none() && !self.closed.get() {
+            let (changed, gone) = (
+                self.when(|driver| driver.feed(Input::Refresh)),
+                self.when(|driver| driver.end(Code::SignedOut)),
+            );
+            let siblings = Siblings::new(&self.name, move |said| match said {
+                Said::Changed => changed(),
+                Said::Gone => gone(),
+            });
+            let leadership = Leadership::seek(&self.name, self.when(|driver| driver.feed(Input::Lead(true))));
+            *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership });
+        }
+    }
+
+    /// A page that slept has missed what the others said.
+    fn wake(self: &Rc<Driver>) {
+        self.join();
+        self.say_unsaid();
+        self.feed(Input::Refresh);
+    }
+
+    /// Steps back: a page that is put to sleep must not keep the lock, with which it can do nothing, and what
+    /// it is told then takes it out of the cache that makes going back fast.
+    fn part(self: &Rc<Driver>) {
+        self.say_unsaid();
+        self.loosen();
+        self.feed(Input::Lead(false));
+    }
+
+    /// What was just written is news to the others even if nobody is left here to say so later.
+    fn say_unsaid(&self) {
         if self.unsaid.take() {
             self.hint();
         }
+    }
+
+    fn loosen(&self) {
+        if let Some(bonds) = take(&self.bonds) {
+            bonds.siblings.close();
+            bonds.leadership.resign();
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        self.say_unsaid();
         self.let_go();
         self.waiting.take();
     }
@@ -171,10 +217,8 @@ impl Driver {
         self.closed.set(true);
         take(&self.timer);
         take(&self.hinting);
-        if let Some(bonds) = take(&self.bonds) {
-            bonds.siblings.close();
-            bonds.leadership.resign();
-        }
+        take(&self.listeners);
+        self.loosen();
         self.store.close();
     }
 
@@ -270,7 +314,8 @@ impl Driver {
     /// Tells the other tabs at once, should this one not live to say it later. What follows within a
     /// moment shares one message.
     fn hint_soon(self: &Rc<Driver>) {
-        if self.hinting.borrow().is_some() {
+        // A page put to sleep says it when it wakes.
+        if self.hinting.borrow().is_some() || self.bonds.borrow().is_none() {
             self.unsaid.set(true);
             return;
         }
