@@ -35,9 +35,11 @@ export class Saved {
           const id = `${name}-${n}`;
           await db.visits.insert({ site: "A1", n }, { id });
           console.log(`saved ${id}`);
+          globalThis.written = n;
           if (n < count) setTimeout(write, pause, n + 1);
         };
-        globalThis.writing = write(1);
+        globalThis.written = 0;
+        write(1);
       },
       [`tab${this.#writers}`, pause, Number.isFinite(count) ? count : Number.MAX_SAFE_INTEGER],
     );
