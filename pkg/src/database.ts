@@ -126,7 +126,7 @@ async function connect(
 
   receive = (events) => {
     if (events.crashed !== undefined) {
-      sync.receive({ ...sync.state, reason: "core_crashed" });
+      sync.crashed();
       return core.crash(crash(events.crashed), start, restarted);
     }
     if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));
@@ -136,6 +136,7 @@ async function connect(
     if (events.settled) for (const settled of events.settled) writes.settle(settled);
     if (events.outbox) outbox.changed();
     if (events.state) sync.receive(events.state);
+    if (events.leader) sync.follow(events.leader);
   };
   for (const events of early) receive(events);
   return members;

@@ -104,6 +104,8 @@ export interface WireEvents {
   /** The outbox changed; ask `Database.outbox` for it. */
   outbox?: boolean;
   state?: WireState;
+  /** The state of the tab that drains, where that is another one. */
+  leader?: WireState;
   /** Mutations that came to an end. */
   settled?: WireSettled[];
   /** Old and new id of mutations that go on under another one, because what they wait for was mended. */
@@ -136,6 +138,8 @@ export interface WireState {
   clockSkewMs: number;
   /** Why nothing is sent although something is pending; a code, or `null`. */
   reason: string | null;
+  /** Whether this tab is the one that drains. */
+  leads: boolean;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;
 }

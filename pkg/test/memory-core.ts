@@ -62,6 +62,7 @@ export class MemoryCore implements CoreDatabase {
     breaker: "closed",
     clockSkewMs: 0,
     reason: null,
+    leads: true,
     damaged: 0,
   };
   readonly #options: WireOptions;

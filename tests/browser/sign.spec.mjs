@@ -80,7 +80,7 @@ test("a database that a silent tab holds on to is empty, takes no write, and is 
 
 test("what a guest wrote goes to the server as whoever signs in, once, and the guest's database is gone", async (t) => {
   const { browser, proxy, server } = await world(t, { www: bare });
-  const guest = { user: undefined, auth: undefined };
+  const guest = { user: null };
   const [one, other] = [
     await openBare(browser, proxy.origin, { options: guest }), await openBare(browser, proxy.origin, { options: guest }),
   ];

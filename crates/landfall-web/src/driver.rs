@@ -1,5 +1,6 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
+mod bonds;
 mod calls;
 
 use std::cell::{Cell, RefCell};
@@ -12,18 +13,18 @@ use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
 use landfall_core::code::Code;
-use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
 use landfall_core::map::Map;
 use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
+use self::bonds::{Bonds, Unsaid};
 use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
 use crate::live::Stream;
-use crate::platform::{self, Leadership, Listener, Said, Siblings};
-use crate::store::{Cut, Store};
+use crate::platform::{self, Listener};
+use crate::store::Store;
 use crate::transport::Transport;
 
 type Answer = Result<(), Code>;
@@ -32,12 +33,10 @@ type Answer = Result<(), Code>;
 type Command<'a> = dyn FnMut(&mut Client, Ticket) -> Result<Vec<MutationId>, Error> + 'a;
 type Asked = Pin<Box<dyn Future<Output = Result<Vec<MutationId>, Error>>>>;
 
-/// A message to the other tabs costs a fifth of a commit, so a run of writes shares one; people notice
-/// nothing below a tenth of a second.
-const HINT_MILLIS: u32 = 50;
-
 /// One open database in one tab.
 pub(crate) struct Driver {
+    /// Of the database, and so of its lock and its channel.
+    name: String,
     client: RefCell<Client>,
     store: Rc<Store>,
     remote: Remote,
@@ -51,16 +50,10 @@ pub(crate) struct Driver {
     stream: RefCell<Option<Stream>>,
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
-    unsaid: Cell<bool>,
+    unsaid: Cell<Unsaid>,
     closed: Cell<bool>,
+    listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
-}
-
-/// What ties an open database to its surroundings.
-struct Bonds {
-    siblings: Siblings,
-    leadership: Leadership,
-    _listeners: Vec<Listener>,
 }
 
 impl Driver {
@@ -76,7 +69,7 @@ impl Driver {
             let (ready, is_ready) = oneshot::channel();
             let driver = Driver::new(&options, store, (auth.clone(), listener.clone()), ready)?;
             crash::watch(&driver);
-            driver.bind(&name);
+            driver.bind();
             driver.perform();
             let Err(code) = is_ready.await.unwrap_or(Err(Code::StorageUnavailable)) else {
                 return Ok(driver);
@@ -108,6 +101,7 @@ impl Driver {
             collections: options.declared()?,
         });
         Ok(Rc::new(Driver {
+            name: options.database(),
             client: RefCell::new(client),
             store,
             remote: options.remote(),
@@ -120,70 +114,15 @@ impl Driver {
             stream: RefCell::default(),
             telling: Cell::new(false),
             hinting: RefCell::default(),
-            unsaid: Cell::new(false),
+            unsaid: Cell::default(),
             closed: Cell::new(false),
+            listeners: RefCell::default(),
             bonds: RefCell::default(),
         }))
     }
 
-    fn bind(self: &Rc<Driver>, name: &str) {
-        // Weak, so that a database that was closed is not kept by those who would wake it.
-        let feed = |input: fn() -> Input| {
-            let driver = Rc::downgrade(self);
-            move || {
-                if let Some(driver) = driver.upgrade() {
-                    driver.feed(input());
-                }
-            }
-        };
-        let woke = || Input::Nudge(Nudge::Woke);
-        let wake = feed(woke);
-        let missed = feed(|| Input::Refresh);
-        let look = feed(|| Input::Seen(platform::is_visible()));
-        let listeners = vec![
-            Listener::new("online", feed(woke)),
-            Listener::new("visibilitychange", move || {
-                look();
-                if platform::is_visible() {
-                    // A tab that nobody saw may have been frozen, and deaf to the others.
-                    missed();
-                    wake();
-                }
-            }),
-            // A page that was frozen has missed what the others said.
-            Listener::new("pageshow", feed(|| Input::Refresh)),
-            Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
-        ];
-        self.feed(Input::Metered(platform::is_metered()));
-        self.feed(Input::Seen(platform::is_visible()));
-        let driver = Rc::downgrade(self);
-        self.store.watch(move |cut| {
-            let Some(driver) = driver.upgrade() else { return };
-            match cut {
-                Cut::Lost => driver.feed(Input::Refresh),
-                Cut::Deleted => driver.end(Code::SignedOut),
-            }
-        });
-        let siblings = {
-            let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
-            Siblings::new(name, move |said| match said {
-                Said::Changed => changed(),
-                Said::Gone => {
-                    if let Some(driver) = driver.upgrade() {
-                        driver.end(Code::SignedOut);
-                    }
-                }
-            })
-        };
-        let leadership = Leadership::seek(name, feed(|| Input::Lead(true)));
-        *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership, _listeners: listeners });
-    }
-
     pub(crate) fn close(&self) {
-        // What was just written is news to the others even if nobody is left here to say so later.
-        if self.unsaid.take() {
-            self.hint();
-        }
+        self.say_unsaid();
         self.let_go();
         self.waiting.take();
     }
@@ -194,10 +133,8 @@ impl Driver {
         take(&self.timer);
         take(&self.hinting);
         take(&self.stream);
-        if let Some(bonds) = take(&self.bonds) {
-            bonds.siblings.close();
-            bonds.leadership.resign();
-        }
+        take(&self.listeners);
+        self.loosen();
         self.store.close();
     }
 
@@ -278,35 +215,10 @@ impl Driver {
             }
         }
         if hint {
-            self.hint_soon();
+            self.say_soon(Unsaid { changed: true, state: false });
         }
         self.arm();
         self.tell_soon();
-    }
-
-    /// Tells the other tabs at once, should this one not live to say it later. What follows within a
-    /// moment shares one message.
-    fn hint_soon(self: &Rc<Driver>) {
-        if self.hinting.borrow().is_some() {
-            self.unsaid.set(true);
-            return;
-        }
-        self.hint();
-        let driver = Rc::downgrade(self);
-        let timeout = Timeout::new(HINT_MILLIS, move || {
-            let Some(driver) = driver.upgrade() else { return };
-            driver.hinting.take();
-            if driver.unsaid.take() {
-                driver.hint_soon();
-            }
-        });
-        *self.hinting.borrow_mut() = Some(timeout);
-    }
-
-    fn hint(&self) {
-        if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.say(Said::Changed);
-        }
     }
 
     /// Does something that takes time, and gives the core what came of it.
@@ -395,6 +307,9 @@ impl Driver {
             let text = driver.events.take(&mut driver.client.borrow_mut());
             if let Some(text) = text {
                 driver.events.tell(&text);
+            }
+            if driver.events.is_state_news() {
+                driver.say_soon(Unsaid { changed: false, state: true });
             }
         });
     }

@@ -19,9 +19,7 @@ use std::rc::Rc;
 
 use js_sys::{Function, Promise};
 use landfall_core::backoff::SPREAD;
-use landfall_core::client::Input;
 use landfall_core::code::Code;
-use landfall_core::drain::Nudge;
 use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -100,19 +98,12 @@ impl Database {
         self.driver.with(|client| boundary::to_json(&client.state()))
     }
 
-    /// `now`, `pause` or `resume`.
+    /// `now`, `pause` or `resume`, in every tab.
     ///
     /// # Errors
     /// `invalid_options` for another word.
     pub fn command(&self, name: &str) -> Result<(), JsValue> {
-        let inputs = match name {
-            "now" => vec![Input::Nudge(Nudge::Asked)],
-            "pause" => vec![Input::Pause(true)],
-            "resume" => vec![Input::Pause(false), Input::Nudge(Nudge::Asked)],
-            other => return Err(Error::invalid(format!("no such command: {other}")).into()),
-        };
-        inputs.into_iter().for_each(|input| self.driver.feed(input));
-        Ok(())
+        Ok(self.driver.command_all(name)?)
     }
 
     /// A call of the server with the app's token: `GET` or `POST`. Gives the body of the answer.

@@ -211,7 +211,9 @@ fn trouble(response: &Response, text: &str) -> Trouble {
         (None, 401) => (Code::InvalidToken.to_string(), None, None),
         (None, 413) => (Code::PayloadTooLarge.to_string(), None, None),
         (None, 429) => (Code::RateLimited.to_string(), None, None),
-        (None, 408 | 500..) => (Code::Unavailable.to_string(), None, None),
+        // A fault over this very request, as opposed to a server that is away: worth trying with less of it.
+        (None, 500) => (Code::Internal.to_string(), None, None),
+        (None, 408 | 501..) => (Code::Unavailable.to_string(), None, None),
         (None, _) => return Failure::NotOurs.into(),
     };
     Trouble { failure: Failure::Refused { code, retry_after: header.max(asked) }, message }

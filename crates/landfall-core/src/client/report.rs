@@ -87,6 +87,8 @@ pub struct SyncState {
     pub clock_skew_ms: i64,
     /// Code of what is in the way.
     pub reason: Option<String>,
+    /// Whether this tab is the one that drains: how that goes, only it knows.
+    pub leads: bool,
 }
 
 /// A mutation that has come to an end.
@@ -236,6 +238,7 @@ impl Client {
                 Remote::SignedOut => Some(Code::SignedOut.to_string()),
                 Remote::Absent | Remote::Present => self.trouble.clone(),
             },
+            leads: self.leading,
         }
     }
 

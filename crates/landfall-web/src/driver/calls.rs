@@ -71,9 +71,7 @@ impl Driver {
             Ok(vec![])
         };
         self.ask(seal).await?;
-        if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.say(Said::Gone);
-        }
+        self.say(Said::Gone);
         self.close();
         // Nothing is left in it. If a tab that does not answer keeps it, whoever opens it next deletes it.
         let _ = self.store.delete().await;
