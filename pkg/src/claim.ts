@@ -24,7 +24,7 @@ export async function claim(guest: CoreDatabase, into: CoreDatabase): Promise<vo
       if (await left(guest, through)) return;
     }
   } finally {
-    await guest.close();
+    guest.close();
   }
 }
 

@@ -92,7 +92,7 @@ export class Core {
     }
     await this.#next;
     try {
-      if (!this.#over) await this.#answer(() => this.#database.close());
+      if (!this.#over) await this.#answer(async () => this.#database.close());
     } finally {
       this.end(reason);
     }

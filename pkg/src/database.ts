@@ -100,7 +100,7 @@ async function connect(
     try {
       await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
     } catch (error) {
-      await database.close();
+      database.close();
       throw fromCore(error);
     }
   }

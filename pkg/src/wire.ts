@@ -199,8 +199,8 @@ export interface CoreDatabase {
   state(): string;
   /** When `now` returns, `state` already tells of the round that it started, if it started one. */
   command(name: "now" | "pause" | "resume"): void;
-  /** Resolves when the commit under way is durable and the storage is let go of. */
-  close(): Promise<void>;
+  /** Lets go of the storage, after the commit under way. */
+  close(): void;
   /**
    * Takes over what `client` exports up to its journal record `through`, unless it has done so; the same ids, as if
    * written here. `record` is the JSON text of one object with `entries`, each with the `place` where it stood.

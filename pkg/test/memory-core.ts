@@ -160,7 +160,7 @@ export class MemoryCore implements CoreDatabase {
     return JSON.stringify(reply);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.closed = true;
   }
 

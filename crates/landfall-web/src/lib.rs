@@ -15,6 +15,7 @@ mod run;
 mod store;
 mod transport;
 
+use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::{Function, Promise};
@@ -39,11 +40,18 @@ pub fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Res
     if crash::is_dead() {
         return Err(Error::from(Code::CoreCrashed).into());
     }
-    Ok(future_to_promise(async move {
+    Ok(promise(Box::pin(async move {
         let options: OpenOptions = boundary::from_js(&options)?;
         let driver = Driver::open(options, auth, listener).await?;
         Ok(Database { driver }.into())
-    }))
+    })))
+}
+
+type Answer = Result<JsValue, Error>;
+
+/// The promise of an answer. Boxed, because what makes a promise of a future would be there once for each call.
+fn promise(work: Pin<Box<dyn Future<Output = Answer>>>) -> Promise {
+    future_to_promise(async move { Ok(work.await?) })
 }
 
 /// One open database.
@@ -59,28 +67,33 @@ impl Database {
     ///
     /// # Errors
     /// What [`landfall_core::client::Client::write`] refuses, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn write(&self, mutations: String, grouped: bool) -> Result<String, JsValue> {
-        let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
-        let receipts = self.driver.clone().write(mutations, grouped).await?;
-        Ok(boundary::to_json(&receipts))
+    pub fn write(&self, mutations: String, grouped: bool) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
+            Ok(boundary::to_json(&driver.write(mutations, grouped).await?).into())
+        }))
     }
 
     /// Does what a person has decided about an item of the outbox. Takes `WireAct`; resolves when that is durable.
     ///
     /// # Errors
     /// What [`landfall_core::client::Client::attend`] refuses, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn attend(&self, id: String, act: String) -> Result<String, JsValue> {
-        let act: WireAct = boundary::from_json(&act)?;
-        let receipts = self.driver.clone().attend(&id, act).await?;
-        Ok(boundary::to_json(&receipts))
+    pub fn attend(&self, id: String, act: String) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let act: WireAct = boundary::from_json(&act)?;
+            Ok(boundary::to_json(&driver.attend(&id, act).await?).into())
+        }))
     }
 
     /// Visible rows of a document or of a whole collection, as JSON; later changes come as events.
     ///
     /// # Errors
     /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
-    pub async fn load(&self, collection: String, document: Option<String>) -> Result<String, JsValue> {
-        Ok(self.driver.clone().load(collection, document).await?)
+    pub fn load(&self, collection: String, document: Option<String>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move { Ok(driver.load(collection, document).await?.into()) }))
     }
 
     /// Pending writes in journal order, then what needs attention, as JSON.
@@ -110,23 +123,23 @@ impl Database {
     ///
     /// # Errors
     /// The code of the server's envelope, `unreachable`, `not_ours`, `invalid_options` without a server, `closed`.
-    pub async fn request(
-        &self,
-        method: String,
-        path: String,
-        body: Option<String>,
-    ) -> Result<String, JsValue> {
-        Ok(self.driver.clone().request(&method, &path, body).await?)
+    pub fn request(&self, method: String, path: String, body: Option<String>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move { Ok(driver.request(&method, &path, body).await?.into()) }))
     }
 
     /// Takes over what a database that was never synchronised exports; a second time, it changes nothing.
     ///
     /// # Errors
     /// `invalid_document` for what is no export, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn adopt(&self, from: &str, through: f64, record: &str) -> Result<(), JsValue> {
-        let record = boundary::from_json(record)?;
-        let from = from.parse().map_err(|_| Error::invalid("not an installation"))?;
-        Ok(self.driver.clone().adopt(Legacy { from, through: through as u64, record }).await?)
+    pub fn adopt(&self, from: String, through: f64, record: String) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let record = boundary::from_json(&record)?;
+            let from = from.parse().map_err(|_| Error::invalid("not an installation"))?;
+            driver.adopt(Legacy { from, through: through as u64, record }).await?;
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 
     /// As `close`, and deletes what is stored; other tabs close with `signed_out`. `through` is the last journal
@@ -134,13 +147,16 @@ impl Database {
     ///
     /// # Errors
     /// `pending_writes`, and then nothing has changed; `storage_unavailable`.
-    pub async fn leave(&self, through: Option<f64>) -> Result<(), JsValue> {
-        Ok(self.driver.clone().leave(through).await?)
+    pub fn leave(&self, through: Option<f64>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            driver.leave(through).await?;
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 
     /// Lets go of everything: storage, lock, channel and timers. What is durable stays.
-    pub async fn close(&self) -> Result<(), JsValue> {
+    pub fn close(&self) {
         self.driver.close();
-        Ok(())
     }
 }
