@@ -3,8 +3,11 @@
 //! A conflict is two writers changing the same path without knowing of each other. One of them wins
 //! at once, by stamp; the record keeps both, so that the losing value can be read and put back.
 
+use std::collections::BTreeMap;
+
+use crate::clock::Stamp;
 use crate::document::{Document, Node, Register};
-use crate::id::{DocumentKey, MutationId};
+use crate::id::{DocumentKey, MutationId, Version};
 use crate::json::Json;
 use crate::merge::Merges;
 use crate::mutation::{Field, Mutation, Op};
@@ -44,13 +47,15 @@ pub struct Conflict {
     pub path: Path,
     /// The mutation that arrived later.
     pub mutation: MutationId,
+    /// What that one does. Of two writes that conflict over the document as a whole, one is a delete.
+    pub op: Op,
     /// Its register, whose stamp names the writer and the time.
     pub register: Register,
-    /// What it says; `None` is a removal.
+    /// What it says; `None` is a removal. Over the document as a whole, everything that it writes.
     pub value: Option<Json>,
     /// The register that it met.
     pub met: Register,
-    /// What stood there; `None` is a removal.
+    /// What stood there; `None` is a removal. Under a delete, the members that the register is in.
     pub met_value: Option<Json>,
     /// Whether the later arrival won.
     pub won: bool,
@@ -78,16 +83,36 @@ pub(crate) fn meet(document: &Document, mutation: &Mutation, merges: &Merges) ->
         Op::Delete => {
             let standing = Standing::Container;
             met.push(Encounter { register: document.created(), path: root(), standing });
-            document.each_register(&mut |register, node| {
-                let standing = match node {
-                    Node::Whole(..) | Node::Counter(_) | Node::Unset(_) => Standing::Value(node.value()),
-                    Node::Object(..) | Node::Set(..) => Standing::Container,
-                };
-                met.push(Encounter { register, path: root(), standing });
-            });
+            meet_all(document, &mut met);
         }
     }
     met
+}
+
+/// What a delete meets: of every write that is left in the document, the members that it has changed.
+fn meet_all(document: &Document, met: &mut Vec<Encounter>) {
+    type Changed<'a> = Vec<(&'a str, Option<Json>)>;
+    let mut writes: BTreeMap<(Stamp, Version), Changed<'_>> = BTreeMap::new();
+    for (name, member) in document.members() {
+        member.each_register(&mut |register, node| {
+            let changed = writes.entry((register.stamp, register.version)).or_default();
+            let is_value = matches!(node, Node::Whole(..) | Node::Counter(_) | Node::Unset(_));
+            if is_value && changed.last().is_none_or(|(last, _)| *last != name) {
+                changed.push((name, member.value()));
+            }
+        });
+    }
+    let root = document.register();
+    met.push(Encounter { register: root, path: Path::default(), standing: Standing::Container });
+    for ((stamp, version), changed) in writes {
+        let standing = if changed.is_empty() {
+            Standing::Container
+        } else {
+            let present = changed.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.text())));
+            Standing::Value(Some(Json::object(present)))
+        };
+        met.push(Encounter { register: Register { stamp, version }, path: Path::default(), standing });
+    }
 }
 
 fn meet_field(document: &Document, field: &Field, merges: &Merges, met: &mut Vec<Encounter>) {
@@ -122,7 +147,7 @@ impl Conflict {
         now: WallTime,
     ) -> Option<Conflict> {
         let won = register.stamp > met.register.stamp;
-        let value = written(mutation, &met.path);
+        let value = written(mutation, register, &met.path);
         let met_value = match (&met.standing, mutation.op) {
             (Standing::Value(theirs), Op::Create | Op::Patch) if *theirs == value => return None,
             (Standing::Value(theirs), _) => theirs.clone(),
@@ -135,6 +160,7 @@ impl Conflict {
             key: mutation.key(),
             path: met.path.clone(),
             mutation: mutation.id,
+            op: mutation.op,
             register,
             value,
             met: met.register,
@@ -145,6 +171,12 @@ impl Conflict {
     }
 }
 
-fn written(mutation: &Mutation, path: &Path) -> Option<Json> {
+/// What a mutation says of a path; of the document as a whole, everything that it writes.
+fn written(mutation: &Mutation, register: Register, path: &Path) -> Option<Json> {
+    if path.keys().is_empty() && mutation.op != Op::Delete {
+        let mut document = Document::default();
+        mutation.apply(&mut document, register);
+        return document.value();
+    }
     mutation.fields.iter().find(|field| field.path == *path)?.change.value()
 }

@@ -1,9 +1,11 @@
 //! What the server answers to, path by path.
 
 mod batch;
+mod conflicts;
 mod demo;
 mod health;
 mod pull;
+mod resolve;
 
 use std::time::Duration;
 
@@ -25,6 +27,8 @@ pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/api/v1/sync/batch", post(batch::batch))
         .route("/api/v1/sync/pull", get(pull::pull))
+        .route("/api/v1/sync/conflicts", get(conflicts::conflicts))
+        .route("/api/v1/sync/resolve", post(resolve::resolve))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     // A server with a key of its own has no such door.

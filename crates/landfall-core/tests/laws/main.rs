@@ -8,6 +8,7 @@ mod court;
 mod group;
 mod order;
 mod reference;
+mod settlement;
 
 use landfall_core::document::{Document, Register};
 use landfall_core::id::Version;

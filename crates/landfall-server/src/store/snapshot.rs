@@ -1,14 +1,11 @@
 //! One moment of a tenant's documents, in the order in which they were changed.
 
-use std::pin::Pin;
-
-use futures_core::Stream;
 use landfall_core::id::{Collection, DocumentId, Position, Version};
 use sqlx::Transaction;
 
 use super::push::read_epoch;
 use super::sqlite::Db;
-use super::{Epoch, StoreError, count, stored};
+use super::{Epoch, StoreError, count, next, stored};
 use crate::caller::Tenant;
 use crate::cursor::Cursor;
 
@@ -73,6 +70,11 @@ impl Snapshot {
         .await?;
         let head = Position(head.map_or(0, count));
         Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head })
+    }
+
+    /// What queries of other tables need.
+    pub(super) fn parts(&mut self) -> (&mut Transaction<'static, Db>, &Tenant) {
+        (&mut self.tx, &self.tenant)
     }
 
     /// The history that this is a moment of.
@@ -165,10 +167,6 @@ impl Snapshot {
         }
         Ok(found)
     }
-}
-
-async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
-    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }
 
 fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
