@@ -1,5 +1,5 @@
+import type { Conflict, Side } from "../conflicts.js";
 import type { Sync, SyncState } from "../sync.js";
-import type { Json } from "../wire.js";
 import { arrange, define, h, LandfallElement, set, write } from "./element.js";
 import { COMMON } from "./style.js";
 import type { Words } from "./words.js";
@@ -14,29 +14,6 @@ export interface ConflictsSource {
 }
 
 type Which = "mine" | "theirs";
-
-/** What one of the two people wrote. */
-export interface Side {
-  readonly user: string;
-  readonly at: number;
-  readonly value: Json;
-  readonly removed: boolean;
-  readonly deleted: boolean;
-}
-
-/** Two people changed the same thing without knowing of each other. */
-export interface Conflict {
-  readonly id: string;
-  readonly collection: string;
-  readonly document: string;
-  readonly path: string;
-  readonly field: string;
-  readonly mine: Side;
-  readonly theirs: Side;
-  readonly winner: Which;
-  readonly at: number;
-  readonly resolved: { readonly by: string; readonly at: number } | null;
-}
 
 const STYLE = `
 li { padding: 0.9rem 1rem; }
