@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::conflict::{Conflict, Encounter, meet};
+use crate::conflict::{Conflict, Encounter, Policy, meet};
 use crate::document::{Document, Node, Register};
 use crate::id::{Group, MutationId, Position, Version};
 use crate::json::{Json, KEYS_MAX, Shape};
 use crate::merge;
 use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
+use crate::path::Path;
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
@@ -248,7 +249,8 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
-        let Terms { merges } = self.rules.terms(&key.collection)?;
+        let Terms { merges, policy } = self.rules.terms(&key.collection)?;
+        let (merges, policy) = (merges, *policy);
         let fields = merge::enter(mutation.op, mutation.fields.clone(), merges)?;
         let sent = mutation;
         let mutation = &Mutation { fields, ..sent.clone() };
@@ -282,17 +284,34 @@ impl Court<'_> {
         }
         let encounters = meet(&before, mutation, merges);
         let bounded = self.bound(mutation);
+        // Two tabs may write without having seen each other, but a device does not disagree with itself.
+        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
+        let prevails = |met: &Encounter| {
+            known(met.register) || policy == Policy::ClientWins && met.is_disputed() && !own(met)
+        };
         let stamp = encounters
             .iter()
-            .filter(|met| known(met.register) && met.register.stamp >= bounded)
+            .filter(|met| prevails(met) && met.register.stamp >= bounded)
             .fold(bounded, |stamp, met| stamp.max(met.register.stamp.raised_by(mutation.id.writer)));
         let register = Register { stamp, version: previous.next() };
+        let conflicts: Vec<_> = encounters
+            .iter()
+            .filter(|met| !known(met.register) && !own(met))
+            .filter_map(|met| Conflict::between(mutation, register, met, self.now, policy))
+            .collect();
+        let conflicts = once_each(conflicts);
         // What a device makes of it that does not know how these fields are declared.
         let mut as_sent = (mutation.fields != sent.fields).then(|| document.clone());
         if let Some(as_sent) = &mut as_sent {
             sent.apply(as_sent, register);
         }
-        mutation.apply(&mut document, register);
+        let given_up = |path: &Path| policy.yields() && conflicts.iter().any(|c| !c.won && c.path == *path);
+        // Rules judge what the writer wanted, even where all of it gives way.
+        let gives_way = given_up(&Path::default());
+        let untouched = gives_way.then(|| document.clone());
+        let mut lasting = mutation.clone();
+        lasting.fields.retain(|field| !given_up(&field.path));
+        lasting.apply(&mut document, register);
         let changed = as_sent.is_some_and(|as_sent| as_sent != document);
 
         let visible_after = document.value();
@@ -314,14 +333,7 @@ impl Court<'_> {
         }
         within_limits(&document, visible_after.as_ref())?;
 
-        // Two tabs may write without having seen each other, but a device does not disagree with itself.
-        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
-        let conflicts: Vec<_> = encounters
-            .iter()
-            .filter(|met| !known(met.register) && !own(met))
-            .filter_map(|met| Conflict::between(mutation, register, met, self.now))
-            .collect();
-        let conflicts = once_each(conflicts);
+        let document = untouched.unwrap_or(document);
         let verdict = if !conflicts.is_empty() {
             Verdict::Conflict
         } else if self.is_unaware(mutation, previous) || changed {

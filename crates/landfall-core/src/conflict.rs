@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Stamp;
 use crate::document::{Document, Node, Register};
 use crate::id::{DocumentKey, MutationId, Version};
@@ -13,6 +15,42 @@ use crate::merge::Merges;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
+
+/// Which of two writes of the same path stands, where neither writer knew of the other. Writes that knew of each
+/// other are never decided by it, and fields that merge by themselves need none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The one with the greater stamp, in any order of arrival.
+    #[default]
+    LastWriteWins,
+    /// The one that arrives later.
+    ClientWins,
+    /// The one that the server has already.
+    ServerWins,
+    /// The one that the server has already, until a person decides.
+    Manual,
+}
+
+impl Policy {
+    /// The name of the policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Policy::LastWriteWins => "last-write-wins",
+            Policy::ClientWins => "client-wins",
+            Policy::ServerWins => "server-wins",
+            Policy::Manual => "manual",
+        }
+    }
+
+    /// Whether what arrives gives way to what stands.
+    pub(crate) const fn yields(self) -> bool {
+        match self {
+            Policy::LastWriteWins | Policy::ClientWins => false,
+            Policy::ServerWins | Policy::Manual => true,
+        }
+    }
+}
 
 /// A register that lies at, above or below a path that a mutation writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +76,18 @@ pub enum Standing {
     Merging,
 }
 
+impl Encounter {
+    /// Whether only one of the two can stand.
+    pub(crate) fn is_disputed(&self) -> bool {
+        match self.standing {
+            Standing::Value(_) | Standing::Deleted => true,
+            // A newer one has done away with what is written now; an older one takes it in.
+            Standing::Container => self.register != Register::NONE,
+            Standing::Merging => false,
+        }
+    }
+}
+
 /// Two writes of the same path that did not know of each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -59,6 +109,8 @@ pub struct Conflict {
     pub met_value: Option<Json>,
     /// Whether the later arrival won.
     pub won: bool,
+    /// What decided that.
+    pub policy: Policy,
     /// When the server noticed.
     pub at: WallTime,
 }
@@ -145,8 +197,10 @@ impl Conflict {
         register: Register,
         met: &Encounter,
         now: WallTime,
+        policy: Policy,
     ) -> Option<Conflict> {
-        let won = register.stamp > met.register.stamp;
+        let newer = register.stamp > met.register.stamp;
+        let won = newer && (!policy.yields() || met.standing == Standing::Container);
         let value = written(mutation, register, &met.path);
         let met_value = match (&met.standing, mutation.op) {
             (Standing::Value(theirs), Op::Create | Op::Patch) if *theirs == value => return None,
@@ -166,6 +220,7 @@ impl Conflict {
             met: met.register,
             met_value,
             won,
+            policy,
             at: now,
         })
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use landfall_core::authority::{self, Proposal, Terms};
 use landfall_core::code::Code;
+use landfall_core::conflict::Policy;
 use landfall_core::id::Collection;
 use landfall_core::json::Json;
 use landfall_core::merge::{Merge, Merges};
@@ -35,6 +36,7 @@ pub(crate) struct CollectionEntry {
     rules: Vec<RuleEntry>,
     #[serde(default)]
     fields: BTreeMap<String, Spanned<Merge>>,
+    policy: Option<Spanned<Policy>>,
 }
 
 #[derive(Deserialize)]
@@ -128,7 +130,7 @@ impl CollectionRules {
             merges.insert(field.into(), merge.value);
         }
         Ok(CollectionRules {
-            terms: Terms { merges },
+            terms: Terms { merges, policy: entry.policy.map(|policy| policy.value).unwrap_or_default() },
             read: optional("read", entry.read)?,
             create: optional("create", entry.create)?,
             update: optional("update", entry.update)?,

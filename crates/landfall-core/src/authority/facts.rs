@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::conflict::Conflict;
+use crate::conflict::{Conflict, Policy};
 use crate::document::Document;
 use crate::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use crate::json::Json;
@@ -61,6 +61,8 @@ pub struct Proposal<'a> {
 pub struct Terms {
     /// Fields that merge in another way than by the last write.
     pub merges: Merges,
+    /// Which of two writes stands that did not know of each other.
+    pub policy: Policy,
 }
 
 /// Who may do what, and what a document must look like. Looks at nothing but its arguments.

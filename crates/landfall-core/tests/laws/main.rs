@@ -7,6 +7,7 @@ mod causality;
 mod court;
 mod group;
 mod order;
+mod policy;
 mod reference;
 mod settlement;
 

@@ -343,7 +343,7 @@ impl Push {
         .bind(conflict.path.to_string())
         .bind(conflict.mutation.to_string())
         .bind(if conflict.op == Op::Delete { DELETE } else { "patch" })
-        .bind("last-write-wins")
+        .bind(conflict.policy.name())
         .bind(self.sender.user.as_str())
         .bind(self.sender.client.as_str())
         .bind(i64::from(conflict.won))

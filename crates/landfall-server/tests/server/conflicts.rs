@@ -372,7 +372,7 @@ async fn a_writer_that_settled_belongs_to_no_device() {
     let id = server.conflicts(&cora).await[0]["id"].clone();
     server.resolve(&cora, json!({ "id": id, "choice": "lost" })).await;
     let change = server.pull(&ben, "").await.page().changes.remove(0);
-    let stamp = change.stamps.values().copied().fold(change.stamp, std::cmp::Ord::max);
+    let stamp = change.stamps.values().copied().fold(change.stamp, Ord::max);
     let thief = Device { writer: stamp.writer.to_string(), ..ben };
     let refused = server.push(&thief, &[thief.patch(1, "d", 1, "/notes", &json!("mine"))]).await;
     assert_eq!(refused.refused_with(), "writer_mismatch");

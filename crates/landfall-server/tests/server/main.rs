@@ -7,6 +7,7 @@ mod conflicts;
 mod files;
 mod harness;
 mod limits;
+mod policies;
 mod process;
 mod pull;
 mod push;
