@@ -6,6 +6,7 @@ mod demo;
 mod health;
 mod pull;
 mod resolve;
+mod status;
 
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/sync/pull", get(pull::pull))
         .route("/api/v1/sync/conflicts", get(conflicts::conflicts))
         .route("/api/v1/sync/resolve", post(resolve::resolve))
+        .route("/api/v1/sync/status", get(status::status))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     // A server with a key of its own has no such door.

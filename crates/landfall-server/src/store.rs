@@ -21,7 +21,7 @@ use crate::caller::Tenant;
 
 pub use conflicts::{Choice, ConflictId, Conflicts, Effect, Place, Recorded};
 pub use push::Push;
-pub use snapshot::{Change, Changes, Snapshot};
+pub use snapshot::{Change, Changes, Seen, Snapshot};
 pub use sqlite::{OpenError, Store};
 
 /// Identity of a history: another one after the database was set back to an earlier state.

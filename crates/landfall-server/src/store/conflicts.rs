@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use landfall_core::clock::Stamp;
 use landfall_core::conflict::Conflict;
-use landfall_core::id::{DocumentKey, InvalidName, MutationId, Position};
+use landfall_core::id::{Client, DocumentKey, InvalidName, MutationId, Position};
 use landfall_core::json::Json;
 use landfall_core::mutation::Op;
 use landfall_core::path::Path;
@@ -266,6 +266,31 @@ impl Snapshot {
             conflicts.rows.push(row);
         }
         Ok(conflicts)
+    }
+}
+
+impl Snapshot {
+    /// Conflicts that nobody has settled and that an installation has a part in: the newest `limit` of them.
+    ///
+    /// # Errors
+    /// The database does not work, or holds something else than was written.
+    pub async fn open_conflicts(
+        &mut self,
+        client: &Client,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, StoreError> {
+        let sql = format!(
+            "{SELECT}(c.client = $2 OR c.met_client = $2) AND audit.sub IS NULL \
+             ORDER BY c.position DESC, c.ordinal DESC LIMIT $3"
+        );
+        let (tx, tenant) = self.parts();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(tenant.as_str())
+            .bind(client.as_str())
+            .bind(stored(limit as u64))
+            .fetch_all(&mut **tx)
+            .await?;
+        rows.iter().map(read).collect()
     }
 }
 

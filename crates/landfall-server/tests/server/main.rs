@@ -11,4 +11,5 @@ mod policies;
 mod process;
 mod pull;
 mod push;
+mod status;
 mod tokens;
