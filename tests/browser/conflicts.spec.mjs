@@ -18,8 +18,10 @@ async function together(t) {
   await synced(ana);
   await insert(ana, [visit(1)]);
   await drained(ana);
+  await watch(ana);
   const ben = await openDemo(other, proxy.origin, { user: "ben" });
-  await until(ben, (id) => db.visits.get(id).then((row) => row !== undefined), id);
+  await synced(ben);
+  await watch(ben);
   return { server, proxy, browser, ana, ben };
 }
 
@@ -34,9 +36,16 @@ async function apart({ proxy, ana, ben }, anas, bens) {
   await Promise.all([drained(ana), drained(ben)]);
 }
 
-/** Resolves once a page shows these notes of the visit. Pages pull by themselves. */
-async function notes(page, expected) {
-  await until(page, ([id, expected]) => db.visits.get(id).then((row) => row?.notes === expected), [id, expected]);
+/** Keeps the visit as the page's live queries tell it. */
+async function watch(page) {
+  await page.evaluate((id) => {
+    db.visits.where({}).subscribe((rows) => (globalThis.seen = rows.find((row) => row.id === id)));
+  }, id);
+}
+
+/** Resolves once a page has been told all of these fields of the visit. Pages pull by themselves. */
+async function told(page, fields) {
+  await until(page, (fields) => Object.entries(fields).every(([key, value]) => globalThis.seen?.[key] === value), fields);
 }
 
 /** Opens the conflicts by the bar. */
@@ -63,8 +72,7 @@ test("two who fill in different fields of one visit are both there, and disagree
   const { server, ana, ben } = parts;
   await apart(parts, { rating: 4 }, { notes: "ladder needed" });
   for (const page of [ana, ben]) {
-    await notes(page, "ladder needed");
-    await until(page, (id) => db.visits.get(id).then((row) => row.rating === 4), id);
+    await told(page, { rating: 4, notes: "ladder needed" });
     assert.deepEqual(await page.evaluate(() => db.conflicts.list()), []);
   }
   const { rating, notes: stored } = (await onServer(server))[id];
@@ -76,7 +84,7 @@ test("of two who change the same field the later wins, both see it, and a third 
   const { server, proxy, browser, ana, ben } = parts;
   await apart(parts, { notes: "roof ok" }, { notes: "roof leaks" });
   for (const page of [ana, ben]) {
-    await notes(page, "roof leaks");
+    await told(page, { notes: "roof leaks" });
     await page.getByRole("navigation").getByText("1", { exact: true }).waitFor();
     // A page that loaded again would have forgotten this.
     await page.evaluate(() => (globalThis.stayed = true));
@@ -94,6 +102,7 @@ test("of two who change the same field the later wins, both see it, and a third 
 
   const clara = await openDemo(browser, proxy.origin, { user: "clara" });
   await synced(clara);
+  await watch(clara);
   const list = await conflicts(clara);
   assert.deepEqual(await sides(list), [
     { whose: "Ben", value: "roof leaks", stands: true },
@@ -101,10 +110,10 @@ test("of two who change the same field the later wins, both see it, and a third 
   ]);
   await list.getByRole("button", { name: "Put back" }).click();
   await list.getByRole("status").getByText("It is put back.").waitFor();
-  await notes(clara, "roof ok");
+  await told(clara, { notes: "roof ok" });
 
   for (const page of [ana, ben]) {
-    await notes(page, "roof ok");
+    await told(page, { notes: "roof ok" });
     await page.locator("landfall-conflicts").getByText("Settled (1)").click();
     await page.locator("landfall-conflicts").getByText("Settled by Clara").waitFor();
     assert.equal(await page.evaluate(() => globalThis.stayed), true, "nobody had to load the page again");
@@ -127,5 +136,5 @@ test("without a network the list stays, and a decision says what it needs", asyn
     return db.conflicts.resolve(conflict.id, "theirs").then(() => "resolved", (error) => `${error.code}: ${error.message}`);
   });
   assert.match(code, /^unreachable: .*connect, then choose again/);
-  await notes(ben, "roof leaks");
+  await told(ben, { notes: "roof leaks" });
 });
