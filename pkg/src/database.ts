@@ -1,5 +1,6 @@
 import { claim } from "./claim.js";
 import { Collection } from "./collection.js";
+import { Conflicts } from "./conflicts.js";
 import { Core } from "./core.js";
 import { fromCore, LandfallError } from "./errors.js";
 import { Intents } from "./intent.js";
@@ -112,11 +113,13 @@ async function connect(
     for (const { rows } of tables.values()) rows.end(reason);
     sync.end();
     outbox.end();
+    conflicts.end();
   });
   const sync = new Sync(core);
   const writes = new Writes(core, wire.url === null, () => void sync.keep());
   const outbox = new Outbox(core, writes, tables, wire);
-  const members = new Members({ core, sync, outbox, writes, tables, identity: wire, release });
+  const conflicts = new Conflicts(core, sync, wire);
+  const members = new Members({ core, sync, outbox, conflicts, writes, tables, identity: wire, release });
   for (const [name, { schema }] of Object.entries(collections)) {
     const table = { rows: new Rows(core, name), intents: new Intents(name, schema) };
     tables.set(name, table);

@@ -1,3 +1,4 @@
+import type { Conflicts } from "./conflicts.js";
 import type { Core } from "./core.js";
 import { type Export, exported, type Identity } from "./export.js";
 import type { Intents } from "./intent.js";
@@ -19,6 +20,7 @@ export interface Parts {
   readonly core: Core;
   readonly sync: Sync;
   readonly outbox: Outbox;
+  readonly conflicts: Conflicts;
   readonly writes: Writes;
   readonly tables: ReadonlyMap<string, Table>;
   readonly identity: Identity;
@@ -29,12 +31,14 @@ export interface Parts {
 export class Members<C extends Collections> {
   readonly sync: Sync;
   readonly outbox: Outbox;
+  readonly conflicts: Conflicts;
   readonly #parts: Parts;
 
   /** @internal */
   constructor(parts: Parts) {
     this.sync = parts.sync;
     this.outbox = parts.outbox;
+    this.conflicts = parts.conflicts;
     this.#parts = parts;
   }
 

@@ -79,6 +79,8 @@ codes! {
     GroupRefused = "group_refused", Definite;
     /// First sent so long ago that the server no longer knows whether it was applied.
     MaybeApplied = "maybe_applied", Definite;
+    /// Somebody has settled this conflict already, and in another way.
+    ConflictResolved = "conflict_resolved", Definite;
     /// The creation this depends on was refused or is unknown; `because` names it.
     Held = "held", Transient;
 

@@ -5,20 +5,24 @@
 //! particular to one database is in the file named after it.
 
 mod commits;
+mod conflicts;
 mod push;
 mod snapshot;
 mod sqlite;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::pin::Pin;
 
+use futures_core::Stream;
 use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Writer};
 use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
+pub use conflicts::{Choice, ConflictId, Conflicts, Effect, Place, Recorded};
 pub use push::Push;
-pub use snapshot::{Change, Changes, Snapshot};
+pub use snapshot::{Change, Changes, Seen, Snapshot};
 pub use sqlite::{OpenError, Store};
 
 /// Identity of a history: another one after the database was set back to an earlier state.
@@ -89,4 +93,8 @@ fn stored(number: u64) -> i64 {
 
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
+}
+
+async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
+    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_core::authority::{Decision, Facts, Receipt, Stored};
-use landfall_core::conflict::Conflict;
 use landfall_core::document::Register;
 use landfall_core::encoding::{Encoded, Listed};
 use landfall_core::id::{DocumentKey, MutationId, Position, Version, Writer};
@@ -18,11 +17,11 @@ use crate::random;
 
 /// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing.
 pub struct Push {
-    tx: Transaction<'static, Db>,
-    sender: Sender,
+    pub(super) tx: Transaction<'static, Db>,
+    pub(super) sender: Sender,
     epoch: Epoch,
     /// The position of the commit, if it changes anything.
-    position: Position,
+    pub(super) position: Position,
     /// What guarded documents were before, where there was something to see.
     before: BTreeMap<DocumentKey, String>,
     commits: Commits,
@@ -255,31 +254,6 @@ impl Push {
         .bind(write_hash(&receipt.hash))
         .bind(json(&receipt.result))
         .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn write_conflict(&mut self, ordinal: usize, conflict: &Conflict) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO conflicts (tenant, position, ordinal, collection, document, path, mutation, sub, \
-             won, stamp, value, met_stamp, met_value, at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(stored(self.position.0))
-        .bind(stored(ordinal as u64))
-        .bind(conflict.key.collection.as_str())
-        .bind(conflict.key.document.as_str())
-        .bind(conflict.path.to_string())
-        .bind(conflict.mutation.to_string())
-        .bind(self.sender.user.as_str())
-        .bind(i64::from(conflict.won))
-        .bind(conflict.register.stamp.to_string())
-        .bind(conflict.value.as_ref().map(Json::text))
-        .bind(conflict.met.stamp.to_string())
-        .bind(conflict.met_value.as_ref().map(Json::text))
-        .bind(stored(conflict.at.0))
         .execute(&mut *self.tx)
         .await?;
         Ok(())

@@ -23,9 +23,10 @@ pub(super) type Db = sqlx::Sqlite;
 
 /// Says that a file is ours: "LNDF".
 const APPLICATION_ID: i64 = 0x4c4e_4446;
+/// What makes the tables: each step those of one version out of those of the version before.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("conflicts.sql")];
 /// The form of the tables that this binary knows.
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -179,7 +180,8 @@ impl Store {
     }
 }
 
-/// Creates the tables where there are none. All or nothing, whenever the process is killed.
+/// Creates the tables where there are none, and brings older ones up to date. All or nothing, whenever the
+/// process is killed.
 async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), OpenError> {
     let unusable = |error: sqlx::Error| OpenError::Unusable { url: url.to_owned(), reason: reason(error) };
     let mut tx = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await.map_err(unusable)?;
@@ -194,10 +196,22 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), Ope
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer { url: url.to_owned(), found });
         }
+        (APPLICATION_ID, 1..) => {}
         (0, 0) if tables == 0 => {}
         (_, _) => return Err(OpenError::Foreign(url.to_owned())),
     }
-    sqlx::raw_sql(SCHEMA).execute(&mut *tx).await.map_err(unusable)?;
+    for step in &STEPS[usize::try_from(found).unwrap_or_default()..] {
+        sqlx::raw_sql(*step).execute(&mut *tx).await.map_err(unusable)?;
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
+    )))
+    .execute(&mut *tx)
+    .await
+    .map_err(unusable)?;
+    if found > 0 {
+        return tx.commit().await.map_err(unusable);
+    }
     for (name, value) in [("epoch", random::number()), ("cursor_key", random::number())] {
         sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)")
             .bind(name)
@@ -206,10 +220,6 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), Ope
             .await
             .map_err(unusable)?;
     }
-    sqlx::raw_sql("PRAGMA application_id = 1280197702; PRAGMA user_version = 1")
-        .execute(&mut *tx)
-        .await
-        .map_err(unusable)?;
     tx.commit().await.map_err(unusable)
 }
 

@@ -146,7 +146,23 @@ impl Server {
     }
 
     pub(crate) async fn pull(&self, device: &Device, query: &str) -> Answer {
-        let request = Request::get(format!("/api/v1/sync/pull?{query}"));
+        self.get(device, &format!("pull?{query}")).await
+    }
+
+    /// The conflicts that a device sees, newest first.
+    pub(crate) async fn conflicts(&self, device: &Device) -> Vec<Value> {
+        let answer = self.get(device, "conflicts").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["conflicts"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn resolve(&self, device: &Device, decision: Value) -> Answer {
+        self.call(device.post_to(self, "resolve", decision.to_string())).await
+    }
+
+    /// Asks for something below `/api/v1/sync/`.
+    pub(crate) async fn get(&self, device: &Device, path: &str) -> Answer {
+        let request = Request::get(format!("/api/v1/sync/{path}"));
         let request = request.header(AUTHORIZATION, device.bearer(self));
         self.call(request.body(Body::empty()).unwrap()).await
     }
@@ -202,7 +218,12 @@ impl Device {
     }
 
     pub(crate) fn post(&self, server: &Server, body: impl Into<Body>) -> Request<Body> {
-        let request = Request::post("/api/v1/sync/batch").header(CONTENT_TYPE, "application/json");
+        self.post_to(server, "batch", body)
+    }
+
+    /// A request to something below `/api/v1/sync/`.
+    pub(crate) fn post_to(&self, server: &Server, path: &str, body: impl Into<Body>) -> Request<Body> {
+        let request = Request::post(format!("/api/v1/sync/{path}")).header(CONTENT_TYPE, "application/json");
         request.header(AUTHORIZATION, self.bearer(server)).body(body.into()).unwrap()
     }
 
