@@ -5,6 +5,7 @@
 //! particular to one database is in the file named after it.
 
 mod conflicts;
+mod place;
 mod push;
 mod snapshot;
 mod sqlite;
@@ -19,7 +20,8 @@ use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
-pub use conflicts::{Choice, ConflictId, Conflicts, Effect, Place, Recorded};
+pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub use place::{ConflictId, Place};
 pub use push::Push;
 pub use snapshot::{Change, Changes, Seen, Snapshot};
 pub use sqlite::{OpenError, Store};
