@@ -93,6 +93,11 @@ test("a subscriber gets what is known at once, and anew whenever something was s
   core.progress({ lastSyncedAt: 7 });
   await turn();
   expect(asked.length).toBe(3);
+  db.conflicts.subscribe(() => {});
+  await turn();
+  core.progress({ lastSyncedAt: 8 });
+  await turn();
+  expect(asked.length).toBe(5);
 });
 
 test("a device that goes offline keeps the list, and asks again when there is contact", async () => {

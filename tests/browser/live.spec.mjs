@@ -16,10 +16,11 @@ test("what another device writes is shown without asking for it, and all tabs sh
   const colleague = await openBare(browser, proxy.origin, { options: { name: "another device" } });
   for (const tab of [...tabs, colleague]) await synced(tab);
   await proxy.until({ path: LIVE }, 2);
-  for (const tab of tabs) tab.setDefaultTimeout(BEFORE_THE_NEXT_POLL_MS);
   for (let n = 0; n < 3; n += 1) {
     await insert(colleague, [visit(n)]);
-    for (const tab of tabs) await until(tab, (id) => db.visits.get(id).then((row) => row !== undefined), visit(n).id);
+    for (const tab of tabs) {
+      await until(tab, async (id) => (await db.visits.get(id)) !== undefined, visit(n).id, BEFORE_THE_NEXT_POLL_MS);
+    }
   }
   assert.equal((await proxy.log({ path: LIVE })).length, 2);
 });

@@ -77,14 +77,30 @@ async function blank(browser) {
 }
 
 /** Resolves once `condition`, which runs in the page, holds; says where things stand if it never does. */
-export async function until(page, condition, argument) {
+export async function until(page, condition, argument, patience = PATIENCE_MS) {
   try {
+    if (condition.constructor.name === "AsyncFunction") await awaited(page, condition, argument, patience);
     // Not with every frame: a tab that nobody sees draws none.
-    await page.waitForFunction(condition, argument, { polling: 50 });
+    else await page.waitForFunction(condition, argument, { polling: 50, timeout: patience });
   } catch (error) {
     const sync = await page.evaluate(() => JSON.stringify(globalThis.db?.sync.state ?? "no database"));
     throw new Error(`${error.message}\nwaiting for ${condition}\nwith ${JSON.stringify(argument)}\nwhile ${sync}`);
   }
+}
+
+/** Playwright takes a promise for an answer, whatever it comes to. */
+async function awaited(page, condition, argument, patience) {
+  const handle = await page.evaluateHandle(`(${condition})`);
+  await page.evaluate(
+    async ([holds, argument, patience]) => {
+      const end = performance.now() + patience;
+      while (!(await holds(argument))) {
+        if (performance.now() > end) throw new Error(`not within ${patience} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    [handle, argument, patience],
+  );
 }
 
 /** Resolves once the page's database is open. */

@@ -6,6 +6,7 @@
 
 mod commits;
 mod conflicts;
+mod place;
 mod push;
 mod snapshot;
 mod sqlite;
@@ -20,7 +21,8 @@ use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
-pub use conflicts::{Choice, ConflictId, Conflicts, Effect, Place, Recorded};
+pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub use place::{ConflictId, Place};
 pub use push::Push;
 pub use snapshot::{Change, Changes, Seen, Snapshot};
 pub use sqlite::{OpenError, Store};
