@@ -50,8 +50,8 @@ export class Core {
     return this.#ask(() => this.#database.attend(id, JSON.stringify(act)));
   }
 
-  export(): { items: ExportedItem[]; damaged?: Json[] } {
-    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged?: Json[] };
+  export(): { items: ExportedItem[]; damaged: Json[] } {
+    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged: Json[] };
   }
 
   state(): WireState {
@@ -81,7 +81,9 @@ export class Core {
   /** Refuses new calls at once, lets those in flight come to their end, then lets go of the storage. */
   async close(destroy = false): Promise<void> {
     if (this.#refusal) return;
-    const reason = new LandfallError("closed", "the database is closed");
+    const reason = destroy
+      ? new LandfallError("signed_out", "the database was deleted")
+      : new LandfallError("closed", "the database is closed");
     this.#refusal = reason;
     if (this.#inFlight.size > 0) {
       await new Promise<void>((resolve) => {

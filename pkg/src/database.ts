@@ -8,6 +8,7 @@ import { Outbox } from "./outbox.js";
 import { Rows } from "./rows.js";
 import type { CollectionOptions, Collections, InputOf, OutputOf } from "./schema.js";
 import { Sync } from "./sync.js";
+import { Trace } from "./trace.js";
 import type { CoreDatabase, CoreModule, WireEvents, WireOptions, WireRow } from "./wire.js";
 import { Writes } from "./write.js";
 
@@ -94,17 +95,21 @@ async function connect(
         .then((module) => module.open(wire, auth ? oneAtATime(auth) : null, listener))
         .then(resolve, (error: unknown) => reject(fromCore(error)));
     });
+  const trace = new Trace([wire.name, wire.user, wire.url]);
+  const known = trace.found();
   const database = await start();
+  trace.leave();
 
   const tables = new Map<string, Table>();
   const core = new Core(database, (reason) => {
     ended();
+    if (reason.code === "signed_out") trace.remove();
     writes.end(reason);
     for (const { rows } of tables.values()) rows.end(reason);
     sync.end();
     outbox.end();
   });
-  const sync = new Sync(core);
+  const sync = new Sync(core, known);
   const writes = new Writes(core, wire.url === null, () => void sync.keep());
   const outbox = new Outbox(core, writes, tables, wire);
   const members = new Members({ core, sync, outbox, writes, tables, identity: wire, release });
@@ -117,7 +122,7 @@ async function connect(
 
   receive = (events) => {
     if (events.crashed !== undefined) {
-      sync.receive({ ...sync.state, reason: "core_crashed" });
+      sync.receive({ ...sync.state, made: 0, reason: "core_crashed" });
       return core.crash(crash(events.crashed), start, restarted);
     }
     if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));

@@ -14,27 +14,39 @@ export interface StorageState {
   /** Bytes used and allowed, for the whole origin; `null` when the browser does not say. */
   readonly usage: number | null;
   readonly quota: number | null;
+  /**
+   * Whether the browser has deleted what was kept here, as far as that can be known: it was gone when the database was
+   * opened, or is gone since. What a tab still remembers is saved again, and what the server has is fetched again.
+   */
+  readonly evicted: boolean;
 }
 
 /** How things stand between this device and the server; a new frozen object for every change. */
-export type SyncState = Readonly<WireState> & { readonly storage: StorageState };
+export type SyncState = Readonly<Omit<WireState, "made">> & { readonly storage: StorageState };
 
 /** `db.sync`: what happens to writes after they are saved. */
 export class Sync {
   readonly #core: Core;
   readonly #listeners = new Listeners<SyncState>(() => this.#state);
   readonly #settling = new Set<() => void>();
+  /** How often the core may have found nothing stored without anything being lost. */
+  readonly #new: number;
   #state: SyncState;
   #asked = false;
   #measuredAt = -Infinity;
 
-  /** @internal */
-  constructor(core: Core) {
+  /**
+   * @param known - whether this database has been here before.
+   * @internal
+   */
+  constructor(core: Core, known: boolean) {
     this.#core = core;
+    const { made, ...state } = core.state();
+    this.#new = known ? 0 : made;
     const durability =
       typeof IDBTransaction !== "undefined" && "durability" in IDBTransaction.prototype ? "strict" : "default";
-    const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null } as const);
-    this.#state = Object.freeze({ ...core.state(), storage });
+    const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null, evicted: made > this.#new } as const);
+    this.#state = Object.freeze({ ...state, storage });
     void this.#measure();
   }
 
@@ -76,8 +88,10 @@ export class Sync {
   }
 
   /** @internal */
-  receive(state: WireState): void {
-    this.#put({ ...state, storage: this.#state.storage });
+  receive({ made, ...state }: WireState): void {
+    const { storage } = this.#state;
+    const evicted = storage.evicted || made > this.#new;
+    this.#put({ ...state, storage: evicted === storage.evicted ? storage : Object.freeze({ ...storage, evicted }) });
     if (busy(state)) return;
     for (const settled of this.#settling) settled();
     this.#settling.clear();
@@ -127,7 +141,7 @@ export class Sync {
   }
 }
 
-function busy({ phase }: WireState): boolean {
+function busy({ phase }: Pick<WireState, "phase">): boolean {
   return phase === "pushing" || phase === "pulling" || phase === "first_sync";
 }
 

@@ -138,6 +138,8 @@ export interface WireState {
   reason: string | null;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;
+  /** How often nothing was stored: when this was opened, and whenever it was found to be gone since. */
+  made: number;
 }
 
 export interface WireEntry {

@@ -64,6 +64,7 @@ export class MemoryCore implements CoreDatabase {
     clockSkewMs: 0,
     reason: null,
     damaged: 0,
+    made: 0,
   };
   readonly #options: WireOptions;
   readonly #disk: Disk;
@@ -142,7 +143,7 @@ export class MemoryCore implements CoreDatabase {
 
   export(): string {
     const items = this.entries.map((item) => ({ item, entry: this.#disk.mutations.get(item.id) ?? null, sent: null }));
-    return JSON.stringify({ items });
+    return JSON.stringify({ items, damaged: [] });
   }
 
   state(): string {

@@ -57,13 +57,13 @@ test("the browser is asked to keep the data with the first write, once", async (
   const storage = {
     persisted: async () => persisted,
     persist: vi.fn(async () => (persisted = true)),
-    estimate: async () => ({ usage: 10, quota: 100 }),
+    estimate: async () => ({ usage: 10, quota: 1e9 }),
   };
   vi.stubGlobal("navigator", { storage });
   try {
     const { db } = await inspections();
     await turn();
-    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: false, usage: 10, quota: 100 });
+    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: false, usage: 10, quota: 1e9, evicted: false });
     expect(storage.persist).not.toHaveBeenCalled();
     await db.notes.insert({});
     await db.notes.insert({});
@@ -82,7 +82,7 @@ test("a browser that says nothing about its storage is no failure", async () => 
     const { db } = await inspections();
     await db.notes.insert({});
     await turn();
-    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: null, usage: null, quota: null });
+    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: null, usage: null, quota: null, evicted: false });
   } finally {
     vi.unstubAllGlobals();
   }

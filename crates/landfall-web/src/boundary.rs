@@ -226,6 +226,7 @@ impl WireAct {
 #[derive(Serialize)]
 pub(crate) struct WireExport<'a> {
     pub(crate) items: Vec<Exported<'a>>,
+    pub(crate) damaged: &'a [String],
 }
 
 /// `WireReceipt`.

@@ -83,7 +83,9 @@ impl Database {
 
     /// Everything that the server does not have, whole, as JSON.
     pub fn export(&self) -> String {
-        self.driver.with(|client| boundary::to_json(&WireExport { items: client.export() }))
+        self.driver.with(|client| {
+            boundary::to_json(&WireExport { items: client.export(), damaged: client.damaged() })
+        })
     }
 
     /// The state of synchronisation, as JSON.

@@ -87,6 +87,10 @@ pub struct SyncState {
     pub clock_skew_ms: i64,
     /// Code of what is in the way.
     pub reason: Option<String>,
+    /// Stored records that cannot be read.
+    pub damaged: usize,
+    /// How often nothing was stored: when this was opened, and whenever it was found to be gone since.
+    pub made: usize,
 }
 
 /// A mutation that has come to an end.
@@ -223,6 +227,8 @@ impl Client {
                 Remote::SignedOut => Some(Code::SignedOut.to_string()),
                 Remote::Absent | Remote::Present => self.trouble.clone(),
             },
+            damaged: self.damaged.len(),
+            made: self.made,
         }
     }
 
@@ -258,6 +264,11 @@ impl Client {
         let parked =
             parked.map(|parked| Exported { item: parked_view(parked), entry: &parked.entry, sent: None });
         pending.chain(parked).collect()
+    }
+
+    /// Stored records that cannot be read, as they are.
+    pub fn damaged(&self) -> &[String] {
+        &self.damaged
     }
 
     fn pending_view<'a>(&'a self, item: &'a Item, hold: Option<Hold>) -> EntryView<'a> {

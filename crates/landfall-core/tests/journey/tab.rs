@@ -147,6 +147,8 @@ impl Tab {
                     reload = true;
                     continue;
                 }
+                // Nobody asked for it: what was lost is saved again.
+                Output::Saved(Ticket::MAX) => continue,
                 Output::Saved(ticket) => {
                     self.saved.extend(self.writes.remove(&ticket).expect("a write or a decision"));
                     continue;
