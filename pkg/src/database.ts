@@ -110,7 +110,10 @@ async function connect(
     outbox.end();
   });
   const sync = new Sync(core, known);
-  const writes = new Writes(core, wire.url === null, () => void sync.keep());
+  const writes = new Writes(core, wire.url === null, () => {
+    void sync.keep();
+    return sync.room();
+  });
   const outbox = new Outbox(core, writes, tables, wire);
   const members = new Members({ core, sync, outbox, writes, tables, identity: wire, release });
   for (const [name, { schema }] of Object.entries(collections)) {

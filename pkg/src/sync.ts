@@ -1,9 +1,16 @@
 import type { Core } from "./core.js";
+import { LandfallError } from "./errors.js";
 import { Listeners } from "./listeners.js";
 import type { WireState } from "./wire.js";
 
 /** How often, at most, the browser is asked how full it is. */
 const MEASURE_EVERY_MS = 30_000;
+
+/**
+ * Room that new writes leave to those that are saved already: what is being sent, and what the server answers, has to
+ * be noted down, or a full device would never become an emptier one.
+ */
+const RESERVE_BYTES = 1 << 20;
 
 /** What the browser says about the place where writes are kept. */
 export interface StorageState {
@@ -116,6 +123,20 @@ export class Sync {
     }
   }
 
+  /**
+   * Refuses a new write where only the reserve is left; `undefined`: there is room.
+   *
+   * @internal
+   */
+  room(): Promise<void> | undefined {
+    if (!scarce(this.#state)) return undefined;
+    // What was measured a while ago may not be so any more.
+    this.#measuredAt = -Infinity;
+    return this.#measure().then(() => {
+      if (scarce(this.#state)) throw new LandfallError("storage_full", "what is left of this device's room is needed to send what is saved");
+    });
+  }
+
   /** @internal */
   end(): void {
     for (const settled of this.#settling) settled();
@@ -143,6 +164,10 @@ export class Sync {
 
 function busy({ phase }: Pick<WireState, "phase">): boolean {
   return phase === "pushing" || phase === "pulling" || phase === "first_sync";
+}
+
+function scarce({ storage: { usage, quota } }: SyncState): boolean {
+  return usage !== null && quota !== null && quota - usage < RESERVE_BYTES;
 }
 
 /** Not there in Node, and only in secure contexts. */

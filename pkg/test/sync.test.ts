@@ -75,6 +75,23 @@ test("the browser is asked to keep the data with the first write, once", async (
   }
 });
 
+test("what is left of a full device's room is kept for sending, and once there is more writes are saved again", async () => {
+  let usage = 9e6;
+  const storage = { persisted: async () => false, persist: async () => false, estimate: async () => ({ usage, quota: 1e7 }) };
+  vi.stubGlobal("navigator", { storage });
+  try {
+    const { db } = await inspections();
+    await turn();
+    await expect(db.notes.insert({})).rejects.toMatchObject({ code: "storage_full" });
+    expect(await db.outbox.list()).toEqual([]);
+    usage = 1e6;
+    await db.notes.insert({});
+    expect((await db.outbox.list()).length).toBe(1);
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
 test("a browser that says nothing about its storage is no failure", async () => {
   const refuse = (): Promise<never> => Promise.reject(new TypeError("not here"));
   vi.stubGlobal("navigator", { storage: { persisted: refuse, persist: refuse, estimate: refuse } });

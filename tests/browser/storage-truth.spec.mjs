@@ -61,6 +61,26 @@ test("on a full device writes are refused by code, the app goes on, and with mor
   assert.equal(Object.keys(await onServer(server)).length, 34);
 });
 
+test("what is left of a nearly full device's room is kept for sending what is saved", async (t) => {
+  const { server, proxy, page } = await startWith(t, 5 * MIB);
+  await proxy.rule("/api", { kind: "refuse" });
+  await insert(page, visits(100));
+  // Something else of the same origin fills it up, to half of what the package keeps free.
+  const cache = (work) => page.evaluate(`caches.open("other").then(${work})`);
+  await cache(`(cache) => cache.put("/filler", new Response(new Uint8Array(${4.4 * MIB})))`);
+  await page.reload();
+  await page.evaluate(() => globalThis.start({}));
+  await until(page, () => db.sync.state.storage.quota !== null);
+  const write = ({ id, ...row }) => db.visits.insert(row, { id });
+  assert.equal(await codeOf(page, write, visit(100)), "storage_full");
+  await proxy.clear("/api");
+  await drained(page);
+  assert.deepEqual(await onServer(server), expected(visits(100)));
+  assert.deepEqual(await outbox(page), []);
+  await cache('(cache) => cache.delete("/filler")');
+  assert.equal(await codeOf(page, write, visit(100)), null);
+});
+
 test("data that the browser deletes while the page runs is missed and announced, and what the page remembers is saved again", async (t) => {
   const { server, proxy, page, browser } = await start(t);
   const other = await openBare(browser, proxy.origin);
