@@ -1,6 +1,7 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
 mod calls;
+mod tabs;
 
 use std::cell::{Cell, RefCell};
 use std::future::ready;
@@ -21,9 +22,10 @@ use wasm_bindgen_futures::spawn_local;
 use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
-use crate::platform::{self, Leadership, Listener, Said, Siblings};
+use crate::platform::{self, Listener, Said};
 use crate::store::{Cut, Store};
 use crate::transport::Transport;
+use tabs::Bonds;
 
 type Answer = Result<(), Code>;
 /// Something that the core answers by ticket. Not generic, as [`Asked`] is not: a state machine for each
@@ -52,15 +54,10 @@ pub(crate) struct Driver {
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
     unsaid: Cell<bool>,
+    doubting: RefCell<Option<Timeout>>,
     closed: Cell<bool>,
     listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
-}
-
-/// What ties an open database to other tabs, while this one is awake.
-struct Bonds {
-    siblings: Siblings,
-    leadership: Leadership,
 }
 
 impl Driver {
@@ -96,6 +93,7 @@ impl Driver {
             telling: Cell::new(false),
             hinting: RefCell::default(),
             unsaid: Cell::new(false),
+            doubting: RefCell::default(),
             closed: Cell::new(false),
             listeners: RefCell::default(),
             bonds: RefCell::default(),
@@ -134,6 +132,7 @@ impl Driver {
                         // A tab that nobody saw may have been deaf to the others.
                         driver.feed(Input::Refresh);
                         driver.feed(Input::Nudge(Nudge::Woke));
+                        driver.doubt();
                     }
                 }),
             ),
@@ -161,51 +160,6 @@ impl Driver {
         self.join();
     }
 
-    /// Listens to the other tabs, and waits to be the one that drains.
-    fn join(self: &Rc<Driver>) {
-        if self.bonds.borrow().is_none() && !self.closed.get() {
-            let (changed, gone) = (
-                self.when(|driver| driver.feed(Input::Refresh)),
-                self.when(|driver| driver.end(Code::SignedOut)),
-            );
-            let siblings = Siblings::new(&self.name, move |said| match said {
-                Said::Changed => changed(),
-                Said::Gone => gone(),
-            });
-            let leadership = Leadership::seek(&self.name, self.when(|driver| driver.feed(Input::Lead(true))));
-            *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership });
-        }
-    }
-
-    /// A page that slept has missed what the others said.
-    fn wake(self: &Rc<Driver>) {
-        self.join();
-        self.say_unsaid();
-        self.feed(Input::Refresh);
-    }
-
-    /// Steps back: a page that is put to sleep must not keep the lock, with which it can do nothing, and what
-    /// it is told then takes it out of the cache that makes going back fast.
-    fn part(self: &Rc<Driver>) {
-        self.say_unsaid();
-        self.loosen();
-        self.feed(Input::Lead(false));
-    }
-
-    /// What was just written is news to the others even if nobody is left here to say so later.
-    fn say_unsaid(&self) {
-        if self.unsaid.take() {
-            self.hint();
-        }
-    }
-
-    fn loosen(&self) {
-        if let Some(bonds) = take(&self.bonds) {
-            bonds.siblings.close();
-            bonds.leadership.resign();
-        }
-    }
-
     pub(crate) fn close(&self) {
         self.say_unsaid();
         self.let_go();
@@ -217,6 +171,7 @@ impl Driver {
         self.closed.set(true);
         take(&self.timer);
         take(&self.hinting);
+        take(&self.doubting);
         take(&self.listeners);
         self.loosen();
         self.store.close();
@@ -306,6 +261,7 @@ impl Driver {
         }
         if hint {
             self.hint_soon();
+            self.doubt();
         }
         self.arm();
         self.tell_soon();
