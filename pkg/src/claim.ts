@@ -6,6 +6,7 @@ interface Legacy {
   readonly items: readonly { readonly entry: object; readonly place: unknown }[];
   /** The last record of the journal that is known. */
   readonly through: number;
+  readonly damaged: readonly unknown[];
 }
 
 /**
@@ -18,10 +19,11 @@ interface Legacy {
 export async function claim(guest: CoreDatabase, into: CoreDatabase): Promise<void> {
   try {
     for (;;) {
-      const { client, items, through } = JSON.parse(guest.export()) as Legacy;
+      const { client, items, through, damaged } = JSON.parse(guest.export()) as Legacy;
       const entries = items.map(({ entry, place }) => ({ ...entry, place }));
       if (entries.length > 0) await into.adopt(client, through, JSON.stringify({ entries }));
-      if (await left(guest, through)) return;
+      // What cannot be read stays where it is; the rest is taken once, however often this runs.
+      if (damaged.length > 0 || (await left(guest, through))) return;
     }
   } finally {
     guest.close();

@@ -50,8 +50,8 @@ export class Core {
     return this.#ask(() => this.#database.attend(id, JSON.stringify(act)));
   }
 
-  export(): { items: ExportedItem[]; damaged?: Json[] } {
-    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged?: Json[] };
+  export(): { items: ExportedItem[]; damaged: Json[] } {
+    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged: Json[] };
   }
 
   state(): WireState {

@@ -10,6 +10,7 @@ import { Outbox } from "./outbox.js";
 import { Rows } from "./rows.js";
 import type { CollectionOptions, Collections, InputOf, OutputOf } from "./schema.js";
 import { Sync } from "./sync.js";
+import { Trace } from "./trace.js";
 import type { CoreDatabase, CoreModule, WireEvents, WireOptions, WireRow } from "./wire.js";
 import { Writes } from "./write.js";
 
@@ -96,10 +97,14 @@ async function connect(
         .then((module) => module.open(wire, auth ? oneAtATime(auth) : null, listener))
         .then(resolve, (error: unknown) => reject(fromCore(error)));
     });
+  const trace = new Trace([wire.name, wire.user, wire.url]);
+  const known = trace.found();
   const database = await start();
+  trace.leave();
   if (claimGuest && wire.user !== null) {
     try {
       await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
+      new Trace([wire.name, null, wire.url]).remove();
     } catch (error) {
       database.close();
       throw fromCore(error);
@@ -109,14 +114,18 @@ async function connect(
   const tables = new Map<string, Table>();
   const core = new Core(database, (reason) => {
     ended();
+    if (reason.code === "signed_out") trace.remove();
     writes.end(reason);
     for (const { rows } of tables.values()) rows.end(reason);
     sync.end();
     outbox.end();
     conflicts.end();
   });
-  const sync = new Sync(core);
-  const writes = new Writes(core, wire.url === null, () => void sync.keep());
+  const sync = new Sync(core, known);
+  const writes = new Writes(core, wire.url === null, () => {
+    void sync.keep();
+    return sync.room();
+  });
   const outbox = new Outbox(core, writes, tables, wire);
   const conflicts = new Conflicts(core, sync, wire);
   const members = new Members({ core, sync, outbox, conflicts, writes, tables, identity: wire, release });

@@ -38,7 +38,7 @@ export interface Identity {
  * @internal
  */
 export function exported(core: Core, { name, url, user }: Identity, passes: (item: WireEntry) => boolean): Export {
-  const { items, damaged = [] } = core.export();
+  const { items, damaged } = core.export();
   return {
     format: "landfall-export",
     version: 1,

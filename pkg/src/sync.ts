@@ -1,9 +1,16 @@
 import type { Core } from "./core.js";
+import { LandfallError } from "./errors.js";
 import { Listeners } from "./listeners.js";
 import type { WireState } from "./wire.js";
 
 /** How often, at most, the browser is asked how full it is. */
 const MEASURE_EVERY_MS = 30_000;
+
+/**
+ * Room that new writes leave to those that are saved already: what is being sent, and what the server answers, has to
+ * be noted down, or a full device would never become an emptier one.
+ */
+const RESERVE_BYTES = 1 << 20;
 
 /** What the browser says about the place where writes are kept. */
 export interface StorageState {
@@ -14,16 +21,23 @@ export interface StorageState {
   /** Bytes used and allowed, for the whole origin; `null` when the browser does not say. */
   readonly usage: number | null;
   readonly quota: number | null;
+  /**
+   * Whether the browser has deleted what was kept here, as far as that can be known: it was gone when the database was
+   * opened, or is gone since. What a tab still remembers is saved again, and what the server has is fetched again.
+   */
+  readonly evicted: boolean;
 }
 
 /** How things stand between this device and the server; a new frozen object for every change. */
-export type SyncState = Readonly<Omit<WireState, "leads">> & { readonly storage: StorageState };
+export type SyncState = Readonly<Omit<WireState, "leads" | "made">> & { readonly storage: StorageState };
 
 /** `db.sync`: what happens to writes after they are saved. */
 export class Sync {
   readonly #core: Core;
   readonly #listeners = new Listeners<SyncState>(() => this.#state);
   readonly #settling = new Set<() => void>();
+  /** How often the core may have found nothing stored without anything being lost. */
+  readonly #new: number;
   #state: SyncState;
   #own: WireState;
   /** What the tab that drains said last, where that is another one. */
@@ -33,13 +47,18 @@ export class Sync {
   #asked = false;
   #measuredAt = -Infinity;
 
-  /** @internal */
-  constructor(core: Core) {
+  /**
+   * @param known - whether this database has been here before.
+   * @internal
+   */
+  constructor(core: Core, known: boolean) {
     this.#core = core;
+    this.#own = core.state();
+    const { made } = this.#own;
+    this.#new = known ? 0 : made;
     const durability =
       typeof IDBTransaction !== "undefined" && "durability" in IDBTransaction.prototype ? "strict" : "default";
-    const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null } as const);
-    this.#own = core.state();
+    const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null, evicted: made > this.#new } as const);
     this.#state = Object.freeze({ ...merged(this.#own, undefined), storage });
     void this.#measure();
   }
@@ -111,7 +130,10 @@ export class Sync {
   }
 
   #told(): void {
-    this.#put({ ...merged(this.#own, this.#leader), storage: this.#state.storage });
+    const { storage } = this.#state;
+    const evicted = storage.evicted || this.#own.made > this.#new;
+    const kept = evicted === storage.evicted ? storage : Object.freeze({ ...storage, evicted });
+    this.#put({ ...merged(this.#own, this.#leader), storage: kept });
     if (this.#awaited || busy(this.#state)) return;
     for (const settled of this.#settling) settled();
     this.#settling.clear();
@@ -134,6 +156,20 @@ export class Sync {
     } catch {
       // Then it is not persisted, as `storage` says.
     }
+  }
+
+  /**
+   * Refuses a new write where only the reserve is left; `undefined`: there is room.
+   *
+   * @internal
+   */
+  room(): Promise<void> | undefined {
+    if (!scarce(this.#state)) return undefined;
+    // What was measured a while ago may not be so any more.
+    this.#measuredAt = -Infinity;
+    return this.#measure().then(() => {
+      if (scarce(this.#state)) throw new LandfallError("storage_full", "what is left of this device's room is needed to send what is saved");
+    });
   }
 
   /** @internal */
@@ -162,8 +198,8 @@ export class Sync {
 }
 
 /** What is pending is the same in all tabs; how sending goes, only the one knows that does it. */
-function merged(own: WireState, leader: WireState | undefined): Omit<WireState, "leads"> {
-  const { leads: _, ...state } = own;
+function merged(own: WireState, leader: WireState | undefined): Omit<WireState, "leads" | "made"> {
+  const { leads: _, made: __, ...state } = own;
   if (!leader) return state;
   const { online, phase, lastSyncedAt, nextTryAt, progress, breaker, clockSkewMs, reason } = leader;
   return { ...state, online, phase, lastSyncedAt, nextTryAt, progress, breaker, clockSkewMs, reason: state.reason ?? reason };
@@ -171,6 +207,10 @@ function merged(own: WireState, leader: WireState | undefined): Omit<WireState, 
 
 function busy({ phase }: Pick<WireState, "phase">): boolean {
   return phase === "pushing" || phase === "pulling" || phase === "first_sync";
+}
+
+function scarce({ storage: { usage, quota } }: SyncState): boolean {
+  return usage !== null && quota !== null && quota - usage < RESERVE_BYTES;
 }
 
 /** Not there in Node, and only in secure contexts. */

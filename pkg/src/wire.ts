@@ -142,6 +142,8 @@ export interface WireState {
   leads: boolean;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;
+  /** How often nothing was stored: when this was opened, and whenever it was found to be gone since. */
+  made: number;
 }
 
 export interface WireEntry {

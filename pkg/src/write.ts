@@ -97,14 +97,14 @@ class Settlement {
  */
 export class Writes {
   readonly #core: Core;
-  readonly #saving: () => void;
+  readonly #saving: () => Promise<void> | undefined;
   /** Why nothing will ever be accepted; made once, because an error takes a picture of the stack. */
   readonly #local: LandfallError | undefined;
   readonly #open = new Map<string, Settlement>();
   #turn: Promise<unknown> | undefined;
 
-  /** @param saving - called with every write that is handed over. */
-  constructor(core: Core, local: boolean, saving: () => void) {
+  /** @param saving - called before a write is handed over; what it gives is waited for, and can refuse it. */
+  constructor(core: Core, local: boolean, saving: () => Promise<void> | undefined) {
     this.#core = core;
     this.#local = local ? new LandfallError("invalid_options", "a database without url has no server") : undefined;
     this.#saving = saving;
@@ -180,9 +180,8 @@ export class Writes {
    */
   async #inTurn(prepare: () => Later<WireMutation[]>, grouped: boolean): Promise<WireReceipt[]> {
     const hand = (mutations: WireMutation[]): Promise<WireReceipt[]> => {
-      const saved = this.#core.write(mutations, grouped);
-      this.#saving();
-      return saved;
+      const write = (): Promise<WireReceipt[]> => this.#core.write(mutations, grouped);
+      return this.#saving()?.then(write) ?? write();
     };
     const prepared = prepare();
     if (!this.#turn && !(prepared instanceof Promise)) return hand(prepared);

@@ -64,6 +64,7 @@ export class MemoryCore implements CoreDatabase {
     reason: null,
     leads: true,
     damaged: 0,
+    made: 0,
   };
   readonly #options: WireOptions;
   readonly #disk: Disk;
@@ -142,7 +143,7 @@ export class MemoryCore implements CoreDatabase {
 
   export(): string {
     const items = this.entries.map((item) => ({ item, entry: this.#disk.mutations.get(item.id) ?? null, sent: null }));
-    return JSON.stringify({ client: "c", through: this.#disk.count, items });
+    return JSON.stringify({ client: "c", through: this.#disk.count, items, damaged: [] });
   }
 
   state(): string {

@@ -19,7 +19,7 @@ const CALM = {
   reason: null,
   damaged: 0,
   storage: STORAGE,
-} as const satisfies SyncState & { damaged: number };
+} as const satisfies SyncState;
 
 function said(state: Partial<SyncState>): string {
   const { tone, sentence: text } = sentence({ ...CALM, ...state }, english);

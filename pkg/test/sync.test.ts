@@ -57,19 +57,36 @@ test("the browser is asked to keep the data with the first write, once", async (
   const storage = {
     persisted: async () => persisted,
     persist: vi.fn(async () => (persisted = true)),
-    estimate: async () => ({ usage: 10, quota: 100 }),
+    estimate: async () => ({ usage: 10, quota: 1e9 }),
   };
   vi.stubGlobal("navigator", { storage });
   try {
     const { db } = await inspections();
     await turn();
-    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: false, usage: 10, quota: 100 });
+    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: false, usage: 10, quota: 1e9, evicted: false });
     expect(storage.persist).not.toHaveBeenCalled();
     await db.notes.insert({});
     await db.notes.insert({});
     await turn();
     expect(storage.persist).toHaveBeenCalledTimes(1);
     expect(db.sync.state.storage.persisted).toBe(true);
+  } finally {
+    vi.unstubAllGlobals();
+  }
+});
+
+test("what is left of a full device's room is kept for sending, and once there is more writes are saved again", async () => {
+  let usage = 9e6;
+  const storage = { persisted: async () => false, persist: async () => false, estimate: async () => ({ usage, quota: 1e7 }) };
+  vi.stubGlobal("navigator", { storage });
+  try {
+    const { db } = await inspections();
+    await turn();
+    await expect(db.notes.insert({})).rejects.toMatchObject({ code: "storage_full" });
+    expect(await db.outbox.list()).toEqual([]);
+    usage = 1e6;
+    await db.notes.insert({});
+    expect((await db.outbox.list()).length).toBe(1);
   } finally {
     vi.unstubAllGlobals();
   }
@@ -82,7 +99,7 @@ test("a browser that says nothing about its storage is no failure", async () => 
     const { db } = await inspections();
     await db.notes.insert({});
     await turn();
-    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: null, usage: null, quota: null });
+    expect(db.sync.state.storage).toEqual({ durability: "default", persisted: null, usage: null, quota: null, evicted: false });
   } finally {
     vi.unstubAllGlobals();
   }

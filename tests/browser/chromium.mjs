@@ -3,7 +3,8 @@ import { chromium } from "playwright-core";
 import { CHROMIUM } from "./products.mjs";
 import { Program } from "./program.mjs";
 
-const ARGS = [
+/** What every one of them is started with. */
+export const ARGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

@@ -1,7 +1,7 @@
 /** The demo without a pointer: everything is reached, and the focus is never lost. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openDemo, synced } from "./page.mjs";
+import { openDemo, synced, until } from "./page.mjs";
 import { insert, read, shown, visit } from "./visits.mjs";
 import { world } from "./world.mjs";
 

@@ -21,7 +21,11 @@ async function freeze(page, other) {
   return () => session.send("Page.setWebLifecycleState", { state: "active" });
 }
 
-const ways = { closed: (page) => page.close(), crashed: crash, frozen: freeze };
+function hang(page) {
+  page.evaluate(() => { for (;;); }).catch(() => {});
+}
+
+const ways = { closed: (page) => page.close(), crashed: crash, frozen: freeze, hung: hang };
 for (const [way, end] of Object.entries(ways)) {
   test(`when the tab that drains is ${way} in the middle of it, another one goes on`, async (t) => {
     const { server, proxy, browser } = await world(t, natural);

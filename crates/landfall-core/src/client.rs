@@ -206,6 +206,9 @@ struct Staged {
 pub struct Client {
     options: Options,
     installation: id::Client,
+    /// How often nothing was stored, or nothing any more.
+    made: usize,
+    damaged: Vec<String>,
     clock: Clock,
     offset: Offset,
     minted: u64,
@@ -249,6 +252,8 @@ impl Client {
     pub fn new(options: Options) -> Client {
         let mut client = Client {
             installation: options.client.clone(),
+            made: 0,
+            damaged: vec![],
             drain: Drain::new(Random(options.seed)),
             live: Live::new(Random(!options.seed)),
             options,
@@ -386,7 +391,12 @@ impl Client {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
                 self.commit();
             }
-            (Purpose::Load { tickets, keys, whole }, Ok(Done { outcome: Outcome::Loaded(rows), .. })) => {
+            (
+                Purpose::Load { tickets, keys, whole },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged }, .. }),
+            ) => {
+                // The server has what cannot be read, so everything is fetched once more.
+                self.forget_cursor |= damaged;
                 self.loaded(keys, whole, rows);
                 self.outputs.extend(tickets.into_iter().map(Output::Loaded));
             }

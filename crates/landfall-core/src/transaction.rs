@@ -137,7 +137,12 @@ pub enum Outcome {
     /// All that is stored, the base aside.
     Opened(Box<Opened>),
     /// Confirmed state of what was asked for; documents that are not there are not listed.
-    Loaded(Vec<(DocumentKey, BaseRow)>),
+    Loaded {
+        /// By document.
+        rows: Vec<(DocumentKey, BaseRow)>,
+        /// Whether something could not be read. The server has it.
+        damaged: bool,
+    },
     /// The journal holds the record, under the key that the device gave.
     Committed,
     /// The bytes to send, in the order asked for. New ones are stored under the key that the device gave.
@@ -176,6 +181,8 @@ pub enum Outcome {
 /// All that is stored on the device, the base aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
+    /// Whether nothing was there, not even the installation's name.
+    pub made: bool,
     /// The installation's name.
     pub client: Option<Client>,
     /// How far pulling has come.
@@ -191,7 +198,7 @@ pub struct Opened {
     /// Writes that are discarded and that the server has not answered for.
     pub voids: Vec<MutationId>,
     /// Records that could not be read. They stay where they are.
-    pub damaged: usize,
+    pub damaged: Vec<String>,
     /// Whether the database is given up, and only waits to be deleted.
     pub sealed: bool,
 }
@@ -277,7 +284,9 @@ impl Transaction {
         match self {
             Transaction::Open { client } => open(client, read),
             Transaction::Load(_) | Transaction::LoadAll(_) => {
-                (vec![], Outcome::Loaded(read.iter().flatten().filter_map(base_row).collect()))
+                let rows: Vec<_> = read.iter().flatten().filter_map(base_row).collect();
+                let damaged = rows.len() < read.iter().map(Vec::len).sum();
+                (vec![], Outcome::Loaded { rows, damaged })
             }
             Transaction::Commit(record) => {
                 (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
@@ -330,11 +339,11 @@ fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
 }
 
 fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
-    fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut usize) -> Vec<(u64, T)> {
+    fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut Vec<String>) -> Vec<(u64, T)> {
         let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
             (Key::Counted(key), Some(record)) => Some((key, record)),
             (Key::Counted(_) | Key::Text(_), _) => {
-                *damaged += 1;
+                damaged.push(text);
                 None
             }
         });
@@ -342,7 +351,7 @@ fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
     }
     let mut next = || std::mem::take(&mut read.remove(0));
     let name = next().first().and_then(|(_, text)| text.parse().ok());
-    let mut damaged = 0;
+    let mut damaged = Vec::new();
     let checkpoint = checkpoint(&next());
     let mut journal = next();
     let whole = journal.len();
@@ -353,12 +362,17 @@ fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
     let journal = records(journal, &mut damaged);
     let sent = records(next(), &mut damaged);
     let settled = records(next(), &mut damaged);
-    let parked = next();
-    let whole: Vec<Parked> = parked.iter().filter_map(|(_, text)| stored::read(text)).collect();
-    damaged += parked.len() - whole.len();
+    let mut parked: Vec<Parked> = Vec::new();
+    for (_, text) in next() {
+        match stored::read(&text) {
+            Some(whole) => parked.push(whole),
+            None => damaged.push(text),
+        }
+    }
     let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
+    let made = name.is_none();
     let client = Some(name.unwrap_or(client));
-    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, voids, damaged, sealed };
+    let opened = Opened { made, client, checkpoint, journal, sent, settled, parked, voids, damaged, sealed };
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }
 

@@ -1,7 +1,7 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
-mod bonds;
 mod calls;
+mod tabs;
 
 use std::cell::{Cell, RefCell};
 use std::future::ready;
@@ -13,18 +13,19 @@ use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
 use landfall_core::code::Code;
+use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
 use landfall_core::map::Map;
 use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
-use self::bonds::{Bonds, Unsaid};
+use self::tabs::{Bonds, Unsaid};
 use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
 use crate::live::Stream;
 use crate::platform::{self, Listener};
-use crate::store::Store;
+use crate::store::{Cut, Store};
 use crate::transport::Transport;
 
 type Answer = Result<(), Code>;
@@ -51,6 +52,7 @@ pub(crate) struct Driver {
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
     unsaid: Cell<Unsaid>,
+    doubting: RefCell<Option<Timeout>>,
     closed: Cell<bool>,
     listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
@@ -115,10 +117,64 @@ impl Driver {
             telling: Cell::new(false),
             hinting: RefCell::default(),
             unsaid: Cell::default(),
+            doubting: RefCell::default(),
             closed: Cell::new(false),
             listeners: RefCell::default(),
             bonds: RefCell::default(),
         }))
+    }
+
+    /// Something to call that makes this driver do something. Weak, so that a database that was closed is not
+    /// kept by those who would wake it.
+    fn when(self: &Rc<Driver>, act: fn(&Rc<Driver>)) -> impl Fn() + use<> {
+        let driver = Rc::downgrade(self);
+        move || {
+            if let Some(driver) = driver.upgrade() {
+                act(&driver);
+            }
+        }
+    }
+
+    fn bind(self: &Rc<Driver>) {
+        let woke: fn(&Rc<Driver>) = |driver| driver.feed(Input::Nudge(Nudge::Woke));
+        let document = platform::document();
+        let listeners = vec![
+            Listener::new("online", self.when(woke)),
+            Listener::new(
+                "visibilitychange",
+                self.when(|driver| {
+                    driver.feed(Input::Seen(platform::is_visible()));
+                    if platform::is_visible() {
+                        // A tab that nobody saw may have been deaf to the others.
+                        driver.feed(Input::Refresh);
+                        driver.feed(Input::Nudge(Nudge::Woke));
+                        driver.doubt();
+                    }
+                }),
+            ),
+            // Which of these come first, and which at all, differs from browser to browser.
+            Listener::new("pagehide", self.when(Driver::part)),
+            Listener::on(&document, "freeze", self.when(Driver::part)),
+            Listener::on(&document, "resume", self.when(Driver::wake)),
+            Listener::new("pageshow", self.when(Driver::wake)),
+            Listener::on(
+                &platform::connection(),
+                "change",
+                self.when(|driver| driver.feed(Input::Metered(platform::is_metered()))),
+            ),
+        ];
+        *self.listeners.borrow_mut() = Some(listeners);
+        self.feed(Input::Metered(platform::is_metered()));
+        self.feed(Input::Seen(platform::is_visible()));
+        let driver = Rc::downgrade(self);
+        self.store.watch(move |cut| {
+            let Some(driver) = driver.upgrade() else { return };
+            match cut {
+                Cut::Lost => driver.feed(Input::Refresh),
+                Cut::Deleted => driver.end(Code::SignedOut),
+            }
+        });
+        self.join();
     }
 
     pub(crate) fn close(&self) {
@@ -133,6 +189,7 @@ impl Driver {
         take(&self.timer);
         take(&self.hinting);
         take(&self.stream);
+        take(&self.doubting);
         take(&self.listeners);
         self.loosen();
         self.store.close();
@@ -216,6 +273,7 @@ impl Driver {
         }
         if hint {
             self.say_soon(Unsaid { changed: true, state: false });
+            self.doubt();
         }
         self.arm();
         self.tell_soon();

@@ -1,6 +1,7 @@
 //! What the core must not know: clock, chance, the other tabs, and when the network may be back.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
@@ -161,39 +162,59 @@ pub(crate) struct Leadership {
     release: RefCell<Option<Function>>,
     /// Ends the wait: a lock that a sleeping page is given, nobody else gets.
     wait: Option<AbortController>,
+    held: Rc<Cell<bool>>,
     _granted: Option<Closure<dyn FnMut(JsValue) -> JsValue>>,
 }
 
 impl Leadership {
-    /// Calls `lead` once this tab holds the lock; at once where the browser has no locks (two drainers do no harm).
-    pub(crate) fn seek(name: &str, lead: impl Fn() + 'static) -> Leadership {
+    /// Calls `lead` once this tab holds the lock, and again when another tab has taken it away; at once where the
+    /// browser has no locks (two drainers do no harm). `steal` takes it from whoever has it.
+    pub(crate) fn seek(name: &str, steal: bool, lead: Rc<dyn Fn(bool)>) -> Leadership {
+        let held = Rc::new(Cell::new(false));
         let locks = Reflect::get(&global("navigator"), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
         let request =
             Reflect::get(&locks, &"request".into()).ok().and_then(|f| f.dyn_into::<Function>().ok());
         let wait = AbortController::new().ok();
         let (Some(request), Some(wait)) = (request, wait) else {
-            lead();
-            return Leadership { release: RefCell::default(), wait: None, _granted: None };
+            held.set(true);
+            lead(true);
+            return Leadership { release: RefCell::default(), wait: None, held, _granted: None };
         };
         let mut release = None;
-        let held = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let end = Promise::new(&mut |resolve, _| release = Some(resolve));
+        let (holds, leads) = (held.clone(), lead.clone());
         let granted = Closure::<dyn FnMut(JsValue) -> JsValue>::new(move |_| {
-            lead();
-            held.clone().into()
+            holds.set(true);
+            leads(true);
+            end.clone().into()
         });
-        // As options it has the one that counts: its `signal`.
-        let arguments = Array::of3(&name.into(), &wait, granted.as_ref());
+        // As options the wait has the one that counts: its `signal`.
+        let options = if steal { Object::new() } else { wait.clone().unchecked_into() };
+        if steal {
+            let _ = Reflect::set(&options, &"steal".into(), &JsValue::TRUE);
+        }
+        let arguments = Array::of3(&name.into(), &options, granted.as_ref());
         let asked = Reflect::apply(&request, &locks, &arguments);
         if let Ok(promise) = asked.and_then(|promise| promise.dyn_into::<Promise>()) {
             // A refusal (an opaque origin, a closing page, a wait that was ended) leaves the draining to others.
-            let ignore = Closure::<dyn FnMut(JsValue)>::new(|_| {});
-            let _ = promise.catch(&ignore);
-            ignore.forget();
+            let holds = held.clone();
+            let refused = Closure::<dyn FnMut(JsValue)>::new(move |_| {
+                if holds.take() {
+                    lead(false);
+                }
+            });
+            let _ = promise.catch(&refused);
+            refused.forget();
         }
-        Leadership { release: RefCell::new(release), wait: Some(wait), _granted: Some(granted) }
+        Leadership { release: RefCell::new(release), wait: Some(wait), held, _granted: Some(granted) }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.held.get()
     }
 
     pub(crate) fn resign(&self) {
+        self.held.set(false);
         if let Some(wait) = &self.wait {
             wait.abort();
         }

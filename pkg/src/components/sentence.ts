@@ -1,8 +1,6 @@
 import type { StorageState, SyncState } from "../sync.js";
 import type { Words } from "./words.js";
 
-type State = SyncState & { readonly storage: StorageState & { readonly evicted?: boolean } };
-
 export type Tone = "calm" | "busy" | "waiting" | "attention";
 
 /** How things stand, in one sentence and one line of detail. */
@@ -82,7 +80,7 @@ export interface Warning {
 }
 
 /** What could cost the person something, worst first. */
-export function warnings(state: State, words: Words, now: number): Warning[] {
+export function warnings(state: SyncState, words: Words, now: number): Warning[] {
   const found: Warning[] = [];
   const { storage, damaged, clockSkewMs, oldestPendingAt } = state;
   if (storage.evicted) found.push({ kind: "evicted", text: words.evicted });

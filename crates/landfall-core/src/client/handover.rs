@@ -25,9 +25,9 @@ impl Client {
     /// that is given: they are somewhere else, or not wanted.
     ///
     /// # Errors
-    /// [`Code::PendingWrites`] for writes that the server does not have, without `through`.
+    /// [`Code::PendingWrites`] for writes that the server does not have or that cannot be read, without `through`.
     pub fn seal(&mut self, ticket: Ticket, through: Option<u64>) -> Result<(), Refusal> {
-        let waiting = self.outbox.unsettled() + self.outbox.failed();
+        let waiting = self.outbox.unsettled() + self.outbox.failed() + self.damaged.len();
         if through.is_none() && waiting > 0 {
             let message = format!("not on the server yet: {waiting} of what was written here");
             return Err(Refusal::new(Code::PendingWrites, message));

@@ -89,6 +89,10 @@ pub struct SyncState {
     pub reason: Option<String>,
     /// Whether this tab is the one that drains: how that goes, only it knows.
     pub leads: bool,
+    /// Stored records that cannot be read.
+    pub damaged: usize,
+    /// How often nothing was stored: when this was opened, and whenever it was found to be gone since.
+    pub made: usize,
 }
 
 /// A mutation that has come to an end.
@@ -148,6 +152,8 @@ pub struct Export<'a> {
     pub through: u64,
     /// Pending writes in journal order, then what needs attention.
     pub items: Vec<Exported<'a>>,
+    /// Stored records that cannot be read, as they are.
+    pub damaged: &'a [String],
 }
 
 /// One write that the server does not have, whole.
@@ -239,6 +245,8 @@ impl Client {
                 Remote::Absent | Remote::Present => self.trouble.clone(),
             },
             leads: self.leading,
+            damaged: self.damaged.len(),
+            made: self.made,
         }
     }
 
@@ -278,7 +286,7 @@ impl Client {
             sent: None,
         });
         let items = pending.chain(parked).collect();
-        Export { client: &self.installation, through: self.ledger.last(), items }
+        Export { client: &self.installation, through: self.ledger.last(), items, damaged: &self.damaged }
     }
 
     fn pending_view<'a>(&'a self, item: &'a Item, hold: Option<Hold>) -> EntryView<'a> {

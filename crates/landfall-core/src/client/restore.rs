@@ -1,16 +1,18 @@
 //! From what is stored to a living client: at the start, and when another tab has changed it.
 
-use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
+use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
 use crate::code::Code;
 use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
-use crate::outbox::{Item, Standing};
+use crate::outbox::{Item, Standing, uncommitted};
 use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
-        let client = self.installation.clone();
+        // Another name than before: so every tab sees that what was stored is gone, whichever is the first.
+        let client = if self.opened { self.options.writer.to_string().parse().ok() } else { None };
+        let client = client.unwrap_or_else(|| self.installation.clone());
         self.transact(Purpose::Open, Transaction::Open { client });
     }
 
@@ -21,7 +23,12 @@ impl Client {
             return;
         }
         let first = !self.opened;
-        self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
+        let client = opened.client.unwrap_or_else(|| self.installation.clone());
+        let lost = !first && client != self.installation;
+        self.installation = client;
+        self.made += usize::from(lost || opened.made);
+        self.damaged = opened.damaged;
+        let rescued = if lost { self.rescued(opened.made) } else { vec![] };
         if opened.checkpoint.cursor != self.checkpoint.cursor {
             // Pages that were asked for from another place.
             self.staged = None;
@@ -40,6 +47,10 @@ impl Client {
             for (index, entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
                 let id = entry.id;
+                // Two tabs may have rescued it.
+                if self.outbox.get(id).is_some() {
+                    continue;
+                }
                 let (standing, stamp) = match ends.get(&id) {
                     None => (Standing::Saved, None),
                     Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
@@ -87,14 +98,44 @@ impl Client {
             }
         }
         for (place, entry) in uncommitted {
-            self.outbox.insert(place, entry, Standing::Saving);
+            if self.outbox.get(entry.id).is_none() {
+                self.outbox.insert(place, entry, Standing::Saving);
+            }
         }
+        self.save_again(rescued);
         self.progress.saw(self.outbox.unsettled());
         self.tell_ended(unsettled, &ends, &replaced);
         self.opened = true;
         self.replica.clear();
         self.load_pending();
         self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
+    }
+
+    /// What this tab remembers of writes that the server does not have, when what was stored is gone. A refused
+    /// one goes through it all again: the server gives the same verdict.
+    fn rescued(&self, first: bool) -> Vec<Entry> {
+        let saved = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
+        let pending = self.outbox.items().filter(saved).map(|item| &item.entry);
+        let parked = self.outbox.parked().map(|parked| &parked.entry);
+        // The first to notice saves all that it knows, the others what only they may know.
+        let mine = |entry: &&Entry| first || entry.id.writer == self.options.writer;
+        pending.chain(parked).filter(mine).cloned().collect()
+    }
+
+    fn save_again(&mut self, mut entries: Vec<Entry>) {
+        entries.retain(|entry| self.outbox.get(entry.id).is_none());
+        if entries.is_empty() {
+            return;
+        }
+        let from: usize = self.queue.iter().map(|(_, entries)| entries.len()).sum();
+        for (index, entry) in (from as u32..).zip(&mut entries) {
+            // Where it stood is gone.
+            entry.place = None;
+            self.outbox.insert(uncommitted(self.commits, index), entry.clone(), Standing::Saving);
+        }
+        // Nobody waits for it.
+        self.queue.push((Ticket::MAX, entries));
+        self.commit();
     }
 
     /// Writes that another tab cannot have seen.

@@ -85,6 +85,17 @@ impl Disk {
         self.now = self.synced.clone();
     }
 
+    /// The browser takes everything away.
+    pub(crate) fn evict(&mut self) {
+        *self = Disk::default();
+    }
+
+    /// Makes what a store holds unreadable.
+    pub(crate) fn damage(&mut self, damaged: Store) {
+        let texts = self.now.texts.iter_mut().filter(|((store, _), _)| *store == damaged);
+        texts.for_each(|(_, text)| text.insert(0, '#'));
+    }
+
     /// How many records a store holds.
     pub(crate) fn count(&self, store: Store) -> usize {
         self.now.texts.keys().filter(|(other, _)| *other == store).count()

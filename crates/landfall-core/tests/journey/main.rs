@@ -9,6 +9,7 @@ mod attention;
 mod crash;
 mod disaster;
 mod disk;
+mod eviction;
 mod handover;
 mod hints;
 mod outbox;

@@ -164,6 +164,8 @@ impl Tab {
                     reload = true;
                     continue;
                 }
+                // Nobody asked for it: what was lost is saved again.
+                Output::Saved(Ticket::MAX) => continue,
                 Output::Saved(ticket) => {
                     self.saved.extend(self.writes.remove(&ticket).expect("a write or a decision"));
                     continue;
@@ -275,7 +277,7 @@ impl Tab {
 
     /// What another tab can take over.
     pub(crate) fn legacy(&self) -> Legacy {
-        let Export { client, through, items } = self.client.export();
+        let Export { client, through, items, damaged: _ } = self.client.export();
         let entries = items.iter().map(|item| Entry { place: Some(item.place), ..item.entry.clone() });
         Legacy { from: client.clone(), through, record: JournalRecord { entries: entries.collect() } }
     }

@@ -1,16 +1,18 @@
-//! What ties an open database to the page around it and to the other tabs.
+//! The other tabs with the same database: which of them drains, and what a page owes them when it is put to sleep.
 
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
-use landfall_core::client::{Client, Input};
+use landfall_core::client::{Client, Input, Remote};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 
 use super::{Driver, take};
 use crate::boundary::{Error, to_json};
-use crate::platform::{self, Leadership, Listener, STATE, Said, Siblings};
-use crate::store::Cut;
+use crate::platform::{self, Leadership, STATE, Said, Siblings};
+
+/// A write of this tab that has not got anywhere after so long makes it doubt that whoever drains is alive.
+const DOUBT_MILLIS: u32 = 3_000;
 
 /// A message to the other tabs costs a fifth of a commit, so a run of writes shares one; people notice
 /// nothing below a tenth of a second.
@@ -32,60 +34,8 @@ pub(super) struct Bonds {
 }
 
 impl Driver {
-    /// Something to call that makes this driver do something. Weak, so that a database that was closed is not
-    /// kept by those who would wake it.
-    fn when(self: &Rc<Driver>, act: fn(&Rc<Driver>)) -> impl Fn() + use<> {
-        let driver = Rc::downgrade(self);
-        move || {
-            if let Some(driver) = driver.upgrade() {
-                act(&driver);
-            }
-        }
-    }
-
-    pub(super) fn bind(self: &Rc<Driver>) {
-        let woke: fn(&Rc<Driver>) = |driver| driver.feed(Input::Nudge(Nudge::Woke));
-        let document = platform::document();
-        let listeners = vec![
-            Listener::new("online", self.when(woke)),
-            Listener::new(
-                "visibilitychange",
-                self.when(|driver| {
-                    driver.feed(Input::Seen(platform::is_visible()));
-                    if platform::is_visible() {
-                        // A tab that nobody saw may have been deaf to the others.
-                        driver.feed(Input::Refresh);
-                        driver.feed(Input::Nudge(Nudge::Woke));
-                    }
-                }),
-            ),
-            // Which of these come first, and which at all, differs from browser to browser.
-            Listener::new("pagehide", self.when(Driver::part)),
-            Listener::on(&document, "freeze", self.when(Driver::part)),
-            Listener::on(&document, "resume", self.when(Driver::wake)),
-            Listener::new("pageshow", self.when(Driver::wake)),
-            Listener::on(
-                &platform::connection(),
-                "change",
-                self.when(|driver| driver.feed(Input::Metered(platform::is_metered()))),
-            ),
-        ];
-        *self.listeners.borrow_mut() = Some(listeners);
-        self.feed(Input::Metered(platform::is_metered()));
-        self.feed(Input::Seen(platform::is_visible()));
-        let driver = Rc::downgrade(self);
-        self.store.watch(move |cut| {
-            let Some(driver) = driver.upgrade() else { return };
-            match cut {
-                Cut::Lost => driver.feed(Input::Refresh),
-                Cut::Deleted => driver.end(Code::SignedOut),
-            }
-        });
-        self.join();
-    }
-
     /// Listens to the other tabs, and waits to be the one that drains.
-    fn join(self: &Rc<Driver>) {
+    pub(super) fn join(self: &Rc<Driver>) {
         if self.bonds.borrow().is_none() && !self.closed.get() {
             let driver = Rc::downgrade(self);
             let siblings = Siblings::new(&self.name, move |said| {
@@ -97,13 +47,53 @@ impl Driver {
                 }
             });
             siblings.say(Said::Word(STATE.to_owned()));
-            let leadership = Leadership::seek(&self.name, self.when(|driver| driver.feed(Input::Lead(true))));
+            let leadership = self.seek(false);
             *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership });
+            self.doubt();
         }
     }
 
+    fn seek(self: &Rc<Driver>, steal: bool) -> Leadership {
+        let (lead, lose) = (self.when(|driver| driver.feed(Input::Lead(true))), self.when(Driver::lose));
+        Leadership::seek(&self.name, steal, Rc::new(move |leads| if leads { lead() } else { lose() }))
+    }
+
+    /// Another tab drains now; this one is ready to do it again.
+    fn lose(self: &Rc<Driver>) {
+        self.lead_again(false);
+        self.feed(Input::Lead(false));
+    }
+
+    fn lead_again(self: &Rc<Driver>, steal: bool) {
+        if let Some(bonds) = &mut *self.bonds.borrow_mut() {
+            bonds.leadership.resign();
+            bonds.leadership = self.seek(steal);
+        }
+    }
+
+    fn leads(&self) -> bool {
+        self.bonds.borrow().as_ref().is_some_and(|bonds| bonds.leadership.is_held())
+    }
+
+    /// The lock stays with a tab that hangs, and some browsers suspend pages without a word to them. So a tab that
+    /// somebody looks at takes the lock when what was written in it lies about. If the other one lives, no harm is
+    /// done: both may drain.
+    pub(super) fn doubt(self: &Rc<Driver>) {
+        if self.remote != Remote::Present || self.leads() || self.doubting.borrow().is_some() {
+            return;
+        }
+        let stuck = |driver: &Rc<Driver>| {
+            driver.doubting.take();
+            let pending = driver.client.borrow().state().pending > 0;
+            if pending && platform::is_visible() && !driver.leads() {
+                driver.lead_again(true);
+            }
+        };
+        *self.doubting.borrow_mut() = Some(Timeout::new(DOUBT_MILLIS, self.when(stuck)));
+    }
+
     /// A page that slept has missed what the others said.
-    fn wake(self: &Rc<Driver>) {
+    pub(super) fn wake(self: &Rc<Driver>) {
         self.join();
         self.say_unsaid();
         self.feed(Input::Refresh);
@@ -111,7 +101,7 @@ impl Driver {
 
     /// Steps back: a page that is put to sleep must not keep the lock, with which it can do nothing, and what
     /// it is told then takes it out of the cache that makes going back fast.
-    fn part(self: &Rc<Driver>) {
+    pub(super) fn part(self: &Rc<Driver>) {
         self.say_unsaid();
         self.loosen();
         self.feed(Input::Lead(false));
@@ -160,6 +150,8 @@ impl Driver {
 
     fn hear_sibling(self: &Rc<Driver>, word: &str) {
         if word.starts_with('{') {
+            // Whoever drains is alive.
+            take(&self.doubting);
             self.events.hear_leader(word);
             self.tell_soon();
         } else {

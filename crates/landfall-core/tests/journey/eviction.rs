@@ -1,0 +1,86 @@
+//! What is stored is taken away, or cannot be read: found out, told, and as little as possible is lost.
+
+use landfall_core::client::{Input, Status};
+use landfall_core::stored::Store;
+
+use crate::world::{World, create, patch};
+
+/// One device with two tabs, of which the first drains, and a server that cannot be reached: writes of both, one of
+/// them refused before.
+fn with_writes() -> World {
+    let mut world = World::new(1);
+    world.run(0);
+    world.add_tab(0);
+    world.write(0, create("refused", r#"{"a":"unacceptable"}"#));
+    world.write(0, create("there", r#"{"a":1}"#));
+    world.rest();
+    world.lead(0, false);
+    world.write(0, patch("there", r#"{"a":2}"#));
+    world.write(0, create("mine", r#"{"a":1}"#));
+    world.write(1, create("theirs", r#"{"a":1}"#));
+    for tab in [0, 1] {
+        look(&mut world, tab);
+    }
+    world
+}
+
+/// Has a tab look at what is stored, and no more.
+fn look(world: &mut World, tab: usize) {
+    let now = world.now;
+    world.tabs[tab].input(Input::Refresh, now);
+    while world.disk_step(tab) {}
+}
+
+#[test]
+fn what_tabs_remember_is_saved_again_when_what_was_stored_is_gone() {
+    for first in [0, 1] {
+        let mut world = with_writes();
+        let told: Vec<_> = world.tabs.iter().map(|tab| tab.settled.len()).collect();
+        world.tabs[0].disk.borrow_mut().evict();
+        for tab in [first, 1 - first] {
+            look(&mut world, tab);
+        }
+        let made: Vec<_> = world.tabs.iter().map(|tab| tab.client.state().made).collect();
+        assert_eq!(made, [2, 1], "the first tab made the database, too");
+        let since: Vec<_> = world.tabs.iter().map(|tab| tab.settled.len()).collect();
+        assert_eq!(since, told, "nobody is told that a write has ended that is only gone");
+        world.lead(0, true);
+        world.rest();
+        for (document, text) in [("there", r#"{"a":2}"#), ("mine", r#"{"a":1}"#), ("theirs", r#"{"a":1}"#)] {
+            assert_eq!(world.text(0, document).as_deref(), Some(text));
+            assert_eq!(world.text(1, document).as_deref(), Some(text));
+        }
+        assert_eq!(world.server.applied.len(), 4, "each once");
+        let refused =
+            world.tabs[1].client.entries().pop().map(|entry| (entry.document.to_string(), entry.status));
+        assert_eq!(refused, Some(("refused".to_owned(), Status::NeedsAttention)));
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_counted_and_given_out_as_it_is() {
+    let mut world = with_writes();
+    world.tabs[0].disk.borrow_mut().damage(Store::Journal);
+    world.tabs[0].disk.borrow_mut().damage(Store::Parked);
+    let tab = world.add_tab(0);
+    let client = &world.tabs[tab].client;
+    assert_eq!((client.state().damaged, client.entries().len()), (client.export().damaged.len(), 0));
+    assert!(
+        client.export().damaged.iter().all(|text| text.starts_with('#'))
+            && client.export().damaged.len() >= 3
+    );
+    assert_eq!(client.state().made, 0);
+}
+
+#[test]
+fn a_damaged_base_is_fetched_again() {
+    let mut world = World::new(1);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.rest();
+    world.tabs[0].disk.borrow_mut().damage(Store::Base);
+    let tab = world.add_tab(0);
+    world.lead(0, false);
+    world.lead(tab, true);
+    world.rest();
+    assert_eq!(world.text(tab, "d").as_deref(), Some(r#"{"a":1}"#));
+}
