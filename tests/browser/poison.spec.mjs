@@ -12,13 +12,13 @@ const POISON = 50;
 const WORDS = "Write a note before you mark a visit as done.";
 const MARKER = "the server stumbles over this";
 
-/** Writes a hundred visits offline, the one in the middle with these fields. */
-async function writeOffline(t, fields) {
+/** Writes a hundred visits that nothing is sent of yet, the one in the middle with these fields. */
+async function writePaused(t, fields) {
   const parts = await world(t, { www: bare });
   const { proxy, browser } = parts;
   const page = await openBare(browser, proxy.origin);
   await synced(page);
-  await proxy.goOffline();
+  await page.evaluate(() => db.sync.pause());
   await insert(page, visits(VISITS).with(POISON, visit(POISON, fields)));
   return { ...parts, page };
 }
@@ -32,8 +32,8 @@ function others() {
 const pushed = async (proxy) => (await proxy.batches()).filter(({ status }) => status !== null);
 
 test("a write that a rule refuses costs the other 99 nothing, and edited it is accepted", async (t) => {
-  const { server, proxy, page } = await writeOffline(t, { status: "done", notes: "" });
-  await proxy.goOnline();
+  const { server, proxy, page } = await writePaused(t, { status: "done", notes: "" });
+  await page.evaluate(() => db.sync.resume());
   await drained(page);
   assert.deepEqual((await pushed(proxy)).map(({ mutations }) => mutations.length), [VISITS], "one batch");
   assert.deepEqual(await onServer(server), others());
@@ -60,9 +60,9 @@ test("a write that a rule refuses costs the other 99 nothing, and edited it is a
 });
 
 test("a write that fails every batch it is in is found by halving and set aside", async (t) => {
-  const { server, proxy, page } = await writeOffline(t, { notes: MARKER });
+  const { server, proxy, page } = await writePaused(t, { notes: MARKER });
   await proxy.rule(BATCH, { kind: "status", code: 500, body: "" }, undefined, MARKER);
-  await proxy.goOnline();
+  await page.evaluate(() => db.sync.resume());
   await until(page, () => db.sync.state.pending === 0 && db.sync.state.failed === 1);
   assert.deepEqual(await onServer(server), others());
   const [item, ...more] = await outbox(page);
