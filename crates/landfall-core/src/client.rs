@@ -15,6 +15,7 @@ mod pull;
 mod push;
 mod report;
 mod restore;
+mod stage;
 mod write;
 
 use std::collections::VecDeque;
@@ -195,13 +196,7 @@ enum Purpose {
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
-}
-
-/// Pages of a pull that is not finished: they become visible together.
-#[derive(Clone, Debug, Default)]
-struct Staged {
-    changes: Vec<PullChange>,
-    cursor: Option<String>,
+    Unpack { key: u64 },
 }
 
 /// One tab's view of the database, and its part in synchronising it.
@@ -217,7 +212,8 @@ pub struct Client {
     ledger: Ledger,
     drain: Drain,
     checkpoint: Checkpoint,
-    staged: Option<Staged>,
+    /// What was pulled and is not in the base yet, as it is stored.
+    staged: Vec<(u64, Vec<PullChange>)>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -260,7 +256,7 @@ impl Client {
             replica: Replica::default(),
             ledger: Ledger::default(),
             checkpoint: Checkpoint::default(),
-            staged: None,
+            staged: vec![],
             flight: vec![],
             voiding: vec![],
             parking: vec![],
@@ -331,7 +327,7 @@ impl Client {
             self.read_stored();
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
-        if !self.may_sync() || self.is_reading() {
+        if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
         // A stamp is made final once, so how wrong the clock is must be known before: a pull tells. A server
@@ -340,6 +336,8 @@ impl Client {
         let ready = timed && self.is_ready(now);
         match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
+            Some(Next::Pull) if self.unpack() => {}
+            None if self.drain.is_idle() && self.unpack() => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);
@@ -352,6 +350,11 @@ impl Client {
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
         self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open))
+    }
+
+    /// Whether a part of what was pulled is on its way into the base.
+    fn is_unpacking(&self) -> bool {
+        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Unpack { .. }))
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {
@@ -415,17 +418,19 @@ impl Client {
                 let record = *added.first().expect("BUG: verdicts that added no record");
                 self.ledger.collected(&garbage);
                 // Another tab has pulled or folded in meanwhile: its rows are not known here.
-                let (cursor, folds) = (&self.checkpoint.cursor, self.checkpoint.folds + 1);
-                self.refresh |= (&checkpoint.cursor, checkpoint.folds) != (cursor, folds);
+                let (cursor, folds) = self.checkpoint.mark();
+                self.refresh |= checkpoint.mark() != (cursor, folds + 1);
                 self.checkpoint = checkpoint;
                 self.settled(record, settled, rows, keys, now);
             }
-            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, .. })) => self.stored(*page, now),
+            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, added })) => {
+                self.stored(*page, &added, now);
+            }
+            (Purpose::Unpack { key }, result) => self.unpacked(key, result.map(|done| done.outcome), now),
             (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
                 // Another tab has pulled or folded an answer in: its rows are not known here.
                 self.refresh = true;
                 self.checkpoint = checkpoint;
-                self.staged = None;
                 self.drain.stale(now);
             }
             (Purpose::Open, Err(code)) => {
@@ -436,7 +441,6 @@ impl Client {
             }
             (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
                 self.outbox.recall();
-                self.staged = None;
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
             }

@@ -101,6 +101,11 @@ impl Drain {
         }
     }
 
+    /// Whether nothing is under way and nothing has failed.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. })
+    }
+
     /// What to do now, if it is time to do something. `ready` says whether there is something to push.
     pub fn next(&self, ready: bool, now: WallTime) -> Option<Next> {
         let due = match self.state {

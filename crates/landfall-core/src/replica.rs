@@ -44,14 +44,15 @@ impl Replica {
         self.whole.insert(collection);
     }
 
-    /// Takes in what was read from the device. What is known already is at least as new.
-    pub fn load(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
+    /// Takes in what was read from the device, unless it is known already: that is at least as new.
+    pub fn load(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) -> bool {
         if self.rows.contains_key(&key) {
-            return;
+            return false;
         }
         // Nobody has seen this document yet, so nothing of it has changed.
         let visible = overlay(base.as_ref(), &key, outbox);
         self.rows.insert(key, Row { base, visible });
+        true
     }
 
     /// The confirmed state has changed.

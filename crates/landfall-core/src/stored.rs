@@ -7,6 +7,7 @@
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
+//! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
@@ -37,14 +38,16 @@ pub enum Store {
     Parked,
     /// What the server has confirmed.
     Base,
+    /// What was pulled and is not in the base yet.
+    Staged,
     /// Single records.
     Meta,
 }
 
 impl Store {
     /// Every store.
-    pub const ALL: [Store; 6] =
-        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Meta];
+    pub const ALL: [Store; 7] =
+        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Staged, Store::Meta];
 
     /// The store's name on the device.
     pub const fn name(self) -> &'static str {
@@ -54,6 +57,7 @@ impl Store {
             Store::Settled => "settled",
             Store::Parked => "parked",
             Store::Base => "base",
+            Store::Staged => "staged",
             Store::Meta => "meta",
         }
     }
@@ -61,7 +65,7 @@ impl Store {
     /// Whether the device counts the keys, in the order of commits.
     pub const fn is_counted(self) -> bool {
         match self {
-            Store::Journal | Store::Sent | Store::Settled => true,
+            Store::Journal | Store::Sent | Store::Settled | Store::Staged => true,
             Store::Parked | Store::Base | Store::Meta => false,
         }
     }
@@ -454,7 +458,11 @@ pub struct Checkpoint {
     pub epoch: Option<String>,
     /// What to ask with next; none before the first page.
     pub cursor: Option<String>,
-    /// Everything up to here is in the base.
+    /// Where a pull goes on of which some pages are in `staged` and not visible yet. None: whatever is in
+    /// `staged` is visible, and newer than the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<String>,
+    /// Everything up to here is visible.
     pub position: Position,
     /// Counts answers folded into the base. A page asked for before the latest of them may lack its
     /// effect, so it is not applied.
@@ -463,4 +471,11 @@ pub struct Checkpoint {
     pub complete: bool,
     /// The device's clock when everything was last pulled.
     pub synced_at: Option<WallTime>,
+}
+
+impl Checkpoint {
+    /// What has to be the same for an answer to what was asked with this to be stored.
+    pub fn mark(&self) -> (Option<&String>, u64) {
+        (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
+    }
 }

@@ -13,6 +13,7 @@ use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, JournalRecord, Key, Parked, Sent, SentRecord,
     SettledMutation, SettledRecord, Store, VOIDS,
 };
+use crate::wire::PullChange;
 
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Write {
     Put(Store, Key, String),
     /// No record.
     Delete(Store, Key),
+    /// No records at all. Counted keys go on where they were.
+    Clear(Store),
 }
 
 /// A document whose confirmed state is to be taken further by verdicts of the server.
@@ -110,15 +113,24 @@ pub enum Transaction {
     /// Stores what was pulled, if it was asked for with what is stored now.
     Store {
         /// The checkpoint that the pull was asked with.
-        asked: Checkpoint,
+        asked: Box<Checkpoint>,
         /// The checkpoint afterwards.
-        reached: Checkpoint,
+        reached: Box<Checkpoint>,
         /// Confirmed documents; `None` is one that is no longer there.
         rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        /// Changes that go into the base later, packed.
+        staged: Vec<String>,
         /// Whether what was there before goes first.
         reset: bool,
         /// Records that nothing needs any more.
         garbage: Vec<(Store, Key)>,
+    },
+    /// Puts what a staged record holds into the base, unless that was done already.
+    Unpack {
+        /// The record.
+        key: u64,
+        /// What it makes of the documents.
+        rows: Vec<(DocumentKey, Option<BaseRow>)>,
     },
 }
 
@@ -142,7 +154,8 @@ pub enum Outcome {
     },
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
-    /// Somebody else has already decided about one of the parked writes. Nothing was done.
+    /// Somebody else was faster: with a decision about a parked write, or with a staged record. Nothing was
+    /// done.
     Missed,
     /// The verdicts are stored, under the key that the device gave.
     Settled {
@@ -153,7 +166,7 @@ pub enum Outcome {
         /// The checkpoint, one fold further.
         checkpoint: Checkpoint,
     },
-    /// The page is stored.
+    /// What was pulled is stored, each staged record under the key that the device gave.
     Stored,
     /// The page was asked for with something else than what is stored now. Nothing was done.
     Stale(Checkpoint),
@@ -176,6 +189,8 @@ pub struct Opened {
     pub parked: Vec<Parked>,
     /// Writes that are discarded and that the server has not answered for.
     pub voids: Vec<MutationId>,
+    /// What was pulled and is not in the base yet, by record; none if one of them could not be read.
+    pub staged: Option<Vec<(u64, Vec<PullChange>)>>,
     /// Records that could not be read. They stay where they are.
     pub damaged: usize,
 }
@@ -191,7 +206,7 @@ impl Transaction {
             | Transaction::Fix(_)
             | Transaction::Amend(_)
             | Transaction::Settle { .. } => Durability::Strict,
-            Transaction::Store { .. } => Durability::Relaxed,
+            Transaction::Store { .. } | Transaction::Unpack { .. } => Durability::Relaxed,
         }
     }
 
@@ -199,13 +214,14 @@ impl Transaction {
     pub fn stores(&self) -> Vec<Store> {
         match self {
             Transaction::Open { .. } => {
-                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Meta]
+                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Staged, Store::Meta]
             }
             Transaction::Load(_) | Transaction::LoadAll(_) => vec![Store::Base],
             Transaction::Commit(_) => vec![Store::Journal],
             Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
             Transaction::Settle { .. } | Transaction::Store { .. } => Store::ALL.to_vec(),
+            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged],
         }
     }
 
@@ -223,6 +239,7 @@ impl Transaction {
                 Read::All(Store::Settled),
                 Read::All(Store::Parked),
                 voids(),
+                Read::All(Store::Staged),
             ],
             Transaction::Load(keys) => keys.iter().map(one).collect(),
             Transaction::LoadAll(collection) => {
@@ -239,11 +256,8 @@ impl Transaction {
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
                 reads
             }
-            Transaction::Store { reset, .. } => {
-                let mut reads = vec![checkpoint()];
-                reads.extend(reset.then_some(Read::All(Store::Base)));
-                reads
-            }
+            Transaction::Store { .. } => vec![checkpoint()],
+            Transaction::Unpack { key, .. } => vec![Read::One(Store::Staged, Key::Counted(*key))],
         }
     }
 
@@ -268,19 +282,25 @@ impl Transaction {
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (writes, outcome)
             }
-            Transaction::Store { asked, reached, rows, reset, garbage } => {
+            Transaction::Store { asked, reached, rows, staged, reset, garbage } => {
                 let current = checkpoint(&read[0]);
-                if (&current.cursor, current.folds) != (&asked.cursor, asked.folds) {
+                if current.mark() != asked.mark() {
                     return (vec![], Outcome::Stale(current));
                 }
-                let mut writes = Vec::with_capacity(rows.len() + garbage.len() + 1);
+                let mut writes = Vec::new();
                 if reset {
-                    let old = read[1].iter().map(|(key, _)| Write::Delete(Store::Base, key.clone()));
-                    writes.extend(old);
+                    writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
                 writes.extend(rows.iter().map(put_base));
+                writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
                 writes.push(put_checkpoint(&reached));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                (writes, Outcome::Stored)
+            }
+            Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
+            Transaction::Unpack { key, rows } => {
+                let mut writes: Vec<_> = rows.iter().map(put_base).collect();
+                writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
                 (writes, Outcome::Stored)
             }
         }
@@ -327,7 +347,9 @@ fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
     damaged += parked.len() - whole.len();
     let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let client = Some(name.unwrap_or(client));
-    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, voids, damaged };
+    let mut lost = 0;
+    let staged = Some(records(next(), &mut lost)).filter(|_| lost == 0);
+    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, voids, staged, damaged };
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }
 

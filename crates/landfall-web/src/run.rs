@@ -117,6 +117,9 @@ fn decide(
             Write::Delete(store, key) => {
                 object_store(idb, *store)?.delete(&to_js(key))?;
             }
+            Write::Clear(store) => {
+                object_store(idb, *store)?.clear()?;
+            }
         }
     }
     *decided.borrow_mut() = Some((outcome, added));

@@ -3,6 +3,7 @@
 use super::{Client, Output, Purpose, Ticket, Transaction};
 use crate::id::{Collection, DocumentKey};
 use crate::json::Json;
+use crate::map::Set;
 use crate::stored::BaseRow;
 
 impl Client {
@@ -59,13 +60,29 @@ impl Client {
         whole: Option<Collection>,
         rows: Vec<(DocumentKey, BaseRow)>,
     ) {
-        for (key, row) in rows {
-            self.clock.observe(row.newest());
-            self.replica.load(key, Some(row), &self.outbox);
+        let found = rows.into_iter().map(|(key, row)| (key, Some(row)));
+        let mut fresh = Set::new();
+        for (key, row) in found.chain(keys.into_iter().map(|key| (key, None))) {
+            if let Some(row) = &row {
+                self.clock.observe(row.newest());
+            }
+            if self.replica.load(key.clone(), row, &self.outbox) && !self.packed().is_empty() {
+                fresh.insert(key);
+            }
         }
-        for key in keys {
-            self.replica.load(key, None, &self.outbox);
+        let staged = std::mem::take(&mut self.staged);
+        let visible = staged.iter().filter(|_| self.checkpoint.staged.is_none());
+        for change in visible.flat_map(|(_, changes)| changes) {
+            let Some((key, row)) = self.row(change, self.checkpoint.position) else { continue };
+            let part = whole.as_ref() == Some(&key.collection);
+            if part && self.replica.load(key.clone(), None, &self.outbox) {
+                fresh.insert(key.clone());
+            }
+            if fresh.contains(&key) {
+                self.replica.confirm(key, row, &self.outbox);
+            }
         }
+        self.staged = staged;
         if let Some(collection) = whole {
             // Documents that exist only as pending writes are part of the collection too.
             let pending: Vec<_> =

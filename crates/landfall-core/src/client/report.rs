@@ -200,6 +200,8 @@ impl Client {
             Some(Step::Pulling | Step::Storing) if first_sync => Phase::FirstSync,
             Some(Step::Pulling | Step::Storing) => Phase::Pulling,
             Some(Step::Asking) => Phase::Paused,
+            None if self.is_unpacking() && first_sync => Phase::FirstSync,
+            None if self.is_unpacking() => Phase::Pulling,
             None if !self.online => Phase::Offline,
             None => Phase::Idle,
         };

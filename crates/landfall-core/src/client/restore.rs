@@ -17,11 +17,10 @@ impl Client {
     pub(super) fn restore(&mut self, opened: Opened) {
         let first = !self.opened;
         self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
-        if opened.checkpoint.cursor != self.checkpoint.cursor {
-            // Pages that were asked for from another place.
-            self.staged = None;
-        }
         self.checkpoint = opened.checkpoint;
+        // What was pulled and cannot be read is pulled again, with everything else.
+        self.forget_cursor |= opened.staged.is_none();
+        self.staged = opened.staged.unwrap_or_default();
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();

@@ -46,6 +46,10 @@ impl Disk {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.now.texts.remove(&(store, key));
                 }
+                Write::Clear(store) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    self.now.texts.retain(|(other, _), _| *other != store);
+                }
             }
         }
         if durability == Durability::Strict {
@@ -73,6 +77,19 @@ impl Disk {
     /// Takes back every transaction after the last strict one.
     pub(crate) fn power_cut(&mut self) {
         self.now = self.synced.clone();
+    }
+
+    /// What a store holds.
+    pub(crate) fn records(&self, store: Store) -> BTreeMap<Key, String> {
+        let records = self.now.texts.iter().filter(|((other, _), _)| *other == store);
+        records.map(|((_, key), text)| (key.clone(), text.clone())).collect()
+    }
+
+    /// A record becomes something that nobody can read.
+    pub(crate) fn damage(&mut self, store: Store, key: Key) {
+        for records in [&mut self.now, &mut self.synced] {
+            records.texts.insert((store, key.clone()), "}".to_owned());
+        }
     }
 
     /// How many records a store holds.

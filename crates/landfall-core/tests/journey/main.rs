@@ -14,6 +14,7 @@ mod peace;
 mod pulling;
 mod refusal;
 mod server;
+mod staging;
 mod tab;
 mod tabs;
 mod world;
