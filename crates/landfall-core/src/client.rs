@@ -36,7 +36,9 @@ use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
-pub use report::{EntryView, Exported, Phase, Progress, Settled, Status, SyncState};
+pub use report::{EntryView, Exported, Phase, Settled, Status, SyncState};
+
+pub use crate::stored::Progress;
 
 /// Most mutations in one push, unless the server asks for fewer.
 const BATCH_MUTATIONS: usize = 100;

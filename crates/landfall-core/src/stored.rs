@@ -451,6 +451,17 @@ impl BaseRow {
     }
 }
 
+/// How far something that takes time has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Writes sent, or documents fetched.
+    pub done: u64,
+    /// Of how many, about; 0 where that is not known.
+    pub total: u64,
+    /// Bytes of JSON sent or fetched for that.
+    pub bytes: u64,
+}
+
 /// How far pulling has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -469,6 +480,9 @@ pub struct Checkpoint {
     pub folds: u64,
     /// Whether the first sync has ended.
     pub complete: bool,
+    /// How far the first sync has come.
+    #[serde(default)]
+    pub progress: Progress,
     /// The device's clock when everything was last pulled.
     pub synced_at: Option<WallTime>,
 }

@@ -136,6 +136,9 @@ pub struct PullReply {
     pub cursor: String,
     /// Whether there is another page now.
     pub more: bool,
+    /// About how many changes come behind this page; only on the first from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u64>,
 }
 
 impl PullReply {

@@ -61,6 +61,12 @@ impl Client {
             reached.cursor = Some(reply.cursor);
             reached.staged = None;
         }
+        if early {
+            let progress = &mut reached.progress;
+            progress.done += changes.len() as u64;
+            progress.bytes += reply.changes.text().len() as u64;
+            progress.total = reply.remaining.map_or(progress.total, |remaining| progress.done + remaining);
+        }
         if !reply.more {
             reached.position = reply.position;
             reached.complete = true;
@@ -166,8 +172,6 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        let bytes = rows.iter().filter_map(|(_, row)| row.as_ref()).map(|row| row.data.text().len()).sum();
-        self.progress.pulled(rows.len(), bytes, page.more);
         let changed = !rows.is_empty();
         for (key, row) in rows {
             if let Some(row) = &row {

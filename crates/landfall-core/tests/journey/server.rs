@@ -173,6 +173,7 @@ impl Server {
             .collect();
         due.sort_by(|(a, _), (b, _)| a.cmp(b));
         let more = due.len() > self.limit;
+        let remaining = cursor.is_none().then(|| due.len().saturating_sub(self.limit) as u64);
         due.truncate(self.limit);
         let cursor = match due.last() {
             Some(((position, Some(key)), _)) if more => {
@@ -192,6 +193,7 @@ impl Server {
             changes,
             cursor,
             more,
+            remaining,
         };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
     }

@@ -1,8 +1,8 @@
 //! Pulls of many pages: what is stored is never fetched again, and what belongs together is seen together.
 
-use landfall_core::client::Input;
+use landfall_core::client::{Input, Phase};
 use landfall_core::drain::Nudge;
-use landfall_core::stored::{Key, Store};
+use landfall_core::stored::{Key, Store, base_key};
 
 use crate::server::Server;
 use crate::world::{Fault, World, create, delete, key, patch};
@@ -127,6 +127,49 @@ fn a_staged_record_that_cannot_be_read_is_pulled_again_with_everything_else() {
         let last = world.tabs[0].disk.borrow().records(Store::Staged).into_keys().next_back();
         world.tabs[0].disk.borrow_mut().damage(Store::Staged, last.unwrap_or(Key::Counted(0)));
         world.reopen(0, false);
+        world.rest();
+    }
+}
+
+#[test]
+fn what_another_tab_has_unpacked_is_not_unpacked_once_more_over_newer_documents() {
+    let mut world = straggler();
+    let other = world.add_tab(0);
+    world.tabs[0].input(Input::Nudge(Nudge::Asked), world.now);
+    while world.tabs[0].disk.borrow().count(Store::Staged) < 4 {
+        assert!(world.disk_step(0) || world.network_step(0), "two pages were not staged");
+    }
+    world.lead(other, true);
+    while world.tabs[other].client.state().phase != Phase::Pulling {
+        assert!(world.disk_step(other), "the other tab does not unpack");
+    }
+    world.run(0);
+    stock(&mut world.server, 903, [("b0000".to_owned(), "patch")].into_iter());
+    world.tabs[0].input(Input::Nudge(Nudge::Asked), world.now);
+    world.run(0);
+    world.disk(other);
+    let base = world.tabs[0].disk.borrow().records(Store::Base);
+    let row = &base[&base_key(&key("b0000"))];
+    assert!(row.contains(r#""v":2"#), "{row}");
+    world.watched = true;
+    world.rest();
+}
+
+#[test]
+fn a_first_sync_says_how_far_it_has_come_also_after_a_crash() {
+    for crash in [None, Some((9, false))] {
+        let mut world = newcomer();
+        world.crash = crash;
+        let mut told = vec![];
+        while world.disk_step(0) || world.network_step(0) {
+            let state = world.tabs[0].client.state();
+            if state.phase == Phase::FirstSync {
+                told.push((state.progress.done, state.progress.total));
+            }
+        }
+        told.dedup();
+        let (page, all) = (PAGE as u64, COMMIT as u64);
+        assert_eq!(told, [(0, 0), (page, all)], "crash: {crash:?}");
         world.rest();
     }
 }

@@ -38,6 +38,8 @@ async fn pages_of_any_size_show_every_row_once() {
         assert_eq!(documents(&pages), all, "{limit}");
         assert_eq!(pages.len(), 16_usize.div_ceil(limit), "{limit}");
         assert!(pages.iter().all(|page| page.position == Position(5) && page.reset.is_none()));
+        assert_eq!(pages[0].remaining, Some(16_u64.saturating_sub(limit as u64)), "{limit}");
+        assert!(pages[1..].iter().all(|page| page.remaining.is_none()), "only the first page counts");
         let cursor = &pages.last().unwrap().cursor;
         assert!(documents(&server.pull_all(&ada, cursor, limit).await).is_empty(), "{limit}");
     }
