@@ -1,6 +1,6 @@
 import { LandfallError } from "./errors.js";
 import { same } from "./json.js";
-import { orderOf } from "./order.js";
+import { firstOf, orderOf } from "./order.js";
 import type { AnyRow, Rows } from "./rows.js";
 import type { Filter } from "./schema.js";
 import { type Plan, View } from "./view.js";
@@ -79,7 +79,7 @@ export class Query<R extends { readonly id: string }> {
   async all(): Promise<R[]> {
     await this.#rows.all();
     const { order, limit } = this.#plan();
-    return typed<R>(this.#rows.filter(this.#matches).sort(order).slice(0, limit));
+    return typed<R>(firstOf(this.#rows.filter(this.#matches), order, limit));
   }
 
   /**

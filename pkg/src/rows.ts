@@ -134,8 +134,11 @@ export class Rows {
     this.#asking.add(ask);
     try {
       const rows = await this.#core.load(this.#collection, id);
-      if (ask.stale) return;
-      for (const row of rows) if (!ask.changed.has(row.id)) this.#keep(row);
+      // Rows that came as events came anew after whatever made them stale.
+      if (ask.stale && (rows.length > 0 || id !== undefined)) return;
+      const news = rows.filter((row) => !ask.changed.has(row.id));
+      if (id === undefined) this.apply(news);
+      else for (const row of news) this.#keep(row);
       if (id === undefined) this.#finish();
       else if (!this.#known.has(id)) this.#known.set(id, null);
     } finally {

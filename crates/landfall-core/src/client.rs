@@ -193,7 +193,8 @@ pub enum Output {
 enum Purpose {
     Open,
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
-    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey>, whole: Option<Collection> },
+    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
+    LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
@@ -386,9 +387,16 @@ impl Client {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
                 self.commit();
             }
-            (Purpose::Load { tickets, keys, whole }, Ok(Done { outcome: Outcome::Loaded(rows), .. })) => {
-                self.loaded(keys, whole, rows);
+            (Purpose::Load { tickets, keys }, Ok(Done { outcome: Outcome::Loaded(rows), .. })) => {
+                self.loaded(keys, None, rows);
                 self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+            }
+            (
+                Purpose::LoadPart { ticket, collection, round },
+                Ok(Done { outcome: Outcome::LoadedPart(rows, next), .. }),
+            ) => self.loaded_part(ticket, collection, round, rows, next),
+            (Purpose::LoadPart { ticket, .. }, Err(code)) => {
+                self.outputs.push_back(Output::Unloaded(ticket, code));
             }
             (Purpose::Load { tickets, .. }, Err(code)) => {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
@@ -449,6 +457,7 @@ impl Client {
             (
                 Purpose::Open
                 | Purpose::Load { .. }
+                | Purpose::LoadPart { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
                 | Purpose::Store(_),

@@ -26,6 +26,9 @@ pub enum Durability {
     ReadOnly,
 }
 
+/// Most documents that are read at once: a few milliseconds of a slow phone.
+const PART: u32 = 400;
+
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
@@ -33,8 +36,8 @@ pub enum Read {
     One(Store, Key),
     /// All records of a store, in the order of their keys.
     All(Store),
-    /// The records from the first key up to and without the second.
-    Range(Store, String, String),
+    /// The records from the first key up to and without the second, and no more than so many of them.
+    Range(Store, String, String, u32),
 }
 
 /// What a read gives: keys and texts, in the order of the keys.
@@ -91,8 +94,8 @@ pub enum Transaction {
     },
     /// Reads the confirmed state of some documents.
     Load(Vec<DocumentKey>),
-    /// Reads the confirmed state of a collection.
-    LoadAll(Collection),
+    /// Reads the confirmed state of some of a collection's documents, from a key on.
+    LoadPart(Collection, String),
     /// Appends writes to the journal.
     Commit(JournalRecord),
     /// Makes the bytes of mutations final, unless they are so already.
@@ -141,6 +144,8 @@ pub enum Outcome {
     Opened(Box<Opened>),
     /// Confirmed state of what was asked for; documents that are not there are not listed.
     Loaded(Vec<(DocumentKey, BaseRow)>),
+    /// Confirmed state of a part of a collection, and the key to go on with if there may be more.
+    LoadedPart(Vec<(DocumentKey, BaseRow)>, Option<String>),
     /// The journal holds the record, under the key that the device gave.
     Committed,
     /// The bytes to send, in the order asked for. New ones are stored under the key that the device gave.
@@ -199,7 +204,7 @@ impl Transaction {
     /// What a power cut may undo of it.
     pub fn durability(&self) -> Durability {
         match self {
-            Transaction::Load(_) | Transaction::LoadAll(_) => Durability::ReadOnly,
+            Transaction::Load(_) | Transaction::LoadPart(..) => Durability::ReadOnly,
             Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
             Transaction::Open { .. }
             | Transaction::Commit(_)
@@ -216,7 +221,7 @@ impl Transaction {
             Transaction::Open { .. } => {
                 vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Staged, Store::Meta]
             }
-            Transaction::Load(_) | Transaction::LoadAll(_) => vec![Store::Base],
+            Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Commit(_) => vec![Store::Journal],
             Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
@@ -228,7 +233,7 @@ impl Transaction {
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
-        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into());
+        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into(), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
             Transaction::Open { .. } => vec![
@@ -242,9 +247,9 @@ impl Transaction {
                 Read::All(Store::Staged),
             ],
             Transaction::Load(keys) => keys.iter().map(one).collect(),
-            Transaction::LoadAll(collection) => {
-                let (from, to) = stored::base_range(collection);
-                vec![Read::Range(Store::Base, from, to)]
+            Transaction::LoadPart(collection, from) => {
+                let (_, to) = stored::base_range(collection);
+                vec![Read::Range(Store::Base, from.clone(), to, PART)]
             }
             Transaction::Commit(_) => vec![],
             Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
@@ -265,8 +270,14 @@ impl Transaction {
     pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
             Transaction::Open { client } => open(client, read),
-            Transaction::Load(_) | Transaction::LoadAll(_) => {
-                (vec![], Outcome::Loaded(read.iter().flatten().filter_map(base_row).collect()))
+            Transaction::Load(_) => (vec![], Outcome::Loaded(base_rows(&read))),
+            Transaction::LoadPart(..) => {
+                let next = match read[0].last() {
+                    // No key is between this one and the one behind it.
+                    Some((Key::Text(last), _)) if read[0].len() == PART as usize => Some(format!("{last}\0")),
+                    Some(_) | None => None,
+                };
+                (vec![], Outcome::LoadedPart(base_rows(&read), next))
             }
             Transaction::Commit(record) => {
                 (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
@@ -313,6 +324,10 @@ fn put_checkpoint(checkpoint: &Checkpoint) -> Write {
 
 fn checkpoint(rows: &Rows) -> Checkpoint {
     rows.first().and_then(|(_, text)| stored::read(text)).unwrap_or_default()
+}
+
+fn base_rows(read: &[Rows]) -> Vec<(DocumentKey, BaseRow)> {
+    read.iter().flatten().filter_map(base_row).collect()
 }
 
 fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {

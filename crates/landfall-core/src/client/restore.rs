@@ -144,7 +144,7 @@ impl Client {
         let keys: Set<_> = self.outbox.documents().cloned().chain(drafts).collect();
         let keys: Vec<_> = keys.into_iter().collect();
         if !keys.is_empty() {
-            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone(), whole: None };
+            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
             self.transact(purpose, Transaction::Load(keys));
         }
     }

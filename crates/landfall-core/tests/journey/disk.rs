@@ -67,9 +67,9 @@ impl Disk {
         match read {
             Read::One(store, wanted) => of(*store).filter(|(key, _)| key == wanted).collect(),
             Read::All(store) => of(*store).collect(),
-            Read::Range(store, from, to) => {
+            Read::Range(store, from, to, count) => {
                 let range = Key::Text(from.clone())..Key::Text(to.clone());
-                of(*store).filter(|(key, _)| range.contains(key)).collect()
+                of(*store).filter(|(key, _)| range.contains(key)).take(*count as usize).collect()
             }
         }
     }
