@@ -5,6 +5,8 @@ import type { AnyRow, Change, Rows, Watcher } from "./rows.js";
 
 /** What a query asks for. */
 export interface Plan {
+  /** The only row that can match. */
+  readonly id: string | undefined;
   readonly matches: (row: AnyRow) => boolean;
   readonly order: Order;
   /** `Infinity` for all. */
@@ -88,7 +90,7 @@ export class View implements Watcher {
 
   async #fill(): Promise<void> {
     try {
-      await this.#rows.all();
+      await this.#rows.know(this.#plan.id);
     } catch (error) {
       // `Rows` passes on what the core threw, and the core throws nothing else. After a crash the next core
       // is asked: if there is one, everything goes stale, and if not, everything ends.
@@ -97,8 +99,8 @@ export class View implements Watcher {
       return;
     }
     // Gone stale once more since: then another fill is under way.
-    if (this.#stopped || !this.#rows.complete) return;
-    if (this.#room === Infinity) this.#select();
+    if (this.#stopped || !this.#rows.knows(this.#plan.id)) return;
+    if (this.#room === Infinity || this.#plan.id !== undefined) this.#select();
     this.#ready = true;
     this.#deliver();
   }
@@ -109,7 +111,7 @@ export class View implements Watcher {
   }
 
   #select(): void {
-    const rows = this.#rows.filter(this.#plan.matches);
+    const rows = this.#rows.filter(this.#plan.matches, this.#plan.id);
     this.#sorted = firstOf(rows, this.#plan.order, this.#room);
     this.#cut = this.#sorted.length < rows.length;
   }

@@ -175,6 +175,35 @@ fn a_first_sync_says_how_far_it_has_come_also_after_a_crash() {
 }
 
 #[test]
+fn what_arrives_while_a_collection_is_read_part_by_part_is_part_of_it() {
+    let mut world = newcomer();
+    world.rest();
+    stock(&mut world.server, 904, [("a0000x".to_owned(), "create")].into_iter());
+    world.reopen(0, false);
+    world.disk_step(0);
+    world.disk_step(0);
+    assert!(world.network_step(0), "a page was asked for");
+    // The first part is read, and before that is known here, there is a page to be stored.
+    assert!(world.disk_step(0) && world.network_step(0));
+    world.rest();
+}
+
+#[test]
+fn a_collection_that_is_forgotten_while_it_is_read_is_read_from_the_start() {
+    let mut world = newcomer();
+    world.rest();
+    world.lead(0, false);
+    world.reopen(0, false);
+    world.disk_step(0);
+    world.disk_step(0);
+    // What is stored is looked at once more after the first part.
+    world.tabs[0].input(Input::Refresh, world.now);
+    world.disk(0);
+    let seen: Vec<_> = world.tabs[0].views.iter().map(|view| view.len()).collect();
+    assert!(!seen.is_empty() && seen.iter().all(|seen| *seen == COMMIT), "{seen:?}");
+}
+
+#[test]
 fn writes_to_what_is_being_pulled_are_kept() {
     let mut world = straggler();
     world.faults.extend([Fault::None, Fault::LoseReply]);
