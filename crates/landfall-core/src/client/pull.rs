@@ -153,7 +153,9 @@ impl Client {
         if page.reset {
             self.staged.clear();
         }
-        if page.reached.staged.is_none() {
+        // What comes early is shown step by step, as it goes into the base.
+        let later = !page.reached.complete && !page.packed.is_empty();
+        if page.reached.staged.is_none() && !later {
             let before = self.staged.iter().flat_map(|(_, changes)| changes);
             let visible = before.chain(&page.changes);
             rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
@@ -172,13 +174,8 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        let changed = !rows.is_empty();
-        for (key, row) in rows {
-            if let Some(row) = &row {
-                self.clock.observe(row.newest());
-            }
-            self.replica.confirm(key, row, &self.outbox);
-        }
+        let changed = later || !rows.is_empty();
+        self.show(rows);
         for key in touched {
             self.replica.replay(&key, &self.outbox);
         }

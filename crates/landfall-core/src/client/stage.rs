@@ -51,6 +51,16 @@ impl Client {
         true
     }
 
+    /// The confirmed state of documents has changed.
+    pub(super) fn show(&mut self, rows: Vec<(DocumentKey, Option<BaseRow>)>) {
+        for (key, row) in rows {
+            if let Some(row) = &row {
+                self.clock.observe(row.newest());
+            }
+            self.replica.confirm(key, row, &self.outbox);
+        }
+    }
+
     /// What was just staged is known as it is read at a start.
     pub(super) fn stage(&mut self, added: &[u64], mut changes: Vec<PullChange>) {
         for key in added {
@@ -63,7 +73,14 @@ impl Client {
     pub(super) fn unpacked(&mut self, key: u64, result: Result<Outcome, Code>, now: WallTime) {
         match result {
             Ok(Outcome::Missed) => self.refresh = true,
-            Ok(_) => self.staged.retain(|(other, _)| *other != key),
+            Ok(_) => {
+                let Some(at) = self.staged.iter().position(|(other, _)| *other == key) else { return };
+                let (_, changes) = self.staged.remove(at);
+                // Nothing is folded into the base before a first sync is complete, so nothing here is newer.
+                if !self.checkpoint.complete {
+                    self.show(self.rows(&changes, self.checkpoint.position));
+                }
+            }
             Err(code) => {
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
