@@ -109,7 +109,12 @@ impl Server {
             receipts: self.receipts.clone(),
             own_writers: step.own.clone(),
         };
-        let decision = decide(&step.mutations, facts, &NoRules(Terms { merges: fields.clone() }), step.now);
+        let decision = decide(
+            &step.mutations,
+            facts,
+            &NoRules(Terms { merges: fields.clone(), ..Terms::default() }),
+            step.now,
+        );
         if !decision.documents.is_empty() {
             self.position = self.position.next();
         }

@@ -73,13 +73,15 @@ export class Core {
     return this.#ask(() => this.#database.request(method, path, body === undefined ? undefined : JSON.stringify(body)));
   }
 
-  /** As {@link Core.close}, and deletes what is stored. */
-  destroy(): Promise<void> {
-    return this.close(true);
+  /** Deletes what is stored and ends, if nothing is lost by it or if it may be. */
+  async leave(discard: boolean): Promise<void> {
+    await this.#next;
+    await this.#run(() => this.#answer(() => this.#database.leave(discard ? Infinity : undefined)));
+    this.end(new LandfallError("signed_out", "the user has signed out, and the database is deleted"));
   }
 
   /** Refuses new calls at once, lets those in flight come to their end, then lets go of the storage. */
-  async close(destroy = false): Promise<void> {
+  async close(): Promise<void> {
     if (this.#refusal) return;
     const reason = new LandfallError("closed", "the database is closed");
     this.#refusal = reason;
@@ -90,7 +92,7 @@ export class Core {
     }
     await this.#next;
     try {
-      if (!this.#over) await this.#answer(() => (destroy ? this.#database.destroy() : this.#database.close()));
+      if (!this.#over) await this.#answer(async () => this.#database.close());
     } finally {
       this.end(reason);
     }

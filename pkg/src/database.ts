@@ -1,4 +1,6 @@
+import { claim } from "./claim.js";
 import { Collection } from "./collection.js";
+import { Conflicts } from "./conflicts.js";
 import { Core } from "./core.js";
 import { fromCore, LandfallError } from "./errors.js";
 import { Intents } from "./intent.js";
@@ -76,7 +78,7 @@ export async function openWith<C extends Collections>(
 
 async function connect(
   load: () => Promise<CoreModule>,
-  { collections, auth }: Options<Collections>,
+  { collections, auth, claimGuest }: Options<Collections>,
   wire: WireOptions,
   { release, ended }: { release: (core: Core) => Promise<void>; ended: () => void },
 ): Promise<Members<Collections>> {
@@ -95,6 +97,14 @@ async function connect(
         .then(resolve, (error: unknown) => reject(fromCore(error)));
     });
   const database = await start();
+  if (claimGuest && wire.user !== null) {
+    try {
+      await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
+    } catch (error) {
+      database.close();
+      throw fromCore(error);
+    }
+  }
 
   const tables = new Map<string, Table>();
   const core = new Core(database, (reason) => {
@@ -103,11 +113,13 @@ async function connect(
     for (const { rows } of tables.values()) rows.end(reason);
     sync.end();
     outbox.end();
+    conflicts.end();
   });
   const sync = new Sync(core);
   const writes = new Writes(core, wire.url === null, () => void sync.keep());
   const outbox = new Outbox(core, writes, tables, wire);
-  const members = new Members({ core, sync, outbox, writes, tables, identity: wire, release });
+  const conflicts = new Conflicts(core, sync, wire);
+  const members = new Members({ core, sync, outbox, conflicts, writes, tables, identity: wire, release });
   for (const [name, { schema }] of Object.entries(collections)) {
     const table = { rows: new Rows(core, name), intents: new Intents(name, schema) };
     tables.set(name, table);
@@ -117,7 +129,7 @@ async function connect(
 
   receive = (events) => {
     if (events.crashed !== undefined) {
-      sync.receive({ ...sync.state, reason: "core_crashed" });
+      sync.crashed();
       return core.crash(crash(events.crashed), start, restarted);
     }
     if (events.closed !== undefined) return core.end(new LandfallError(events.closed, "the database was closed"));
@@ -127,6 +139,7 @@ async function connect(
     if (events.settled) for (const settled of events.settled) writes.settle(settled);
     if (events.outbox) outbox.changed();
     if (events.state) sync.receive(events.state);
+    if (events.leader) sync.follow(events.leader);
   };
   for (const events of early) receive(events);
   return members;

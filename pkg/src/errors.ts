@@ -24,7 +24,9 @@ export type ClientErrorCode =
   | "closed"
   | "timeout"
   | "needs_attention"
-  | "discarded";
+  | "discarded"
+  | "unreachable"
+  | "not_ours";
 
 /** A {@link ClientErrorCode}, or a code of the server's. The second half keeps completion working. */
 export type ErrorCode = ClientErrorCode | (string & {});

@@ -21,6 +21,7 @@ export function open<const C extends Collections>(options: Options<C>): Promise<
 }
 
 export type { Collection } from "./collection.js";
+export type { Choice, Conflict, Conflicts, Side } from "./conflicts.js";
 export type { Database, Options } from "./database.js";
 export { type ErrorCode, LandfallError } from "./errors.js";
 export type { InsertOptions, WriteOptions } from "./intent.js";

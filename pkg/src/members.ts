@@ -1,3 +1,4 @@
+import type { Conflicts } from "./conflicts.js";
 import type { Core } from "./core.js";
 import { type Export, exported, type Identity } from "./export.js";
 import type { Intents } from "./intent.js";
@@ -19,6 +20,7 @@ export interface Parts {
   readonly core: Core;
   readonly sync: Sync;
   readonly outbox: Outbox;
+  readonly conflicts: Conflicts;
   readonly writes: Writes;
   readonly tables: ReadonlyMap<string, Table>;
   readonly identity: Identity;
@@ -29,12 +31,14 @@ export interface Parts {
 export class Members<C extends Collections> {
   readonly sync: Sync;
   readonly outbox: Outbox;
+  readonly conflicts: Conflicts;
   readonly #parts: Parts;
 
   /** @internal */
   constructor(parts: Parts) {
     this.sync = parts.sync;
     this.outbox = parts.outbox;
+    this.conflicts = parts.conflicts;
     this.#parts = parts;
   }
 
@@ -80,6 +84,21 @@ export class Members<C extends Collections> {
     const { core, identity } = this.#parts;
     await core.restarting;
     return exported(core, identity, () => true);
+  }
+
+  /**
+   * Signs the user out of this device: deletes everything that is stored here of them, in every tab. What is
+   * open ends with `signed_out`, in the other tabs too. A token that has run out is no reason for it: writes
+   * wait for another one.
+   *
+   * @param options - `discard`: also deletes what the server does not have. It cannot be brought back;
+   * offer {@link Members.export} before.
+   *
+   * @throws {@link LandfallError} `pending_writes` while something is not on the server, and then nothing has
+   * changed: the message says how much, `db.outbox` says what.
+   */
+  signOut({ discard = false }: { discard?: boolean } = {}): Promise<void> {
+    return this.#parts.core.leave(discard);
   }
 
   /**

@@ -16,6 +16,12 @@ export interface Options<C extends Collections> {
   readonly auth?: () => string | null | Promise<string | null>;
   /** Whose data it is. Another user gets another database, so nothing can mix. */
   readonly user?: string;
+  /**
+   * Whether what was written here while nobody was signed in, that is, without `user`, becomes this user's: it is
+   * in this database when `open` resolves, and goes to the server as theirs. Where that cannot be done, `open`
+   * rejects and everything is as it was.
+   */
+  readonly claimGuest?: boolean;
   readonly collections: C;
 }
 

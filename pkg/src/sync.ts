@@ -17,7 +17,7 @@ export interface StorageState {
 }
 
 /** How things stand between this device and the server; a new frozen object for every change. */
-export type SyncState = Readonly<WireState> & { readonly storage: StorageState };
+export type SyncState = Readonly<Omit<WireState, "leads">> & { readonly storage: StorageState };
 
 /** `db.sync`: what happens to writes after they are saved. */
 export class Sync {
@@ -25,6 +25,11 @@ export class Sync {
   readonly #listeners = new Listeners<SyncState>(() => this.#state);
   readonly #settling = new Set<() => void>();
   #state: SyncState;
+  #own: WireState;
+  /** What the tab that drains said last, where that is another one. */
+  #leader: WireState | undefined;
+  /** Whether that tab has been asked for something, and has not answered. */
+  #awaited = false;
   #asked = false;
   #measuredAt = -Infinity;
 
@@ -34,7 +39,8 @@ export class Sync {
     const durability =
       typeof IDBTransaction !== "undefined" && "durability" in IDBTransaction.prototype ? "strict" : "default";
     const storage = Object.freeze({ durability, persisted: null, usage: null, quota: null } as const);
-    this.#state = Object.freeze({ ...core.state(), storage });
+    this.#own = core.state();
+    this.#state = Object.freeze({ ...merged(this.#own, undefined), storage });
     void this.#measure();
   }
 
@@ -61,11 +67,13 @@ export class Sync {
   async now(): Promise<void> {
     if (this.#core.restarting) await this.#core.restarting;
     this.#core.command("now");
-    this.receive(this.#core.state());
-    if (busy(this.#state)) await new Promise<void>((resolve) => this.#settling.add(resolve));
+    const state = this.#core.state();
+    this.#awaited = !state.leads;
+    this.receive(state);
+    if (this.#awaited || busy(this.#state)) await new Promise<void>((resolve) => this.#settling.add(resolve));
   }
 
-  /** Sends and fetches nothing until {@link Sync.resume}. Writes are saved as ever. */
+  /** Sends and fetches nothing, in no tab that is open now, until {@link Sync.resume}. Writes are saved as ever. */
   pause(): void {
     this.#core.command("pause");
   }
@@ -77,8 +85,34 @@ export class Sync {
 
   /** @internal */
   receive(state: WireState): void {
-    this.#put({ ...state, storage: this.#state.storage });
-    if (busy(state)) return;
+    this.#own = state;
+    if (state.leads) {
+      this.#leader = undefined;
+      this.#awaited = false;
+    }
+    this.#told();
+  }
+
+  /**
+   * The tab that drains says how that goes.
+   *
+   * @internal
+   */
+  follow(leader: WireState): void {
+    if (this.#own.leads) return;
+    this.#leader = leader;
+    this.#awaited = false;
+    this.#told();
+  }
+
+  /** The core has crashed, and starts anew. @internal */
+  crashed(): void {
+    this.#put({ ...this.#state, reason: "core_crashed" });
+  }
+
+  #told(): void {
+    this.#put({ ...merged(this.#own, this.#leader), storage: this.#state.storage });
+    if (this.#awaited || busy(this.#state)) return;
     for (const settled of this.#settling) settled();
     this.#settling.clear();
     void this.#measure();
@@ -127,7 +161,15 @@ export class Sync {
   }
 }
 
-function busy({ phase }: WireState): boolean {
+/** What is pending is the same in all tabs; how sending goes, only the one knows that does it. */
+function merged(own: WireState, leader: WireState | undefined): Omit<WireState, "leads"> {
+  const { leads: _, ...state } = own;
+  if (!leader) return state;
+  const { online, phase, lastSyncedAt, nextTryAt, progress, breaker, clockSkewMs, reason } = leader;
+  return { ...state, online, phase, lastSyncedAt, nextTryAt, progress, breaker, clockSkewMs, reason: state.reason ?? reason };
+}
+
+function busy({ phase }: Pick<WireState, "phase">): boolean {
   return phase === "pushing" || phase === "pulling" || phase === "first_sync";
 }
 

@@ -104,6 +104,8 @@ export interface WireEvents {
   /** The outbox changed; ask `Database.outbox` for it. */
   outbox?: boolean;
   state?: WireState;
+  /** The state of the tab that drains, where that is another one. */
+  leader?: WireState;
   /** Mutations that came to an end. */
   settled?: WireSettled[];
   /** Old and new id of mutations that go on under another one, because what they wait for was mended. */
@@ -136,6 +138,8 @@ export interface WireState {
   clockSkewMs: number;
   /** Why nothing is sent although something is pending; a code, or `null`. */
   reason: string | null;
+  /** Whether this tab is the one that drains. */
+  leads: boolean;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;
 }
@@ -188,7 +192,7 @@ export interface CoreDatabase {
    * for it now, once that is durable; none where it goes on or is gone.
    */
   attend(id: string, act: string): Promise<string>;
-  /** Everything that the server does not have, whole, as the JSON text of one object with `items`. */
+  /** Everything that the server does not have, whole, as the JSON text of one object with `client`, `through` and `items`. */
   export(): string;
   /** A call of the server with the app's token. Gives the body of the answer; throws a `WireError`. */
   request(method: "GET" | "POST", path: string, body?: string): Promise<string>;
@@ -196,10 +200,18 @@ export interface CoreDatabase {
   state(): string;
   /** When `now` returns, `state` already tells of the round that it started, if it started one. */
   command(name: "now" | "pause" | "resume"): void;
-  /** Resolves when the commit under way is durable and the storage is let go of. */
-  close(): Promise<void>;
-  /** As `close`, and deletes the database; other tabs close with `signed_out`. */
-  destroy(): Promise<void>;
+  /** Lets go of the storage, after the commit under way. */
+  close(): void;
+  /**
+   * Takes over what `client` exports up to its journal record `through`, unless it has done so; the same ids, as if
+   * written here. `record` is the JSON text of one object with `entries`, each with the `place` where it stood.
+   */
+  adopt(client: string, through: number, record: string): Promise<void>;
+  /**
+   * As `close`, and deletes the database; other tabs close with `signed_out`. Refused with `pending_writes` for
+   * what the server does not have, except up to the journal record `through`.
+   */
+  leave(through?: number): Promise<void>;
 }
 
 export interface CoreModule {

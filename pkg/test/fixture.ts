@@ -19,10 +19,11 @@ let count = 0;
 export async function opened<const C extends Collections>(
   collections: C,
   url?: string,
+  user?: string,
 ): Promise<{ db: Database<C>; core: MemoryCore; module: MemoryModule }> {
   const module = new MemoryModule();
   count += 1;
-  const db = await openWith(async () => module, { name: `test ${count}`, ...(url && { url }), collections });
+  const db = await openWith(async () => module, { name: `test ${count}`, ...(url && { url }), ...(user && { user }), collections });
   onTestFinished(() => db.close());
   return { db, core: module.core, module };
 }

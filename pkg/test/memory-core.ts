@@ -50,7 +50,6 @@ export class MemoryCore implements CoreDatabase {
   /** What the server answers; without it, it cannot be reached. */
   server: ((method: string, path: string, body?: Json) => Json) | undefined;
   closed = false;
-  destroyed = false;
   wireState: WireState = {
     online: true,
     phase: "idle",
@@ -63,6 +62,7 @@ export class MemoryCore implements CoreDatabase {
     breaker: "closed",
     clockSkewMs: 0,
     reason: null,
+    leads: true,
     damaged: 0,
   };
   readonly #options: WireOptions;
@@ -142,7 +142,7 @@ export class MemoryCore implements CoreDatabase {
 
   export(): string {
     const items = this.entries.map((item) => ({ item, entry: this.#disk.mutations.get(item.id) ?? null, sent: null }));
-    return JSON.stringify({ items });
+    return JSON.stringify({ client: "c", through: this.#disk.count, items });
   }
 
   state(): string {
@@ -160,13 +160,21 @@ export class MemoryCore implements CoreDatabase {
     return JSON.stringify(reply);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.closed = true;
   }
 
-  async destroy(): Promise<void> {
+  async adopt(_client: string, _through: number, record: string): Promise<void> {
+    const { entries } = JSON.parse(record) as { entries: Mutation[] };
+    const adopted = entries.map((entry) => this.#enter(entry, null));
+    this.emit({ rows: adopted.map((entry) => this.#row(entry)), outbox: true });
+  }
+
+  async leave(through?: number): Promise<void> {
+    if (this.closed) throw { code: "closed", message: "" };
+    const behind = through === undefined ? this.entries.length > 0 : this.#disk.count > through;
+    if (behind) throw { code: "pending_writes", message: `not on the server yet: ${this.entries.length}` };
     this.closed = true;
-    this.destroyed = true;
     this.#disk.base.clear();
     this.#disk.entries.length = 0;
   }

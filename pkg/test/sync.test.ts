@@ -87,3 +87,26 @@ test("a browser that says nothing about its storage is no failure", async () => 
     vi.unstubAllGlobals();
   }
 });
+
+test("a tab that does not drain shows how the one that does gets on, and what is pending here", async () => {
+  const { db, core } = await inspections();
+  core.progress({ leads: false, pending: 3, phase: "idle" });
+  core.emit({ leader: { ...core.wireState, leads: true, pending: 1, phase: "offline", online: false, nextTryAt: 5 } });
+  expect(db.sync.state).toMatchObject({ pending: 3, phase: "offline", online: false, nextTryAt: 5 });
+  expect(db.sync.state).not.toHaveProperty("leads");
+  core.progress({ leads: true, phase: "pushing" });
+  expect(db.sync.state).toMatchObject({ phase: "pushing", online: true, nextTryAt: null });
+});
+
+test("now, in a tab that does not drain, resolves when the one that does has ended its round", async () => {
+  const { db, core } = await inspections();
+  core.progress({ leads: false });
+  let done = false;
+  const round = db.sync.now().then(() => (done = true));
+  core.progress({ pending: 1 });
+  core.emit({ leader: { ...core.wireState, leads: true, phase: "pushing" } });
+  await turn();
+  expect(done).toBe(false);
+  core.emit({ leader: { ...core.wireState, leads: true, phase: "idle" } });
+  await round;
+});

@@ -1,7 +1,8 @@
 /** Compiled, never run: what the types promise. A line that must not compile says so. */
 
 import { z } from "zod";
-import type { Collection, Database, Json, Outbox, Row, Sync, Write } from "../src/index.js";
+import type { LandfallConflicts } from "../src/components/index.js";
+import type { Collection, Conflict, Database, Json, Outbox, Row, Sync, Write } from "../src/index.js";
 import { open, unset } from "../src/index.js";
 import { useDocument, useOutbox, useQuery, useSync } from "../src/react.js";
 
@@ -153,4 +154,28 @@ export function hooksGiveTheTypesOfTheirCollection(): void {
   const count: number = useOutbox(pending ? db : null).length;
   // @ts-expect-error: not loaded yet
   visits().length === count;
+}
+
+export async function aConflictIsSettledForOneSideOrWithAnotherValue(): Promise<void> {
+  const [conflict] = await db.conflicts.list();
+  if (!conflict) return;
+  typeAssert<IsExact<typeof conflict, Conflict>>();
+  typeAssert<IsExact<(typeof conflict)["winner"], "mine" | "theirs" | null>>();
+  await db.conflicts.resolve(conflict.id, "mine");
+  await db.conflicts.resolve(conflict.id, "theirs");
+  await db.conflicts.resolve(conflict.id, { value: { floor: 2 } });
+  const stop = db.conflicts.subscribe((conflicts) => {
+    typeAssert<IsExact<typeof conflicts, readonly Conflict[]>>();
+  });
+  typeAssert<IsExact<typeof stop, () => void>>();
+  // @ts-expect-error: the server's words
+  await db.conflicts.resolve(conflict.id, "won");
+  // @ts-expect-error: not JSON
+  await db.conflicts.resolve(conflict.id, { value: new Date() });
+  // @ts-expect-error: conflicts are frozen
+  conflict.resolved = null;
+}
+
+export function theElementTakesADatabase(element: LandfallConflicts): void {
+  element.db = db;
 }

@@ -1,6 +1,7 @@
 /** A real Chromium on a profile of its own, that can be killed as a battery or an out-of-memory killer does it. */
 import { chromium } from "playwright-core";
 import { CHROMIUM } from "./products.mjs";
+import { Program } from "./program.mjs";
 
 const ARGS = [
   "--no-sandbox",
@@ -19,8 +20,13 @@ export class Chromium {
   #profile;
   #options;
   #pids = [];
+  #program;
   context;
 
+  /**
+   * @param options - Playwright's, or `natural`: without what Playwright changes for the sake of tests. Then only
+   * one tab is visible, others can be frozen, and pages go to the back/forward cache.
+   */
   constructor(profile, options) {
     this.#profile = profile;
     this.#options = options;
@@ -34,6 +40,7 @@ export class Chromium {
 
   /** Starts it, or starts it again on the same profile. */
   async start() {
+    if (this.#options.natural) return this.#startNatural();
     this.context = await chromium.launchPersistentContext(this.#profile, {
       executablePath: CHROMIUM,
       headless: true,
@@ -45,6 +52,14 @@ export class Chromium {
     await session.detach();
     this.#pids = processInfo.filter(({ type }) => type === "browser").map(({ id }) => id);
     if (this.#pids.length !== 1) throw new Error("which process is the browser?");
+  }
+
+  async #startNatural() {
+    const own = ["--headless", "--remote-debugging-port=0", `--user-data-dir=${this.#profile}`, "about:blank"];
+    this.#program = new Program(CHROMIUM, [...ARGS, ...own]);
+    const address = await this.#program.line("DevTools listening on ");
+    const browser = await chromium.connectOverCDP(address, { noDefaults: true });
+    [this.context] = browser.contexts();
   }
 
   /** A page with nothing in it yet. */
@@ -61,6 +76,7 @@ export class Chromium {
   }
 
   async stop() {
+    if (this.#program) return this.#program.stop("SIGKILL");
     await this.context.close();
   }
 }

@@ -50,7 +50,7 @@ test("a visit is planned, ticked off, deleted and brought back with the keyboard
   await tabTo(page, "Fence and doors");
   await page.keyboard.press("Space");
   const { id } = await page.evaluate(async () => (await db.visits.where({}).all())[0]);
-  await page.waitForFunction(async (id) => (await db.visits.get(id)).checklist?.fence === true, id);
+  await until(page, async (id) => (await db.visits.get(id)).checklist?.fence === true, id);
   // One sheet takes the place of another; the focus still finds its way back.
   await tabTo(page, "Edit visit");
   await page.keyboard.press("Enter");

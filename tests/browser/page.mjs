@@ -43,12 +43,13 @@ export async function bare(directory, core = WASM) {
 const BARE = `
 import { open } from "/package/dist/index.js";
 
-async function auth() {
-  const body = JSON.stringify({ user: "ada", role: "worker" });
+/** Asked for every token; a test may put another one here. */
+globalThis.auth = async (user) => {
+  const body = JSON.stringify({ user, role: "worker" });
   const headers = { "content-type": "application/json" };
   const response = await fetch("/demo/token", { method: "POST", headers, body });
   return (await response.json()).token;
-}
+};
 
 globalThis.startCore = async (options) => {
   // The same module that the package imports, and so the same instance.
@@ -56,12 +57,14 @@ globalThis.startCore = async (options) => {
   const visits = { version: 1, parent: {}, fields: {}, indexes: [] };
   const wire = { name: "bare", url: location.origin, user: "ada", collections: { visits }, ...options };
   globalThis.coreEvents = [];
-  globalThis.core = await glue.open(wire, auth, (text) => globalThis.coreEvents.push(JSON.parse(text)));
+  globalThis.core = await glue.open(wire, () => auth(wire.user), (text) => globalThis.coreEvents.push(JSON.parse(text)));
 };
 
-globalThis.start = async (options) => {
+globalThis.start = async ({ user = "ada", ...options }) => {
   globalThis.db = await open({
-    name: "bare", url: location.origin, user: "ada", auth, collections: { visits: {} }, ...options,
+    name: "bare", url: location.origin, collections: { visits: {} },
+    // A guest is nobody, and has no token.
+    ...(user !== null && { user, auth: () => auth(user) }), ...options,
   });
 };
 `;
@@ -74,13 +77,30 @@ async function blank(browser) {
 }
 
 /** Resolves once `condition`, which runs in the page, holds; says where things stand if it never does. */
-export async function until(page, condition, argument) {
+export async function until(page, condition, argument, patience = PATIENCE_MS) {
   try {
-    await page.waitForFunction(condition, argument);
+    if (condition.constructor.name === "AsyncFunction") await awaited(page, condition, argument, patience);
+    // Not with every frame: a tab that nobody sees draws none.
+    else await page.waitForFunction(condition, argument, { polling: 50, timeout: patience });
   } catch (error) {
     const sync = await page.evaluate(() => JSON.stringify(globalThis.db?.sync.state ?? "no database"));
     throw new Error(`${error.message}\nwaiting for ${condition}\nwith ${JSON.stringify(argument)}\nwhile ${sync}`);
   }
+}
+
+/** Playwright takes a promise for an answer, whatever it comes to. */
+async function awaited(page, condition, argument, patience) {
+  const handle = await page.evaluateHandle(`(${condition})`);
+  await page.evaluate(
+    async ([holds, argument, patience]) => {
+      const end = performance.now() + patience;
+      while (!(await holds(argument))) {
+        if (performance.now() > end) throw new Error(`not within ${patience} ms`);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    [handle, argument, patience],
+  );
 }
 
 /** Resolves once the page's database is open. */

@@ -13,6 +13,7 @@ export class Program {
   #child;
   #exit;
   #said = [];
+  #looks = new Set();
 
   constructor(command, args, options) {
     this.#child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -20,7 +21,10 @@ export class Program {
     this.#exit = once(this.#child, "exit").finally(() => running.delete(this.#child));
     this.#exit.catch(() => {});
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      createInterface({ input: stream }).on("line", (line) => this.#said.push(line));
+      createInterface({ input: stream }).on("line", (line) => {
+        this.#said.push(line);
+        for (const look of this.#looks) look(line);
+      });
     }
   }
 
@@ -31,11 +35,10 @@ export class Program {
 
   /** Resolves to what stands behind `prefix` in its output, as soon as that is written. */
   async line(prefix) {
-    const lines = createInterface({ input: this.#child.stdout });
     return new Promise((resolve, reject) => {
       const look = (line) => line.startsWith(prefix) && resolve(line.slice(prefix.length).trim());
       this.#said.forEach(look);
-      lines.on("line", look);
+      this.#looks.add(look);
       this.#exit.then(
         () => reject(new Error(`it ended before it said "${prefix}":\n${this.said}`)),
         (error) => reject(error),

@@ -26,9 +26,13 @@ export class Proxy {
     await this.#program.stop();
   }
 
-  /** Adds a rule behind those that are there: `rule(BATCH, { kind: "cut_reply" }, 1)`. */
-  async rule(path, fault, times) {
-    await this.#ask("POST", "/rules", { path, fault, times });
+  /**
+   * Adds a rule behind those that are there: `rule(BATCH, { kind: "cut_reply" }, 1)`.
+   *
+   * @param holds - only for requests whose body holds this text, where no rule without it fits.
+   */
+  async rule(path, fault, times, holds) {
+    await this.#ask("POST", "/rules", { path, fault, times, holds });
   }
 
   /** Forgets all rules, or those for exactly this path. */

@@ -42,8 +42,8 @@ export class Server {
   }
 
   /** A token as an operator gets it. */
-  token(user = "ada") {
-    const args = ["token", "--user", user, "--role", "worker"];
+  token(user = "ada", seconds = 3_600) {
+    const args = ["token", "--user", user, "--role", "worker", "--ttl", seconds];
     return execFileSync(LANDFALL, args, { cwd: this.#directory, encoding: "utf8" }).trim();
   }
 

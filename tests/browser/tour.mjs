@@ -58,6 +58,7 @@ export async function tour(parts, see) {
   await planVisits(parts, page, see);
   await workOffline(parts, page, see);
   await lookAround(parts, page, see);
+  await disagree(parts, page, see);
   await beOthers(parts, see);
 }
 
@@ -165,8 +166,35 @@ async function lookAround({ proxy }, page, see) {
   await until(page, () => db.sync.state.phase === "offline" || db.sync.state.nextTryAt !== null);
   await page.evaluate(() => scrollTo(0, 0));
   await see(page, "no-network");
+  await button(page, "Signed in as Ana").click();
+  await dialog(page, "Ana").getByRole("button", { name: "Sign out" }).click();
+  await button(page, "Stay signed in").waitFor();
+  await see(page, "sign-out");
+  await close(page);
   await proxy.goOnline();
   await drained(page);
+}
+
+async function disagree({ proxy, browser }, page, see) {
+  const ben = await openDemo(browser, proxy.origin, { user: "ben" });
+  await synced(ben);
+  await go(page, "Conflicts");
+  await page.getByText("Nobody changed the same thing").waitFor();
+  await see(page, "conflicts-none");
+  await proxy.goOffline();
+  await update(page, "visit-1", { notes: "Pump 2 is quiet now, bearings greased." });
+  await update(ben, "visit-1", { notes: "Pump 2 replaced.\nThe old one is in the van." });
+  await page.evaluate(() => db.visits.delete("visit-2"));
+  await update(ben, "visit-2", { notes: "Valve is stuck." });
+  await proxy.goOnline();
+  await Promise.all([drained(page), drained(ben)]);
+  await page.locator("landfall-conflicts li[data-conflict]").nth(1).waitFor();
+  await page.evaluate(() => scrollTo(0, 0));
+  await see(page, "conflicts");
+  await page.getByRole("button", { name: "Keep this" }).first().click();
+  await page.getByText("Settled (1)").click();
+  await see(page, "conflicts-settled");
+  await ben.close();
 }
 
 async function beOthers({ proxy, browser }, see) {

@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `POST /rules` | adds a rule: `{"path":"/api","times":1,"fault":{"kind":"cut_reply"}}`; one that refuses or cuts ends streams under way too |
+//! | `POST /rules` | adds a rule: `{"path":"/api","times":1,"fault":{"kind":"cut_reply"}}`; one that refuses or cuts ends streams under way too; `"holds":"text"` asks for that in the request's body |
 //! | `GET /rules` | what is left of them |
 //! | `DELETE /rules?path=` | forgets those for exactly this path, or all |
 //! | `POST /release` | lets go what is held |

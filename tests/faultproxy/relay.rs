@@ -66,21 +66,27 @@ impl Relay {
     pub(crate) async fn exchange(self: &Arc<Relay>, request: Request<Incoming>) -> Result<Reply, Failure> {
         let method = request.method().as_str().to_owned();
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let rule = self.rules().take(&method, &path);
-        let id = self.log.begin(&method, &path, rule.name());
+        let early = self.rules().take(&method, &path, None);
+        let id = self.log.begin(&method, &path, early.as_ref().unwrap_or(&Fault::Pass).name());
         let end = Ending { relay: Arc::clone(self), id };
 
-        if rule == Fault::Refuse {
+        if early == Some(Fault::Refuse) {
             return Err("refused".into());
         }
         let (mut head, incoming) = request.into_parts();
         message::forget_connection(&mut head.headers);
         let body = message::body(incoming).await?;
+        let late = || self.rules().take(&method, &path, Some(&body));
+        let rule = early.or_else(late).unwrap_or(Fault::Pass);
         self.log.update(id, |exchange| {
+            exchange.fault = rule.name();
             exchange.request = message::json_text(&head.headers, &body);
             exchange.request_bytes = body.len();
         });
 
+        if rule == Fault::Refuse {
+            return Err("refused".into());
+        }
         self.detain(id, &rule, Side::Request).await;
         let answer = match made_here(&rule) {
             Some((reply, bytes)) => Answer::Whole(reply, bytes),

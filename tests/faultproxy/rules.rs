@@ -13,6 +13,9 @@ pub(crate) struct Rule {
     /// The method; any if left out.
     #[serde(default)]
     pub method: Option<String>,
+    /// What the request's body holds; anything if left out. Asked only where no rule without it fits.
+    #[serde(default)]
+    pub holds: Option<String>,
     /// For how many exchanges; until it is cleared if left out.
     #[serde(default)]
     pub times: Option<u32>,
@@ -21,9 +24,16 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    fn fits(&self, method: &str, path: &str) -> bool {
-        path.starts_with(&self.path) && self.method.as_deref().is_none_or(|wanted| wanted == method)
+    /// Before the body is there, `body` is `None`, and no rule that asks for something in it fits.
+    fn fits(&self, method: &str, path: &str, body: Option<&[u8]>) -> bool {
+        path.starts_with(&self.path)
+            && self.method.as_deref().is_none_or(|wanted| wanted == method)
+            && self.holds.as_deref().is_none_or(|wanted| body.is_some_and(|body| contains(body, wanted)))
     }
+}
+
+fn contains(body: &[u8], wanted: &str) -> bool {
+    body.windows(wanted.len().max(1)).any(|part| part == wanted.as_bytes())
 }
 
 /// All rules, the first one that fits decides.
@@ -55,19 +65,17 @@ impl Rules {
 
     /// Whether an exchange under way is to be ended; if so, counts it.
     pub(crate) fn ends(&mut self, method: &str, path: &str) -> bool {
-        let fault = self.list.iter().find(|rule| rule.fits(method, path)).map(|rule| &rule.fault);
+        let fault = self.list.iter().find(|rule| rule.fits(method, path, None)).map(|rule| &rule.fault);
         let ends = matches!(fault, Some(Fault::Refuse | Fault::CutReply));
         if ends {
-            self.take(method, path);
+            self.take(method, path, None);
         }
         ends
     }
 
-    /// Decides about an exchange and counts it.
-    pub(crate) fn take(&mut self, method: &str, path: &str) -> Fault {
-        let Some(index) = self.list.iter().position(|rule| rule.fits(method, path)) else {
-            return Fault::Pass;
-        };
+    /// Decides about an exchange, if a rule fits, and counts it.
+    pub(crate) fn take(&mut self, method: &str, path: &str, body: Option<&[u8]>) -> Option<Fault> {
+        let index = self.list.iter().position(|rule| rule.fits(method, path, body))?;
         let rule = &mut self.list[index];
         let fault = rule.fault.clone();
         if let Some(times) = &mut rule.times {
@@ -76,7 +84,7 @@ impl Rules {
                 self.list.remove(index);
             }
         }
-        fault
+        Some(fault)
     }
 }
 
@@ -85,7 +93,7 @@ mod tests {
     use super::*;
 
     fn rule(path: &str, times: Option<u32>, fault: Fault) -> Rule {
-        Rule { path: path.to_owned(), method: None, times, fault }
+        Rule { path: path.to_owned(), method: None, holds: None, times, fault }
     }
 
     #[test]
@@ -94,7 +102,8 @@ mod tests {
         rules.push(rule("/a", Some(2), Fault::Refuse));
         rules.push(rule("/a", Some(1), Fault::Pass));
         rules.push(rule("/", None, Fault::Portal));
-        let taken: Vec<_> = (0..5).map(|_| rules.take("GET", "/a/b").name()).collect();
+        let taken: Vec<_> =
+            (0..5).map(|_| rules.take("GET", "/a/b", None).expect("a rule fits").name()).collect();
         assert_eq!(taken, ["refuse", "refuse", "pass", "portal", "portal"]);
         assert_eq!(rules.list().len(), 1);
     }
@@ -103,9 +112,19 @@ mod tests {
     fn what_no_rule_fits_passes() {
         let mut rules = Rules::default();
         rules.push(Rule { method: Some("POST".to_owned()), ..rule("/a", None, Fault::Refuse) });
-        assert_eq!(rules.take("GET", "/a"), Fault::Pass);
-        assert_eq!(rules.take("POST", "/b"), Fault::Pass);
-        assert_eq!(rules.take("POST", "/a"), Fault::Refuse);
+        assert_eq!(rules.take("GET", "/a", None), None);
+        assert_eq!(rules.take("POST", "/b", None), None);
+        assert_eq!(rules.take("POST", "/a", None), Some(Fault::Refuse));
+    }
+
+    #[test]
+    fn a_rule_about_the_body_fits_nothing_before_the_body_is_there() {
+        let mut rules = Rules::default();
+        rules.push(Rule { holds: Some("marker".to_owned()), ..rule("/a", None, Fault::Portal) });
+        assert_eq!(rules.take("POST", "/a", None), None);
+        assert_eq!(rules.take("POST", "/a", Some(b"a mark")), None);
+        assert_eq!(rules.take("POST", "/a", Some(b"a marker, and more")), Some(Fault::Portal));
+        assert_eq!(rules.take("POST", "/b", Some(b"marker")), None);
     }
 
     #[test]

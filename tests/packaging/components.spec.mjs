@@ -251,6 +251,19 @@ test("a conflict shows both sides, and the other one can be put back", async (t)
   await page.locator("landfall-conflicts").getByRole("status").getByText("It is put back.").waitFor();
 });
 
+test("a document that one deleted shows what the other had changed, a line for each field", async (t) => {
+  const page = await elements(t, shared);
+  await page.evaluate((told) => {
+    const [mine, theirs] = [{ deleted: true, value: null }, { value: { notes: "valve is stuck", rating: 4, done: true } }];
+    const side = (told) => ({ user: "ada", at: Date.now(), removed: false, deleted: false, ...told });
+    show("conflicts"), tellConflicts([{ path: "", mine: side(mine), theirs: side(theirs) }]), tellSync(told);
+  }, SETTLED);
+  const card = page.locator("landfall-conflicts li");
+  assert.match(await card.innerText(), /^Visit · Station d · the whole of it/);
+  assert.equal(await card.locator('[data-side="mine"] .value').innerText(), "deleted");
+  assert.equal(await card.locator('[data-side="theirs"] .value').innerText(), "notes: valve is stuck\nrating: 4\ndone: yes");
+});
+
 test("a third person is told whose versions they are; without a network nobody can choose", async (t) => {
   const page = await elements(t, shared);
   await page.evaluate((told) => (show("conflicts", { user: "cy" }), tellConflicts([{}]), tellSync(told)), STATUS.offline);

@@ -56,8 +56,12 @@ export function onSignedIn(listener: () => void): void {
 function personOf(id: string | null): Person | null {
   // Ids become part of a database name; anything unusual is more likely a slip than a colleague.
   if (id === null || !/^[a-z0-9_-]{1,32}$/.test(id)) return null;
-  const name = id.charAt(0).toUpperCase() + id.slice(1);
-  return TEAM.find((person) => person.id === id) ?? { id, name, role: "worker" };
+  return TEAM.find((person) => person.id === id) ?? { id, name: nameOf(id), role: "worker" };
+}
+
+/** What somebody is called; all that is known of a colleague is the id. */
+export function nameOf(id: string): string {
+  return id.charAt(0).toUpperCase() + id.slice(1);
 }
 
 const Token = v.object({ token: v.pipe(v.string(), v.nonEmpty()) });

@@ -53,6 +53,16 @@ export class Session {
     await this.#become(person, claimed);
   }
 
+  /** Deletes what this device has of the person, if the server has it too or if `discard` says that it need not. */
+  async signOut(discard: boolean): Promise<void> {
+    const before = this.#stage;
+    if (before.kind !== "open") return;
+    await before.db.signOut({ discard });
+    before.drafts.clear();
+    remember(null);
+    await this.#become(null);
+  }
+
   async #become(person: Person | null, claimed = 0): Promise<void> {
     const before = this.#stage;
     this.#release();

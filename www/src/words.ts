@@ -1,6 +1,7 @@
 /** What the app says about writes, in words a person uses. No markup and no clock, so that every sentence can be read here. */
 import type { OutboxItem } from "landfall";
 import type { Words } from "landfall/components";
+import { nameOf } from "./person";
 
 export type SyncStatus = OutboxItem["status"];
 
@@ -91,5 +92,24 @@ export function statusWords(guest: boolean, workingOffline: boolean): Partial<Wo
     pausedDetail: "Sent when you switch back.",
   };
 }
+
+const FIELDS: Record<string, string> = {
+  site: "Site",
+  inspector: "Inspector",
+  dueAt: "Due",
+  status: "Status",
+  rating: "Rating",
+  notes: "Notes",
+  checklist: "Checklist",
+  name: "Name",
+  address: "Address",
+};
+
+/** What two people changed: in their names and in those of the form. */
+export const CONFLICT_WORDS: Partial<Words> = {
+  collections: COLLECTIONS,
+  person: nameOf,
+  field: (path) => path.split("/").slice(1).map((key) => FIELDS[key] ?? key).join(" › "),
+};
 
 export const OUTBOX_WORDS: Partial<Words> = { collections: COLLECTIONS };

@@ -3,102 +3,28 @@
 //! Pure, so that the simulator judges with the same code that judges in production: the server reads
 //! the facts and writes the changes in one transaction around [`decide`].
 
+mod facts;
+mod settlement;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::conflict::{Conflict, Encounter, meet};
+use crate::conflict::{Conflict, Encounter, Policy, meet};
 use crate::document::{Document, Node, Register};
-use crate::id::{Collection, DocumentKey, Group, MutationId, Position, Version, Writer};
+use crate::id::{Group, MutationId, Position, Version};
 use crate::json::{Json, KEYS_MAX, Shape};
-use crate::merge::{self, Merges};
+use crate::merge;
 use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
+use crate::path::Path;
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
+pub use facts::{Decision, Facts, Proposal, Receipt, Rules, Stored, Terms};
+pub use settlement::{Back, settle};
+
 /// How far ahead of the server a stamp may be before the server replaces it by its own.
 pub const FUTURE_MAX: Millis = Millis::seconds(60);
-
-/// A document as the server holds it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stored {
-    /// How often it was changed.
-    pub version: Version,
-    /// The commit that changed it last.
-    pub position: Position,
-    /// What it is.
-    pub document: Document,
-}
-
-/// The verdict on a mutation, kept so that a resend gets the same one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// What the mutation was, stamp aside.
-    pub hash: [u8; 32],
-    /// The verdict.
-    pub result: PushResult,
-}
-
-/// What the decision rests on, read in the transaction that will write its outcome.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// The position this commit will have.
-    pub position: Position,
-    /// Every document that the batch names, as far as it exists.
-    pub documents: BTreeMap<DocumentKey, Stored>,
-    /// Receipts of the batch's mutations and of those in their `needs` and `after`, as far as they exist.
-    pub receipts: BTreeMap<MutationId, Receipt>,
-    /// The writers that belong to the client that sends.
-    pub own_writers: BTreeSet<Writer>,
-}
-
-/// A mutation as it would change a document, for the rules to judge.
-#[derive(Clone, Copy, Debug)]
-pub struct Proposal<'a> {
-    /// The document.
-    pub key: &'a DocumentKey,
-    /// What the user did.
-    pub op: Op,
-    /// The document before, as far as it is visible, or hidden by a delete and about to come back.
-    pub previous: Option<&'a Json>,
-    /// The document after, as far as it is visible.
-    pub document: Option<&'a Json>,
-}
-
-/// How the documents of a collection merge.
-#[derive(Clone, Debug, Default)]
-pub struct Terms {
-    /// Fields that merge in another way than by the last write.
-    pub merges: Merges,
-}
-
-/// Who may do what, and what a document must look like. Looks at nothing but its arguments.
-pub trait Rules {
-    /// How a collection merges. Refuses one that does not exist.
-    ///
-    /// # Errors
-    /// [`Code::UnknownCollection`].
-    fn terms(&self, collection: &Collection) -> Result<&Terms, Refusal>;
-
-    /// Refuses what the caller may not do or what the result must not be.
-    ///
-    /// # Errors
-    /// The refusal is the mutation's verdict, for good.
-    fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal>;
-}
-
-/// What to write and what to answer.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// One per mutation, in the order of the batch.
-    pub results: Vec<PushResult>,
-    /// Documents as they are now.
-    pub documents: BTreeMap<DocumentKey, Stored>,
-    /// Receipts to add.
-    pub receipts: BTreeMap<MutationId, Receipt>,
-    /// Conflicts to record.
-    pub conflicts: Vec<Conflict>,
-}
 
 /// Judges the mutations of one batch, in order.
 ///
@@ -106,7 +32,7 @@ pub struct Decision {
 /// one transaction, and the decision takes effect in it: receipts and documents together.
 pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime) -> Decision {
     let parsed: Vec<_> = mutations.iter().map(parse).collect();
-    let mut court = Court { facts, rules, now, restamps: 0, decision: Decision::default() };
+    let mut court = Court::open(facts, rules, now);
     let mut rest = &parsed[..];
     while let Some((first, after)) = rest.split_first() {
         let group = first.as_ref().ok().and_then(|mutation| mutation.group.clone());
@@ -193,10 +119,17 @@ struct Court<'a> {
     rules: &'a dyn Rules,
     now: WallTime,
     restamps: u64,
+    /// Whether a person settles a conflict, who has all there is before their eyes: a deleted document too,
+    /// and may have it back.
+    settles: bool,
     decision: Decision,
 }
 
 impl Court<'_> {
+    fn open(facts: Facts, rules: &dyn Rules, now: WallTime) -> Court<'_> {
+        Court { facts, rules, now, restamps: 0, settles: false, decision: Decision::default() }
+    }
+
     /// Judges one mutation, or all of one group.
     fn judge_unit(&mut self, unit: &[Parsed]) {
         // What members have done so far is undone where a later one is refused.
@@ -316,7 +249,8 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
-        let Terms { merges } = self.rules.terms(&key.collection)?;
+        let Terms { merges, policy } = self.rules.terms(&key.collection)?;
+        let (merges, policy) = (merges, *policy);
         let fields = merge::enter(mutation.op, mutation.fields.clone(), merges)?;
         let sent = mutation;
         let mutation = &Mutation { fields, ..sent.clone() };
@@ -344,23 +278,40 @@ impl Court<'_> {
             return Err(Refusal::new(Code::Gone, "this document was deleted"));
         }
         let mut document = before.clone();
-        let clears = mutation.op == Op::Create && knew_delete;
+        let clears = mutation.op == Op::Create && knew_delete && !self.settles;
         if clears {
             document.clear();
         }
         let encounters = meet(&before, mutation, merges);
         let bounded = self.bound(mutation);
+        // Two tabs may write without having seen each other, but a device does not disagree with itself.
+        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
+        let prevails = |met: &Encounter| {
+            known(met.register) || policy == Policy::ClientWins && met.is_disputed() && !own(met)
+        };
         let stamp = encounters
             .iter()
-            .filter(|met| known(met.register) && met.register.stamp >= bounded)
+            .filter(|met| prevails(met) && met.register.stamp >= bounded)
             .fold(bounded, |stamp, met| stamp.max(met.register.stamp.raised_by(mutation.id.writer)));
         let register = Register { stamp, version: previous.next() };
+        let conflicts: Vec<_> = encounters
+            .iter()
+            .filter(|met| !known(met.register) && !own(met))
+            .filter_map(|met| Conflict::between(mutation, register, met, self.now, policy))
+            .collect();
+        let conflicts = once_each(conflicts);
         // What a device makes of it that does not know how these fields are declared.
         let mut as_sent = (mutation.fields != sent.fields).then(|| document.clone());
         if let Some(as_sent) = &mut as_sent {
             sent.apply(as_sent, register);
         }
-        mutation.apply(&mut document, register);
+        let given_up = |path: &Path| policy.yields() && conflicts.iter().any(|c| !c.won && c.path == *path);
+        // Rules judge what the writer wanted, even where all of it gives way.
+        let gives_way = given_up(&Path::default());
+        let untouched = gives_way.then(|| document.clone());
+        let mut lasting = mutation.clone();
+        lasting.fields.retain(|field| !given_up(&field.path));
+        lasting.apply(&mut document, register);
         let changed = as_sent.is_some_and(|as_sent| as_sent != document);
 
         let visible_after = document.value();
@@ -382,13 +333,7 @@ impl Court<'_> {
         }
         within_limits(&document, visible_after.as_ref())?;
 
-        // Two tabs may write without having seen each other, but a device does not disagree with itself.
-        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
-        let conflicts: Vec<_> = encounters
-            .iter()
-            .filter(|met| !known(met.register) && !own(met))
-            .filter_map(|met| Conflict::between(mutation, register, met, self.now))
-            .collect();
+        let document = untouched.unwrap_or(document);
         let verdict = if !conflicts.is_empty() {
             Verdict::Conflict
         } else if self.is_unaware(mutation, previous) || changed {
@@ -458,13 +403,22 @@ impl Court<'_> {
 
     /// The mutation's stamp, or the server's own where that one is too far ahead.
     fn bound(&mut self, mutation: &Mutation) -> Stamp {
-        if mutation.stamp.wall() <= self.now.after(FUTURE_MAX) {
+        if self.settles || mutation.stamp.wall() <= self.now.after(FUTURE_MAX) {
             return mutation.stamp;
         }
         self.restamps += 1;
         let tick = Stamp::at(self.now, mutation.id.writer);
         Stamp { ticks: tick.ticks + self.restamps, ..tick }
     }
+}
+
+/// What was met as a container of the path and again at the path itself is one conflict: the latter says what
+/// stood there.
+fn once_each(conflicts: Vec<Conflict>) -> Vec<Conflict> {
+    let again = |i: usize, one: &Conflict| {
+        conflicts[i + 1..].iter().any(|other| (&other.path, other.met) == (&one.path, one.met))
+    };
+    conflicts.iter().enumerate().filter(|(i, one)| !again(*i, one)).map(|(_, one)| one.clone()).collect()
 }
 
 fn within_limits(document: &Document, visible: Option<&Json>) -> Result<(), Refusal> {

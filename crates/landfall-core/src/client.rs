@@ -10,6 +10,9 @@
 
 mod attend;
 mod doubt;
+mod failure;
+mod handover;
+mod hear;
 mod load;
 mod pull;
 mod push;
@@ -26,17 +29,19 @@ use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
 use crate::ledger::Ledger;
+use crate::live::Live;
 use crate::map::Map;
 use crate::merge::Merges;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
-use crate::time::{Millis, WallTime};
+use crate::time::WallTime;
 use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
-pub use report::{EntryView, Exported, Phase, Settled, Status, SyncState};
+pub use failure::Failure;
+pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
 pub use crate::stored::Progress;
 
@@ -91,36 +96,6 @@ pub type Ticket = u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TransactionId(u64);
 
-/// Why there is no answer to a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// No connection, or no answer in time.
-    Unreachable,
-    /// Something answered that is not a Landfall server.
-    NotOurs,
-    /// The app has no token: it is signed out.
-    SignedOut,
-    /// The server refused the request as a whole.
-    Refused {
-        /// The code of the error envelope.
-        code: String,
-        /// What `Retry-After` said.
-        retry_after: Option<Millis>,
-    },
-}
-
-impl Failure {
-    /// What is told about it.
-    pub fn code(&self) -> &str {
-        match self {
-            Failure::Unreachable => Code::Unreachable.as_str(),
-            Failure::NotOurs => Code::NotOurs.as_str(),
-            Failure::SignedOut => Code::InvalidToken.as_str(),
-            Failure::Refused { code, .. } => code,
-        }
-    }
-}
-
 /// A fact for the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
@@ -138,12 +113,27 @@ pub enum Input {
     Pause(bool),
     /// Whether the network is paid for by volume.
     Metered(bool),
+    /// Whether somebody may be looking at the page.
+    Seen(bool),
+    /// What comes of [`Output::Listen`].
+    Heard(Heard),
     /// It may be worth going on sooner.
     Nudge(Nudge),
     /// Another tab has changed what is stored.
     Refresh,
     /// Time has passed.
     Tick,
+}
+
+/// What is heard of a stream of hints: that it stands, hints, and its end. Nothing any more after [`Output::Mute`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The stream stands.
+    Open,
+    /// There may be something to pull.
+    Hint,
+    /// The stream has ended, or there is none.
+    End(Failure),
 }
 
 /// What a complete transaction has brought.
@@ -166,9 +156,14 @@ pub enum Output {
     Pull(Option<String>),
     /// Forget the token and ask the app for another.
     Ask,
+    /// Hold a stream of hints open. Not answered once: see [`Heard`].
+    Listen,
+    /// End that stream.
+    Mute,
     /// What is stored has been read: the database can be used.
     Ready,
-    /// What is stored cannot be read: the database cannot be used.
+    /// What is stored cannot be read, or [`Code::SignedOut`]: is given up and can be deleted. The database
+    /// cannot be used, or no longer.
     Unready(Code),
     /// A write is durable on this device.
     Saved(Ticket),
@@ -197,6 +192,8 @@ enum Purpose {
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
+    Adopt(Ticket),
+    Seal(Ticket),
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
     Unpack { key: u64 },
@@ -214,6 +211,7 @@ pub struct Client {
     replica: Replica,
     ledger: Ledger,
     drain: Drain,
+    live: Live,
     checkpoint: Checkpoint,
     /// What was pulled and is not in the base yet, as it is stored.
     staged: Vec<(u64, Vec<PullChange>)>,
@@ -251,6 +249,7 @@ impl Client {
         let mut client = Client {
             installation: options.client.clone(),
             drain: Drain::new(Random(options.seed)),
+            live: Live::new(Random(!options.seed)),
             options,
             clock: Clock::default(),
             offset: Offset::default(),
@@ -302,6 +301,8 @@ impl Client {
             }
             Input::Pause(paused) => self.paused = paused,
             Input::Metered(metered) => self.metered = metered,
+            Input::Seen(seen) => self.live.see(seen, now),
+            Input::Heard(heard) => self.heard(&heard, now),
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
             Input::Refresh => self.refresh = true,
             Input::Tick => {}
@@ -316,7 +317,10 @@ impl Client {
 
     /// When [`Input::Tick`] is wanted, if nothing else comes before.
     pub fn wake_at(&self) -> Option<WallTime> {
-        if self.may_sync() { self.drain.wake_at() } else { None }
+        if !self.may_sync() {
+            return None;
+        }
+        self.drain.wake_at().into_iter().chain(self.hear_at()).min()
     }
 
     fn may_sync(&self) -> bool {
@@ -325,6 +329,7 @@ impl Client {
 
     /// Does whatever is due.
     fn advance(&mut self, now: WallTime) {
+        self.listen(now);
         if self.refresh && self.opened && self.drain.step().is_none() {
             self.refresh = false;
             self.read_stored();
@@ -421,6 +426,19 @@ impl Client {
             (Purpose::Amend { tickets, .. }, Err(code)) => {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
             }
+            (Purpose::Adopt(ticket), Ok(Done { outcome: Outcome::Adopted(entries), added })) => {
+                self.adopted(ticket, entries, &added, now);
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Sealed, .. })) => {
+                self.outputs.push_back(Output::Saved(ticket));
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Missed, .. })) => {
+                self.refresh = true;
+                self.outputs.push_back(Output::Unsaved(ticket, Code::PendingWrites));
+            }
+            (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
+                self.outputs.push_back(Output::Unsaved(ticket, code));
+            }
             (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
                 let Outcome::Settled { settled, rows, checkpoint } = outcome else {
                     unreachable!("BUG: another outcome than the transaction has")
@@ -460,6 +478,8 @@ impl Client {
                 | Purpose::LoadPart { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
+                | Purpose::Adopt(_)
+                | Purpose::Seal(_)
                 | Purpose::Store(_),
                 Ok(_),
             ) => {

@@ -79,6 +79,8 @@ codes! {
     GroupRefused = "group_refused", Definite;
     /// First sent so long ago that the server no longer knows whether it was applied.
     MaybeApplied = "maybe_applied", Definite;
+    /// Somebody has settled this conflict already, and in another way.
+    ConflictResolved = "conflict_resolved", Definite;
     /// The creation this depends on was refused or is unknown; `because` names it.
     Held = "held", Transient;
 
@@ -151,6 +153,8 @@ codes! {
     CoreCrashed = "core_crashed", Local;
     /// Nobody has signed in, or the user has signed out: then what was stored here is deleted.
     SignedOut = "signed_out", Local;
+    /// Signing out would delete writes that the server does not have.
+    PendingWrites = "pending_writes", Local;
     /// The database was closed.
     Closed = "closed", Local;
     /// The server's word did not come within the time asked for; the write goes on.

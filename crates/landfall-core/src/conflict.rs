@@ -3,13 +3,54 @@
 //! A conflict is two writers changing the same path without knowing of each other. One of them wins
 //! at once, by stamp; the record keeps both, so that the losing value can be read and put back.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Stamp;
 use crate::document::{Document, Node, Register};
-use crate::id::{DocumentKey, MutationId};
+use crate::id::{DocumentKey, MutationId, Version};
 use crate::json::Json;
 use crate::merge::Merges;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
+
+/// Which of two writes of the same path stands, where neither writer knew of the other. Writes that knew of each
+/// other are never decided by it, and fields that merge by themselves need none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// The one with the greater stamp, in any order of arrival.
+    #[default]
+    LastWriteWins,
+    /// The one that arrives later.
+    ClientWins,
+    /// The one that the server has already.
+    ServerWins,
+    /// The one that the server has already, until a person decides.
+    Manual,
+}
+
+impl Policy {
+    /// The name of the policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Policy::LastWriteWins => "last-write-wins",
+            Policy::ClientWins => "client-wins",
+            Policy::ServerWins => "server-wins",
+            Policy::Manual => "manual",
+        }
+    }
+
+    /// Whether what arrives gives way to what stands.
+    pub(crate) const fn yields(self) -> bool {
+        match self {
+            Policy::LastWriteWins | Policy::ClientWins => false,
+            Policy::ServerWins | Policy::Manual => true,
+        }
+    }
+}
 
 /// A register that lies at, above or below a path that a mutation writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +76,18 @@ pub enum Standing {
     Merging,
 }
 
+impl Encounter {
+    /// Whether only one of the two can stand.
+    pub(crate) fn is_disputed(&self) -> bool {
+        match self.standing {
+            Standing::Value(_) | Standing::Deleted => true,
+            // A newer one has done away with what is written now; an older one takes it in.
+            Standing::Container => self.register != Register::NONE,
+            Standing::Merging => false,
+        }
+    }
+}
+
 /// Two writes of the same path that did not know of each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
@@ -44,16 +97,20 @@ pub struct Conflict {
     pub path: Path,
     /// The mutation that arrived later.
     pub mutation: MutationId,
+    /// What that one does. Of two writes that conflict over the document as a whole, one is a delete.
+    pub op: Op,
     /// Its register, whose stamp names the writer and the time.
     pub register: Register,
-    /// What it says; `None` is a removal.
+    /// What it says; `None` is a removal. Over the document as a whole, everything that it writes.
     pub value: Option<Json>,
     /// The register that it met.
     pub met: Register,
-    /// What stood there; `None` is a removal.
+    /// What stood there; `None` is a removal. Under a delete, the members that the register is in.
     pub met_value: Option<Json>,
     /// Whether the later arrival won.
     pub won: bool,
+    /// What decided that.
+    pub policy: Policy,
     /// When the server noticed.
     pub at: WallTime,
 }
@@ -78,16 +135,36 @@ pub(crate) fn meet(document: &Document, mutation: &Mutation, merges: &Merges) ->
         Op::Delete => {
             let standing = Standing::Container;
             met.push(Encounter { register: document.created(), path: root(), standing });
-            document.each_register(&mut |register, node| {
-                let standing = match node {
-                    Node::Whole(..) | Node::Counter(_) | Node::Unset(_) => Standing::Value(node.value()),
-                    Node::Object(..) | Node::Set(..) => Standing::Container,
-                };
-                met.push(Encounter { register, path: root(), standing });
-            });
+            meet_all(document, &mut met);
         }
     }
     met
+}
+
+/// What a delete meets: of every write that is left in the document, the members that it has changed.
+fn meet_all(document: &Document, met: &mut Vec<Encounter>) {
+    type Changed<'a> = Vec<(&'a str, Option<Json>)>;
+    let mut writes: BTreeMap<(Stamp, Version), Changed<'_>> = BTreeMap::new();
+    for (name, member) in document.members() {
+        member.each_register(&mut |register, node| {
+            let changed = writes.entry((register.stamp, register.version)).or_default();
+            let is_value = matches!(node, Node::Whole(..) | Node::Counter(_) | Node::Unset(_));
+            if is_value && changed.last().is_none_or(|(last, _)| *last != name) {
+                changed.push((name, member.value()));
+            }
+        });
+    }
+    let root = document.register();
+    met.push(Encounter { register: root, path: Path::default(), standing: Standing::Container });
+    for ((stamp, version), changed) in writes {
+        let standing = if changed.is_empty() {
+            Standing::Container
+        } else {
+            let present = changed.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?.text())));
+            Standing::Value(Some(Json::object(present)))
+        };
+        met.push(Encounter { register: Register { stamp, version }, path: Path::default(), standing });
+    }
 }
 
 fn meet_field(document: &Document, field: &Field, merges: &Merges, met: &mut Vec<Encounter>) {
@@ -120,9 +197,11 @@ impl Conflict {
         register: Register,
         met: &Encounter,
         now: WallTime,
+        policy: Policy,
     ) -> Option<Conflict> {
-        let won = register.stamp > met.register.stamp;
-        let value = written(mutation, &met.path);
+        let newer = register.stamp > met.register.stamp;
+        let won = newer && (!policy.yields() || met.standing == Standing::Container);
+        let value = written(mutation, register, &met.path);
         let met_value = match (&met.standing, mutation.op) {
             (Standing::Value(theirs), Op::Create | Op::Patch) if *theirs == value => return None,
             (Standing::Value(theirs), _) => theirs.clone(),
@@ -135,16 +214,24 @@ impl Conflict {
             key: mutation.key(),
             path: met.path.clone(),
             mutation: mutation.id,
+            op: mutation.op,
             register,
             value,
             met: met.register,
             met_value,
             won,
+            policy,
             at: now,
         })
     }
 }
 
-fn written(mutation: &Mutation, path: &Path) -> Option<Json> {
+/// What a mutation says of a path; of the document as a whole, everything that it writes.
+fn written(mutation: &Mutation, register: Register, path: &Path) -> Option<Json> {
+    if path.keys().is_empty() && mutation.op != Op::Delete {
+        let mut document = Document::default();
+        mutation.apply(&mut document, register);
+        return document.value();
+    }
     mutation.fields.iter().find(|field| field.path == *path)?.change.value()
 }

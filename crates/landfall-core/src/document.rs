@@ -169,6 +169,17 @@ impl Document {
         Some(node.clone())
     }
 
+    /// The top-level places by name, those that were unset too.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &Node)> {
+        let parts = if let Node::Object(_, parts) = &self.root { Some(parts) } else { None };
+        parts.into_iter().flat_map(Map::iter).map(|(name, node)| (&**name, node))
+    }
+
+    /// The write that the document as a whole comes from, where one has started it over.
+    pub fn register(&self) -> Register {
+        self.root.register()
+    }
+
     pub(crate) fn root(&self) -> &Node {
         &self.root
     }

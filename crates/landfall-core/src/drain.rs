@@ -20,6 +20,8 @@ use crate::time::{Millis, WallTime};
 
 /// How long a quiet device waits between two pulls, give or take half.
 const POLL: Millis = Millis::seconds(10);
+/// The same while the server says when there is something.
+const POLL_LISTENING: Millis = Millis::seconds(60);
 
 /// What is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +79,10 @@ pub struct Drain {
     state: State,
     backoff: Backoff,
     random: Random,
-    /// After a drain there is something new to pull.
+    /// There is something new to pull, or may be.
     pull_due: bool,
+    /// The server says when there is something.
+    listening: bool,
     /// The server does not accept the token; the app must be asked before anything else.
     token_refused: bool,
     /// The app has given a token since the last success; if that is refused too, there is no hurry.
@@ -90,7 +94,15 @@ impl Drain {
     pub fn new(random: Random) -> Drain {
         let state = State::Idle { pull_at: WallTime(0) };
         let backoff = Backoff::default();
-        Drain { state, backoff, random, pull_due: true, token_refused: false, token_renewed: false }
+        Drain {
+            state,
+            backoff,
+            random,
+            pull_due: true,
+            listening: false,
+            token_refused: false,
+            token_renewed: false,
+        }
     }
 
     /// What is under way, if anything is.
@@ -99,11 +111,6 @@ impl Drain {
             State::Busy(step) => Some(step),
             State::Idle { .. } | State::Resting { .. } => None,
         }
-    }
-
-    /// Whether nothing is under way and nothing has failed.
-    pub fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle { .. })
     }
 
     /// What to do now, if it is time to do something. `ready` says whether there is something to push.
@@ -119,6 +126,11 @@ impl Drain {
             (true, false, true) => Some(Next::Push),
             (true, false, false) => Some(Next::Pull),
         }
+    }
+
+    /// Whether nothing is under way and nothing has gone wrong.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle { .. })
     }
 
     /// When [`Drain::next`] is worth asking again, if nothing happens until then.
@@ -140,6 +152,8 @@ impl Drain {
 
     /// A step has begun.
     pub fn begin(&mut self, step: Step) {
+        // What there is to pull by now is on the page that is asked for; what comes later may not be.
+        self.pull_due &= step != Step::Pulling;
         self.state = State::Busy(step);
     }
 
@@ -160,6 +174,24 @@ impl Drain {
         self.pull_due |= nudge == Nudge::Asked;
     }
 
+    /// Whether the server says when there is something to pull.
+    pub fn listen(&mut self, listening: bool, now: WallTime) {
+        self.listening = listening;
+        if let (false, State::Idle { pull_at }) = (listening, self.state) {
+            self.state = State::Idle { pull_at: pull_at.min(self.poll_at(now)) };
+        }
+    }
+
+    /// There may be something to pull.
+    pub fn hint(&mut self) {
+        self.pull_due = true;
+    }
+
+    fn poll_at(&mut self, now: WallTime) -> WallTime {
+        let poll = if self.listening { POLL_LISTENING } else { POLL };
+        now.after(poll.half()).after(self.random.within(poll))
+    }
+
     /// An exchange with the server succeeded.
     pub fn succeed(&mut self) {
         self.backoff.succeed();
@@ -175,8 +207,8 @@ impl Drain {
 
     /// A page is stored.
     pub fn pulled(&mut self, more: bool, now: WallTime) {
-        self.pull_due = more;
-        let pull_at = if more { now } else { now.after(POLL.half()).after(self.random.within(POLL)) };
+        self.pull_due |= more;
+        let pull_at = if more { now } else { self.poll_at(now) };
         self.state = State::Idle { pull_at };
     }
 
@@ -226,7 +258,7 @@ impl Drain {
 
 /// Whether it is time. What lies further ahead than anything is ever put off was planned before the
 /// device's clock was set back, and waiting for it could take years.
-fn is_due(at: WallTime, now: WallTime) -> bool {
+pub(crate) fn is_due(at: WallTime, now: WallTime) -> bool {
     at <= now || at > now.after(REST_MAX)
 }
 
@@ -268,5 +300,38 @@ mod tests {
         assert_eq!(drain.next(true, NOW), Some(Next::Push));
         drain.refuse_token(NOW);
         assert!(drain.next_try_at().is_some() && drain.needs_token());
+    }
+
+    /// When the next pull is, after one that brought everything.
+    fn next_pull(drain: &mut Drain) -> WallTime {
+        drain.begin(Step::Pulling);
+        drain.pulled(false, NOW);
+        drain.wake_at().expect("a quiet device pulls now and then")
+    }
+
+    #[test]
+    fn a_device_that_is_told_polls_seldom_and_often_again_once_it_is_not() {
+        let mut drain = Drain::new(Random(1));
+        assert!(next_pull(&mut drain) <= NOW.after(Millis::seconds(15)));
+        drain.listen(true, NOW);
+        assert!(next_pull(&mut drain) >= NOW.after(Millis::seconds(30)));
+        drain.listen(false, NOW);
+        assert!(drain.wake_at() <= Some(NOW.after(Millis::seconds(15))));
+    }
+
+    #[test]
+    fn a_hint_is_followed_at_once_and_one_that_comes_during_a_pull_after_it() {
+        let mut drain = Drain::new(Random(1));
+        next_pull(&mut drain);
+        assert_eq!(drain.next(false, NOW), None);
+        drain.hint();
+        assert_eq!(drain.next(false, NOW), Some(Next::Pull));
+        drain.begin(Step::Pulling);
+        drain.hint();
+        drain.begin(Step::Storing);
+        drain.pulled(false, NOW);
+        assert_eq!(drain.next(false, NOW), Some(Next::Pull), "that page may be older than the hint");
+        next_pull(&mut drain);
+        assert_eq!(drain.next(false, NOW), None);
     }
 }

@@ -54,16 +54,23 @@ pub struct Ledger {
     journalled: Set<MutationId>,
     /// Single records that are garbage.
     strays: Vec<(Store, Key)>,
+    last: u64,
 }
 
 impl Ledger {
     /// A journal record: all its writes, and which of them have not ended.
     pub fn journal(&mut self, record: u64, members: Vec<MutationId>, live: Set<MutationId>) {
+        self.last = self.last.max(record);
         if !live.is_empty() {
             self.journalled.extend(members.iter().copied());
             self.members.insert(record, members);
         }
         self.journal.put(record, live);
+    }
+
+    /// The newest journal record that is known here.
+    pub fn last(&self) -> u64 {
+        self.last
     }
 
     /// A record of final bytes, and which of its mutations are not settled.

@@ -25,6 +25,7 @@ pub mod id;
 pub mod intent;
 pub mod json;
 pub mod ledger;
+pub mod live;
 pub mod map;
 pub mod merge;
 pub mod mutation;

@@ -3,6 +3,7 @@
 //! | store | key | value |
 //! |---|---|---|
 //! | `journal` | counted | [`JournalRecord`]: the writes of one commit; never changed |
+//! | `journal` | [`SEAL`] | nothing: the database is given up |
 //! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
@@ -10,7 +11,10 @@
 //! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
+//! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
+
+mod checkpoint;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -18,12 +22,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
-use crate::id::{Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
+use crate::id::{Client, Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
 use crate::json::{self, Json};
 use crate::map::Map;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
+
+pub use checkpoint::{Checkpoint, Progress};
 
 /// A store on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +90,15 @@ pub enum Key {
 pub const CHECKPOINT: &str = "checkpoint";
 /// The key of the installation's name in [`Store::Meta`].
 pub const CLIENT: &str = "client";
+
+/// The last key that IndexedDB can count to. A record here leaves no key for another one, so from then on no
+/// tab, whatever it knows, can write: <https://w3c.github.io/IndexedDB/#key-generator-construct>.
+pub const SEAL: Key = Key::Counted(1 << 53);
+
+/// The key in [`Store::Meta`] that says how much of another database's journal is in this one.
+pub fn adopted_key(from: &Client) -> Key {
+    Key::Text(format!("adopted/{from}"))
+}
 
 /// The keys of discarded writes in [`Store::Meta`]: from the first text, up to and without the second.
 pub const VOIDS: (&str, &str) = ("void/", "void0");
@@ -262,6 +277,17 @@ impl Entry {
 pub struct JournalRecord {
     /// In the order in which they were made.
     pub entries: Vec<Entry>,
+}
+
+/// What another database leaves to this one: writes that were never sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Legacy {
+    /// The installation that they were made in.
+    pub from: Client,
+    /// Up to where they are all that its journal holds.
+    pub through: u64,
+    /// In the order of that journal; `place` says where each of them stood in it.
+    pub record: JournalRecord,
 }
 
 /// A mutation whose bytes are final.
@@ -448,48 +474,5 @@ impl BaseRow {
     /// The newest stamp in it.
     pub fn newest(&self) -> Stamp {
         self.stamps.values().copied().chain(self.deleted).fold(self.stamp, Stamp::max)
-    }
-}
-
-/// How far something that takes time has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Writes sent, or documents fetched.
-    pub done: u64,
-    /// Of how many, about; 0 where that is not known.
-    pub total: u64,
-    /// Bytes of JSON sent or fetched for that.
-    pub bytes: u64,
-}
-
-/// How far pulling has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// Identity of the server's history.
-    pub epoch: Option<String>,
-    /// What to ask with next; none before the first page.
-    pub cursor: Option<String>,
-    /// Where a pull goes on of which some pages are in `staged` and not visible yet. None: whatever is in
-    /// `staged` is visible, and newer than the base.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub staged: Option<String>,
-    /// Everything up to here is visible.
-    pub position: Position,
-    /// Counts answers folded into the base. A page asked for before the latest of them may lack its
-    /// effect, so it is not applied.
-    pub folds: u64,
-    /// Whether the first sync has ended.
-    pub complete: bool,
-    /// How far the first sync has come.
-    #[serde(default)]
-    pub progress: Progress,
-    /// The device's clock when everything was last pulled.
-    pub synced_at: Option<WallTime>,
-}
-
-impl Checkpoint {
-    /// What has to be the same for an answer to what was asked with this to be stored.
-    pub fn mark(&self) -> (Option<&String>, u64) {
-        (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
     }
 }

@@ -4,14 +4,16 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
+mod open;
+
 use crate::clock::Stamp;
 use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, JournalRecord, Key, Parked, Sent, SentRecord,
-    SettledMutation, SettledRecord, Store, VOIDS,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, JournalRecord, Key, Legacy, Parked, SEAL,
+    Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -102,6 +104,13 @@ pub enum Transaction {
     Fix(Vec<Sent>),
     /// Changes what becomes of writes, if all that are parked still are.
     Amend(Amendment),
+    /// Appends the writes of another database to the journal, those aside that are in it or have been.
+    Adopt(Legacy),
+    /// Deletes everything, and sees to it that nothing can be written any more. Not if the journal has got longer.
+    Seal {
+        /// The last record of the journal that nothing is lost with.
+        through: u64,
+    },
     /// Stores the server's verdicts.
     Settle {
         /// How each mutation ended, as far as that does not depend on the base.
@@ -159,9 +168,13 @@ pub enum Outcome {
     },
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
-    /// Somebody else was faster: with a decision about a parked write, or with a staged record. Nothing was
-    /// done.
+    /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, or
+    /// written something that must not be lost. Nothing was done.
     Missed,
+    /// These are in the journal now, under the key that the device gave if there are any.
+    Adopted(Vec<Entry>),
+    /// The database is given up.
+    Sealed,
     /// The verdicts are stored, under the key that the device gave.
     Settled {
         /// How each mutation ended.
@@ -198,6 +211,8 @@ pub struct Opened {
     pub staged: Option<Vec<(u64, Vec<PullChange>)>>,
     /// Records that could not be read. They stay where they are.
     pub damaged: usize,
+    /// Whether the database is given up, and only waits to be deleted.
+    pub sealed: bool,
 }
 
 impl Transaction {
@@ -210,6 +225,8 @@ impl Transaction {
             | Transaction::Commit(_)
             | Transaction::Fix(_)
             | Transaction::Amend(_)
+            | Transaction::Adopt(_)
+            | Transaction::Seal { .. }
             | Transaction::Settle { .. } => Durability::Strict,
             Transaction::Store { .. } | Transaction::Unpack { .. } => Durability::Relaxed,
         }
@@ -225,7 +242,10 @@ impl Transaction {
             Transaction::Commit(_) => vec![Store::Journal],
             Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
-            Transaction::Settle { .. } | Transaction::Store { .. } => Store::ALL.to_vec(),
+            Transaction::Adopt(_) => vec![Store::Journal, Store::Meta],
+            Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
+                Store::ALL.to_vec()
+            }
             Transaction::Unpack { .. } => vec![Store::Base, Store::Staged],
         }
     }
@@ -256,6 +276,10 @@ impl Transaction {
             Transaction::Amend(Amendment { unpark, .. }) => {
                 unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()
             }
+            Transaction::Adopt(Legacy { from, .. }) => {
+                vec![Read::One(Store::Meta, stored::adopted_key(from))]
+            }
+            Transaction::Seal { .. } => vec![Read::All(Store::Journal)],
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![checkpoint()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
@@ -269,7 +293,7 @@ impl Transaction {
     /// What to write, from what was read; and what that means, once the transaction is complete.
     pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
-            Transaction::Open { client } => open(client, read),
+            Transaction::Open { client } => open::open(client, read),
             Transaction::Load(_) => (vec![], Outcome::Loaded(base_rows(&read))),
             Transaction::LoadPart(..) => {
                 let next = match read[0].last() {
@@ -284,6 +308,8 @@ impl Transaction {
             }
             Transaction::Fix(new) => fix(new, &read),
             Transaction::Amend(amendment) => amend(amendment, &read),
+            Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
+            Transaction::Seal { through } => seal(through, &read[0]),
             Transaction::Settle { settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = settle(settled, folds, &read);
                 let put = |parked: &Parked| {
@@ -337,37 +363,6 @@ fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
     }
 }
 
-fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
-    fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut usize) -> Vec<(u64, T)> {
-        let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
-            (Key::Counted(key), Some(record)) => Some((key, record)),
-            (Key::Counted(_) | Key::Text(_), _) => {
-                *damaged += 1;
-                None
-            }
-        });
-        read.collect()
-    }
-    let mut next = || std::mem::take(&mut read.remove(0));
-    let name = next().first().and_then(|(_, text)| text.parse().ok());
-    let write =
-        (name.is_none()).then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
-    let mut damaged = 0;
-    let checkpoint = checkpoint(&next());
-    let journal = records(next(), &mut damaged);
-    let sent = records(next(), &mut damaged);
-    let settled = records(next(), &mut damaged);
-    let parked = next();
-    let whole: Vec<Parked> = parked.iter().filter_map(|(_, text)| stored::read(text)).collect();
-    damaged += parked.len() - whole.len();
-    let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
-    let client = Some(name.unwrap_or(client));
-    let mut lost = 0;
-    let staged = Some(records(next(), &mut lost)).filter(|_| lost == 0);
-    let opened = Opened { client, checkpoint, journal, sent, settled, parked: whole, voids, staged, damaged };
-    (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
-}
-
 fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let there: Vec<Sent> = read[0]
@@ -412,6 +407,26 @@ fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
     writes.extend(unparked);
     writes.extend(voids.into_iter().map(|id| Write::Put(Store::Meta, stored::void_key(id), String::new())));
     (writes, Outcome::Amended)
+}
+
+fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Write>, Outcome) {
+    let known = read.first().and_then(|(_, text)| text.parse().ok()).unwrap_or(0);
+    record.entries.retain_mut(|entry| entry.place.take().is_some_and(|place| place.record > known));
+    let mut writes = Vec::new();
+    if !record.entries.is_empty() {
+        writes.push(Write::Add(Store::Journal, stored::write(&record)));
+        writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
+    }
+    (writes, Outcome::Adopted(record.entries))
+}
+
+fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
+    if journal.iter().any(|(key, _)| *key > Key::Counted(through) && *key != SEAL) {
+        return (vec![], Outcome::Missed);
+    }
+    let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
+    writes.push(Write::Put(Store::Journal, SEAL, String::new()));
+    (writes, Outcome::Sealed)
 }
 
 fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {

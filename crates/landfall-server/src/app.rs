@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use landfall_core::time::WallTime;
+use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::limits::Limits;
+use crate::limits::{Limits, Pace};
 use crate::rules::Rules;
 use crate::store::Store;
 use crate::token::{Tokens, WeakKey};
@@ -24,6 +25,10 @@ pub struct App {
     pub limits: Arc<Limits>,
     /// What time it is.
     pub clock: fn() -> WallTime,
+    /// How streams of hints are paced.
+    pub pace: Pace,
+    /// Whether the server is about to end.
+    pub ending: watch::Sender<bool>,
 }
 
 impl App {
@@ -39,7 +44,14 @@ impl App {
             rules: Arc::new(config.rules),
             limits: Arc::new(config.limits),
             clock: system_time,
+            pace: Pace::default(),
+            ending: watch::Sender::new(false),
         })
+    }
+
+    /// Ends every stream, for good. Requests run to their end.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
     }
 }
 

@@ -10,6 +10,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use landfall_core::code::Code;
 use landfall_core::id::{InvalidName, NAME_BYTES_MAX, User};
+use landfall_core::time::WallTime;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -60,10 +61,27 @@ pub struct Caller {
     pub roles: Vec<String>,
 }
 
+/// A caller, and until when that is certain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Who is asking.
+    pub caller: Caller,
+    /// When the token runs out.
+    pub expires: WallTime,
+}
+
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
+        Ok(Session::from_request_parts(parts, app).await?.caller)
+    }
+}
+
+impl FromRequestParts<App> for Session {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Session, ApiError> {
         let verified = match bearer(parts) {
             Some(token) => app.tokens.verify(token, (app.clock)()),
             None => Err(TokenError::Invalid("there is none")),

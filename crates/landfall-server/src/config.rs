@@ -175,6 +175,7 @@ mod tests {
         check("collections:\n  visits: {}\n  visits: {}\n", "3", "visits");
         check("collections:\n  visits:\n    fields:\n      photos: sum\n", "4", "sum");
         check("collections:\n  visits:\n    fields:\n      _photos: counter\n", "4", "_photos");
+        check("collections:\n  visits:\n    policy: whoever shouts\n", "3", "whoever shouts");
         let rule = "      - { name: n, check: 'true', field: notes, message: m }\n";
         check(&format!("collections:\n  visits:\n    rules:\n{rule}"), "4", "field");
     }

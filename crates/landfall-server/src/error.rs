@@ -8,6 +8,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use landfall_core::code::{Class, Code};
+use landfall_core::mutation::Refusal;
 use landfall_core::time::Millis;
 use landfall_core::wire::PROTOCOL;
 use serde::Serialize;
@@ -54,6 +55,16 @@ impl ApiError {
     /// The fault is the server's. The text says nothing about it; the log does.
     pub fn internal() -> ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the server has a problem")
+    }
+}
+
+impl From<Refusal> for ApiError {
+    /// A request that is about one write is refused for the write's own reason.
+    fn from(refusal: Refusal) -> ApiError {
+        let told = [(Code::Forbidden, StatusCode::FORBIDDEN), (Code::NotFound, StatusCode::NOT_FOUND)];
+        let status = told.into_iter().find(|(code, _)| *code == refusal.code);
+        let status = status.map_or(StatusCode::CONFLICT, |(_, status)| status);
+        ApiError::new(status, refusal.code, refusal.message)
     }
 }
 

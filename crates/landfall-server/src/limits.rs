@@ -57,3 +57,24 @@ impl Limits {
         check("body_millis", self.body_millis, 60_000)
     }
 }
+
+/// How a stream of hints is paced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// From one hint to the next, however many commits there are.
+    pub gap: Duration,
+    /// From one sign of life to the next, plus as much as two thirds of it again.
+    pub beat: Duration,
+    /// A client that takes longer for what it was sent is let go.
+    pub patience: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Pace {
+        Pace {
+            gap: Duration::from_millis(300),
+            beat: Duration::from_secs(15),
+            patience: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,9 +1,13 @@
 //! What the server answers to, path by path.
 
 mod batch;
+mod conflicts;
 mod demo;
 mod health;
+mod live;
 mod pull;
+mod resolve;
+mod status;
 
 use std::time::Duration;
 
@@ -24,7 +28,11 @@ use crate::error::{ApiError, finish, method_not_allowed, not_found};
 pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/api/v1/sync/batch", post(batch::batch))
+        .route("/api/v1/sync/live", get(live::live))
         .route("/api/v1/sync/pull", get(pull::pull))
+        .route("/api/v1/sync/conflicts", get(conflicts::conflicts))
+        .route("/api/v1/sync/resolve", post(resolve::resolve))
+        .route("/api/v1/sync/status", get(status::status))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     // A server with a key of its own has no such door.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use landfall_core::authority::{self, Proposal, Terms};
 use landfall_core::code::Code;
+use landfall_core::conflict::Policy;
 use landfall_core::id::Collection;
 use landfall_core::json::Json;
 use landfall_core::merge::{Merge, Merges};
@@ -30,10 +31,12 @@ pub(crate) struct CollectionEntry {
     create: Option<Spanned<String>>,
     update: Option<Spanned<String>>,
     delete: Option<Spanned<String>>,
+    resolve: Option<Spanned<String>>,
     #[serde(default)]
     rules: Vec<RuleEntry>,
     #[serde(default)]
     fields: BTreeMap<String, Spanned<Merge>>,
+    policy: Option<Spanned<Policy>>,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,7 @@ struct CollectionRules {
     create: Option<Expression>,
     update: Option<Expression>,
     delete: Option<Expression>,
+    resolve: Option<Expression>,
     checks: Vec<Check>,
 }
 
@@ -84,7 +88,13 @@ impl Rules {
 
     /// The rules as they apply to `caller`.
     pub fn of<'a>(&'a self, caller: &Caller) -> CallerRules<'a> {
-        CallerRules { rules: self, subject: Subject::new(caller) }
+        CallerRules { rules: self, subject: Subject::new(caller), settles: false }
+    }
+
+    /// The rules as they apply to `caller` who settles a conflict: `resolve` decides what they may do where it
+    /// is configured; else they may what they might do by themselves.
+    pub fn of_settler<'a>(&'a self, caller: &Caller) -> CallerRules<'a> {
+        CallerRules { settles: true, ..self.of(caller) }
     }
 }
 
@@ -120,11 +130,12 @@ impl CollectionRules {
             merges.insert(field.into(), merge.value);
         }
         Ok(CollectionRules {
-            terms: Terms { merges },
+            terms: Terms { merges, policy: entry.policy.map(|policy| policy.value).unwrap_or_default() },
             read: optional("read", entry.read)?,
             create: optional("create", entry.create)?,
             update: optional("update", entry.update)?,
             delete: optional("delete", entry.delete)?,
+            resolve: optional("resolve", entry.resolve)?,
             checks: entry.rules.into_iter().map(check).collect::<Result<_, _>>()?,
         })
     }
@@ -134,6 +145,7 @@ impl CollectionRules {
 pub struct CallerRules<'a> {
     rules: &'a Rules,
     subject: Subject,
+    settles: bool,
 }
 
 impl CallerRules<'_> {
@@ -155,6 +167,14 @@ impl CallerRules<'_> {
     pub fn reads_depend_on_documents(&self, collection: &Collection) -> bool {
         let rules = self.rules.collections.get(collection);
         rules.and_then(|rules| rules.read.as_ref()).is_some_and(Expression::looks_at_documents)
+    }
+
+    /// Whether the caller may say that what a document is now is what it should be.
+    pub fn may_settle(&self, collection: &Collection, document: &str) -> bool {
+        let Some(rules) = self.rules.collections.get(collection) else { return false };
+        let Ok(document) = Json::parse(document) else { return false };
+        let expression = rules.resolve.as_ref().or(rules.update.as_ref());
+        expression.is_some_and(|may| may.holds(&self.subject, Some(&document), Some(&document)))
     }
 
     fn of(&self, collection: &Collection) -> Result<&CollectionRules, Refusal> {
@@ -199,10 +219,14 @@ impl authority::Rules for CallerRules<'_> {
                 }
             });
         }
+        let may_change = || self.holds(rules.update.as_ref(), proposal);
         let (allowed, verb) = match (proposal.op, proposal.previous) {
+            (_, _) if self.settles && rules.resolve.is_some() => {
+                (self.holds(rules.resolve.as_ref(), proposal), "settle")
+            }
             (Op::Create, None) => (self.holds(rules.create.as_ref(), proposal), "create"),
             // Creating what is there already changes it, so it takes the right to do that.
-            (Op::Create, Some(_)) | (Op::Patch, _) => (self.holds(rules.update.as_ref(), proposal), "change"),
+            (Op::Create, Some(_)) | (Op::Patch, _) => (may_change(), "change"),
             (Op::Delete, _) => (self.holds(rules.delete.as_ref(), proposal), "delete"),
         };
         if !allowed {

@@ -45,7 +45,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     }
     let store = Store::open(&options.database).await?;
     let app = App::new(config, store.clone())?;
-    let api = router(app);
+    let api = router(app.clone());
     let routes = match &options.www {
         Some(directory) => www::with_files(api, directory),
         None => api,
@@ -58,7 +58,12 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let address = listener.local_addr()?;
     writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
     tracing::info!(%address, database = options.database, "serving");
-    accept(listener, routes, ended(terminate, interrupt)).await?;
+    let ended = async move {
+        ended(terminate, interrupt).await;
+        // Streams have no end of their own to wait for.
+        app.end();
+    };
+    accept(listener, routes, ended).await?;
     store.close().await;
     tracing::info!("ended");
     Ok(())

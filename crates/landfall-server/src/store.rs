@@ -4,20 +4,27 @@
 //! from the start; a snapshot sees one moment of the database however long it is read. What is
 //! particular to one database is in the file named after it.
 
+mod commits;
+mod conflicts;
+mod place;
 mod push;
 mod snapshot;
 mod sqlite;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::pin::Pin;
 
+use futures_core::Stream;
 use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Writer};
 use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
+pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub use place::{ConflictId, Place};
 pub use push::Push;
-pub use snapshot::{Change, Changes, Snapshot};
+pub use snapshot::{Change, Changes, Seen, Snapshot};
 pub use sqlite::{OpenError, Store};
 
 /// Identity of a history: another one after the database was set back to an earlier state.
@@ -88,4 +95,8 @@ fn stored(number: u64) -> i64 {
 
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
+}
+
+async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
+    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

@@ -5,7 +5,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use landfall_core::time::{Millis, WallTime};
 use serde::{Deserialize, Serialize};
 
-use crate::caller::Caller;
+use crate::caller::{Caller, Session};
 
 /// The key of a server that was given none. Everybody knows it, so such a server must stay on this machine.
 const DEVELOPMENT_KEY: &str = "landfall development key, known to everybody";
@@ -116,7 +116,7 @@ impl Tokens {
     ///
     /// # Errors
     /// Expiry is told apart only for a token that is valid in every other respect.
-    pub fn verify(&self, token: &str, now: WallTime) -> Result<Caller, TokenError> {
+    pub fn verify(&self, token: &str, now: WallTime) -> Result<Session, TokenError> {
         let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|error| TokenError::Invalid(reason(error.kind())))?;
         if token.header.kid.is_some() && token.header.kid != self.expected.key_id {
@@ -129,13 +129,15 @@ impl Tokens {
             return Err(TokenError::Invalid("`sub` or `tenant` is not a name"));
         };
         let seconds = |time: WallTime| time.0 as f64 / 1_000.0;
+        let caller = Caller { user, tenant, roles: claims.roles };
         if claims.nbf.is_some_and(|nbf| nbf > seconds(now.after(EARLY_MAX))) {
             return Err(TokenError::Invalid("not valid yet"));
         }
         if claims.exp <= seconds(now) {
             return Err(TokenError::Expired);
         }
-        Ok(Caller { user, tenant, roles: claims.roles })
+        // A float becomes an integer by saturating, so a time beyond all times is the last one.
+        Ok(Session { caller, expires: WallTime((claims.exp * 1_000.0) as u64) })
     }
 
     /// Signs a token for `caller` and says when it runs out.
@@ -187,8 +189,9 @@ mod tests {
         let tokens = tokens(Expected::default());
         let (token, expires) = tokens.issue(&caller(), Millis::seconds(60), NOW);
         assert_eq!(expires, NOW.after(Millis::seconds(60)));
-        assert_eq!(tokens.verify(&token, NOW), Ok(caller()));
-        assert_eq!(tokens.verify(&token, WallTime(expires.0 - 1)), Ok(caller()));
+        let session = Session { caller: caller(), expires };
+        assert_eq!(tokens.verify(&token, NOW), Ok(session.clone()));
+        assert_eq!(tokens.verify(&token, WallTime(expires.0 - 1)), Ok(session));
         assert_eq!(tokens.verify(&token, expires), Err(TokenError::Expired));
     }
 
@@ -201,7 +204,7 @@ mod tests {
         };
         let (strict, plain) = (tokens(expected), tokens(Expected::default()));
         let (token, _) = strict.issue(&caller(), Millis::seconds(60), NOW);
-        assert_eq!(strict.verify(&token, NOW), Ok(caller()));
+        assert_eq!(strict.verify(&token, NOW).unwrap().caller, caller());
         assert!(matches!(plain.verify(&token, NOW), Err(TokenError::Invalid(_))));
         let (token, _) = plain.issue(&caller(), Millis::seconds(60), NOW);
         assert!(matches!(strict.verify(&token, NOW), Err(TokenError::Invalid(_))));

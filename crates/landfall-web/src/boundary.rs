@@ -1,6 +1,6 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
-use landfall_core::client::{Act, Declared, Exported, Remote};
+use landfall_core::client::{Act, Declared, Remote};
 use std::borrow::Cow;
 
 use landfall_core::code::Code;
@@ -47,6 +47,7 @@ impl From<Code> for Error {
             }
             Code::Closed => "the database is closed",
             Code::SignedOut => "nobody has signed in",
+            Code::PendingWrites => "another tab has just written something that is not on the server yet",
             other => other.as_str(),
         };
         Error::new(code, message)
@@ -220,12 +221,6 @@ impl WireAct {
             }
         })
     }
-}
-
-/// What `Database.export` gives.
-#[derive(Serialize)]
-pub(crate) struct WireExport<'a> {
-    pub(crate) items: Vec<Exported<'a>>,
 }
 
 /// `WireReceipt`.

@@ -1,20 +1,19 @@
 //! The connection to IndexedDB: made within a time that a person waits, with all stores there.
 //!
 //! The version of a database counts how often stores were added to it and means nothing else, so older
-//! code opens what newer code has made. rexie makes the stores. Transactions run on a connection of our own: rexie cannot ask for a durability,
-//! reports quota errors as success and loses the reason of an abort.
+//! code opens what newer code has made. There is no library in between: rexie cannot ask for a durability, reports
+//! quota errors as success, loses the reason of an abort, and weighs 9 KB.
 
 use std::cell::Cell;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
-use js_sys::{Promise, Reflect};
+use js_sys::{Object, Promise, Reflect};
 use landfall_core::code::Code;
 use landfall_core::stored::Store as StoreName;
-use rexie::{ObjectStore, Rexie};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
-use web_sys::{DomException, IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbTransaction};
+use web_sys::{DomException, IdbDatabase, IdbFactory, IdbObjectStore, IdbOpenDbRequest, IdbTransaction};
 
 use crate::platform::within;
 
@@ -22,7 +21,7 @@ use crate::platform::within;
 const TRIES: u32 = 2;
 /// How long one try may take.
 const PATIENCE_MILLIS: u32 = 10_000;
-/// After so long, somebody else is in the way of an upgrade.
+/// After so long, somebody else is in the way of an upgrade or a deletion.
 const BLOCKED_MILLIS: u32 = 1_000;
 
 #[wasm_bindgen]
@@ -38,6 +37,9 @@ extern "C" {
         mode: &str,
         options: &JsValue,
     ) -> Result<IdbTransaction, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = createObjectStore)]
+    fn create_store(this: &Connection, name: &str, options: &Object) -> Result<IdbObjectStore, JsValue>;
 }
 
 /// Opens the database, making what is missing of it.
@@ -64,13 +66,13 @@ pub(crate) async fn open(name: &str) -> Result<Connection, Code> {
     Err(trouble.get())
 }
 
-/// Deletes the database, once every tab has let go of it.
+/// Deletes the database, once every tab has let go of it; also after it has said here that one does not.
 pub(crate) async fn delete(name: &str) -> Result<(), Code> {
     let request = factory().and_then(|factory| factory.delete_database(name));
     let request = request.map_err(|reason| code(&reason))?;
-    match within(PATIENCE_MILLIS, &settled(&request)).await {
+    match within(BLOCKED_MILLIS, &settled(&request)).await {
         Some(deleted) => deleted.map(drop).map_err(|reason| code(&reason)),
-        None => Err(Code::StorageUnavailable),
+        None => Err(Code::StorageBlocked),
     }
 }
 
@@ -78,43 +80,60 @@ pub(crate) async fn delete(name: &str) -> Result<(), Code> {
 pub(crate) fn code(reason: &JsValue) -> Code {
     match reason.dyn_ref::<DomException>().map(DomException::name).as_deref() {
         Some("QuotaExceededError") => Code::StorageFull,
+        // No key is left, or another one would be twice: the journal is sealed.
+        Some("ConstraintError") => Code::SignedOut,
         Some(_) | None => Code::StorageUnavailable,
     }
 }
 
 async fn connect(name: &str, trouble: Rc<Cell<Code>>) -> Result<Connection, JsValue> {
-    let connection = reach(name).await?;
-    let there = connection.object_store_names();
-    let missing = |store: &&StoreName| !there.contains(store.name());
-    if !StoreName::ALL.iter().any(|store| missing(&store)) {
+    let connection = reach(name, None).await?;
+    if connection.missing().next().is_none() {
         return Ok(connection);
     }
-    // rexie does away with what it is not told of, and a later version of this code may have made that.
-    let ours = StoreName::ALL.iter().map(|store| (store.name().to_owned(), store.is_counted()));
-    let others = (0..there.length()).filter_map(|at| Some((there.get(at)?, false)));
-    let builder = Rexie::builder(name).version(connection.version() as u32 + 1);
-    let builder = others.chain(ours).fold(builder, |builder, (name, counted)| {
-        builder.add_object_store(ObjectStore::new(&name).auto_increment(counted))
-    });
+    let next = connection.version() as u32 + 1;
     connection.close();
     let blocked = Timeout::new(BLOCKED_MILLIS, move || {
         trouble.set(Code::StorageBlocked);
         web_sys::console::warn_1(&"landfall: another tab keeps an older version of the database open".into());
     });
-    // Another tab may have been faster; what counts is what is there afterwards.
-    let made = builder.build().await;
+    let made = reach(name, Some(next)).await;
     drop(blocked);
-    let connection = reach(name).await;
-    if let Ok(made) = made {
-        made.close();
+    match made {
+        Ok(connection) => Ok(connection),
+        // Another tab may have been faster; what counts is what is there afterwards.
+        Err(_) => reach(name, None).await,
     }
-    connection
 }
 
-async fn reach(name: &str) -> Result<Connection, JsValue> {
-    let request = factory()?.open(name)?;
+/// Opens the database, in a later version with what it lacks, or as it is; one that is new lacks nothing.
+async fn reach(name: &str, version: Option<u32>) -> Result<Connection, JsValue> {
+    let factory = factory()?;
+    let request = match version {
+        Some(version) => factory.open_with_u32(name, version)?,
+        None => factory.open(name)?,
+    };
+    let opening = request.clone();
+    let make = Closure::once(move || -> Result<(), JsValue> {
+        let connection: Connection = opening.result()?.unchecked_into();
+        for store in connection.missing() {
+            let options = Object::new();
+            Reflect::set(&options, &"autoIncrement".into(), &store.is_counted().into())?;
+            connection.create_store(store.name(), &options)?;
+        }
+        Ok(())
+    });
+    request.set_onupgradeneeded(Some(make.as_ref().unchecked_ref()));
     JsFuture::from(settled(&request)).await?;
     Ok(request.result()?.unchecked_into())
+}
+
+impl Connection {
+    /// The stores that an older version of this code did not know.
+    fn missing(&self) -> impl Iterator<Item = StoreName> + use<> {
+        let there = self.object_store_names();
+        StoreName::ALL.into_iter().filter(move |store| !there.contains(store.name()))
+    }
 }
 
 fn factory() -> Result<IdbFactory, JsValue> {

@@ -4,7 +4,7 @@
 //! drains under, a connection, timers. These go here, the page is told why, and the next call from
 //! outside gets a new instance, which reads from storage all that was saved.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 #[cfg(feature = "planted")]
@@ -15,6 +15,7 @@ use crate::driver::Driver;
 
 thread_local! {
     static OPEN: RefCell<Vec<Weak<Driver>>> = const { RefCell::new(Vec::new()) };
+    static DEAD: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Has this database abandoned, should anything in this instance panic.
@@ -25,12 +26,19 @@ pub(crate) fn watch(driver: &Rc<Driver>) {
         for driver in OPEN.take().iter().filter_map(Weak::upgrade) {
             driver.abandon(&message);
         }
+        DEAD.set(true);
         schedule_reinit();
     }));
     OPEN.with_borrow_mut(|open| {
         open.retain(|driver| driver.strong_count() > 0);
         open.push(Rc::downgrade(driver));
     });
+}
+
+/// Whether this instance has panicked. It would take calls, and answer none: it is what is left where the
+/// browser could not make a new one.
+pub(crate) fn is_dead() -> bool {
+    DEAD.get()
 }
 
 /// Panics when this has been passed as often as the page says in `landfallPanic`; only in a module with

@@ -1,5 +1,6 @@
 //! The loop: one input in, all outputs performed, then wait for the next.
 
+mod bonds;
 mod calls;
 
 use std::cell::{Cell, RefCell};
@@ -10,19 +11,20 @@ use std::rc::Rc;
 use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use landfall_core::client::{Client, Input, Options, Output, Remote, Ticket};
+use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
 use landfall_core::code::Code;
-use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
 use landfall_core::map::Map;
 use landfall_core::time::WallTime;
 use wasm_bindgen_futures::spawn_local;
 
+use self::bonds::{Bonds, Unsaid};
 use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
-use crate::platform::{self, Leadership, Listener, Said, Siblings};
-use crate::store::{Cut, Store};
+use crate::live::Stream;
+use crate::platform::{self, Listener};
+use crate::store::Store;
 use crate::transport::Transport;
 
 type Answer = Result<(), Code>;
@@ -31,12 +33,10 @@ type Answer = Result<(), Code>;
 type Command<'a> = dyn FnMut(&mut Client, Ticket) -> Result<Vec<MutationId>, Error> + 'a;
 type Asked = Pin<Box<dyn Future<Output = Result<Vec<MutationId>, Error>>>>;
 
-/// A message to the other tabs costs a fifth of a commit, so a run of writes shares one; people notice
-/// nothing below a tenth of a second.
-const HINT_MILLIS: u32 = 50;
-
 /// One open database in one tab.
 pub(crate) struct Driver {
+    /// Of the database, and so of its lock and its channel.
+    name: String,
     client: RefCell<Client>,
     store: Rc<Store>,
     remote: Remote,
@@ -47,18 +47,13 @@ pub(crate) struct Driver {
     tickets: Cell<Ticket>,
     ready: RefCell<Option<oneshot::Sender<Answer>>>,
     timer: RefCell<Option<(WallTime, Timeout)>>,
+    stream: RefCell<Option<Stream>>,
     telling: Cell<bool>,
     hinting: RefCell<Option<Timeout>>,
-    unsaid: Cell<bool>,
+    unsaid: Cell<Unsaid>,
     closed: Cell<bool>,
+    listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
-}
-
-/// What ties an open database to its surroundings.
-struct Bonds {
-    siblings: Siblings,
-    leadership: Leadership,
-    _listeners: Vec<Listener>,
 }
 
 impl Driver {
@@ -68,7 +63,33 @@ impl Driver {
         listener: Function,
     ) -> Result<Rc<Driver>, Error> {
         let name = options.database();
-        let store = Store::open(&name).await?;
+        let mut sealed = false;
+        loop {
+            let store = Store::open(&name).await?;
+            let (ready, is_ready) = oneshot::channel();
+            let driver = Driver::new(&options, store, (auth.clone(), listener.clone()), ready)?;
+            crash::watch(&driver);
+            driver.bind();
+            driver.perform();
+            let Err(code) = is_ready.await.unwrap_or(Err(Code::StorageUnavailable)) else {
+                return Ok(driver);
+            };
+            driver.close();
+            if code != Code::SignedOut || sealed {
+                return Err(code.into());
+            }
+            // Whoever gave it up did not live to delete it.
+            sealed = true;
+            driver.store.delete().await?;
+        }
+    }
+
+    fn new(
+        options: &OpenOptions,
+        store: Rc<Store>,
+        (auth, listener): (Option<Function>, Function),
+        ready: oneshot::Sender<Answer>,
+    ) -> Result<Rc<Driver>, Error> {
         let client = Client::new(Options {
             client: hex(u128::from_le_bytes(platform::random()))
                 .parse()
@@ -79,8 +100,8 @@ impl Driver {
             remote: options.remote(),
             collections: options.declared()?,
         });
-        let (ready, is_ready) = oneshot::channel();
-        let driver = Rc::new(Driver {
+        Ok(Rc::new(Driver {
+            name: options.database(),
             client: RefCell::new(client),
             store,
             remote: options.remote(),
@@ -90,78 +111,18 @@ impl Driver {
             tickets: Cell::new(0),
             ready: RefCell::new(Some(ready)),
             timer: RefCell::default(),
+            stream: RefCell::default(),
             telling: Cell::new(false),
             hinting: RefCell::default(),
-            unsaid: Cell::new(false),
+            unsaid: Cell::default(),
             closed: Cell::new(false),
+            listeners: RefCell::default(),
             bonds: RefCell::default(),
-        });
-        crash::watch(&driver);
-        driver.bind(&name);
-        driver.perform();
-        let opened = is_ready.await.unwrap_or(Err(Code::StorageUnavailable));
-        if opened.is_err() {
-            driver.close();
-        }
-        opened?;
-        Ok(driver)
-    }
-
-    fn bind(self: &Rc<Driver>, name: &str) {
-        // Weak, so that a database that was closed is not kept by those who would wake it.
-        let feed = |input: fn() -> Input| {
-            let driver = Rc::downgrade(self);
-            move || {
-                if let Some(driver) = driver.upgrade() {
-                    driver.feed(input());
-                }
-            }
-        };
-        let woke = || Input::Nudge(Nudge::Woke);
-        let seen = feed(woke);
-        let missed = feed(|| Input::Refresh);
-        let listeners = vec![
-            Listener::new("online", feed(woke)),
-            Listener::new("visibilitychange", move || {
-                if platform::is_visible() {
-                    // A tab that nobody saw may have been frozen, and deaf to the others.
-                    missed();
-                    seen();
-                }
-            }),
-            // A page that was frozen has missed what the others said.
-            Listener::new("pageshow", feed(|| Input::Refresh)),
-            Listener::on(&platform::connection(), "change", feed(|| Input::Metered(platform::is_metered()))),
-        ];
-        self.feed(Input::Metered(platform::is_metered()));
-        let driver = Rc::downgrade(self);
-        self.store.watch(move |cut| {
-            let Some(driver) = driver.upgrade() else { return };
-            match cut {
-                Cut::Lost => driver.feed(Input::Refresh),
-                Cut::Deleted => driver.end(Code::SignedOut),
-            }
-        });
-        let siblings = {
-            let (changed, driver) = (feed(|| Input::Refresh), Rc::downgrade(self));
-            Siblings::new(name, move |said| match said {
-                Said::Changed => changed(),
-                Said::Gone => {
-                    if let Some(driver) = driver.upgrade() {
-                        driver.end(Code::SignedOut);
-                    }
-                }
-            })
-        };
-        let leadership = Leadership::seek(name, feed(|| Input::Lead(true)));
-        *self.bonds.borrow_mut() = Some(Bonds { siblings, leadership, _listeners: listeners });
+        }))
     }
 
     pub(crate) fn close(&self) {
-        // What was just written is news to the others even if nobody is left here to say so later.
-        if self.unsaid.take() {
-            self.hint();
-        }
+        self.say_unsaid();
         self.let_go();
         self.waiting.take();
     }
@@ -171,10 +132,9 @@ impl Driver {
         self.closed.set(true);
         take(&self.timer);
         take(&self.hinting);
-        if let Some(bonds) = take(&self.bonds) {
-            bonds.siblings.close();
-            bonds.leadership.resign();
-        }
+        take(&self.stream);
+        take(&self.listeners);
+        self.loosen();
         self.store.close();
     }
 
@@ -192,15 +152,6 @@ impl Driver {
             self.close();
             self.events.tell(&to_json(&End { crashed: None, closed: Some(code) }));
         }
-    }
-
-    /// Closes, and deletes what is stored, in every tab.
-    pub(crate) async fn destroy(&self) -> Result<(), Error> {
-        if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.say(Said::Gone);
-        }
-        self.close();
-        Ok(self.store.delete().await?)
     }
 
     /// A call of the server for the app.
@@ -248,7 +199,10 @@ impl Driver {
                     self.then(Box::pin(async move { Input::Transacted(id, run.await) }));
                 }
                 Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
+                Output::Listen => *self.stream.borrow_mut() = Some(Stream::open(self)),
+                Output::Mute => drop(take(&self.stream)),
                 Output::Ready => self.be_ready(Ok(())),
+                Output::Unready(code) if self.ready.borrow().is_none() => return self.end(code),
                 Output::Unready(code) => self.be_ready(Err(code)),
                 Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
                 Output::Unsaved(ticket, code) | Output::Unloaded(ticket, code) => {
@@ -261,35 +215,10 @@ impl Driver {
             }
         }
         if hint {
-            self.hint_soon();
+            self.say_soon(Unsaid { changed: true, state: false });
         }
         self.arm();
         self.tell_soon();
-    }
-
-    /// Tells the other tabs at once, should this one not live to say it later. What follows within a
-    /// moment shares one message.
-    fn hint_soon(self: &Rc<Driver>) {
-        if self.hinting.borrow().is_some() {
-            self.unsaid.set(true);
-            return;
-        }
-        self.hint();
-        let driver = Rc::downgrade(self);
-        let timeout = Timeout::new(HINT_MILLIS, move || {
-            let Some(driver) = driver.upgrade() else { return };
-            driver.hinting.take();
-            if driver.unsaid.take() {
-                driver.hint_soon();
-            }
-        });
-        *self.hinting.borrow_mut() = Some(timeout);
-    }
-
-    fn hint(&self) {
-        if let Some(bonds) = &*self.bonds.borrow() {
-            bonds.siblings.say(Said::Changed);
-        }
     }
 
     /// Does something that takes time, and gives the core what came of it.
@@ -304,8 +233,7 @@ impl Driver {
     fn exchange(self: &Rc<Driver>, request: Output) {
         let driver = self.clone();
         self.then(Box::pin(async move {
-            let transport = driver.transport.as_ref().expect("BUG: a request without a server");
-            let sent = platform::now();
+            let (transport, sent) = (driver.transport(), platform::now());
             if let Output::Push(batch) = request {
                 Input::Pushed(transport.push(&batch).await, sent)
             } else if let Output::Pull(cursor) = request {
@@ -314,6 +242,19 @@ impl Driver {
                 Input::Token(transport.renew().await)
             }
         }));
+    }
+
+    /// The server, which a core that asks for it has.
+    pub(crate) fn transport(&self) -> &Transport {
+        self.transport.as_ref().expect("BUG: a request without a server")
+    }
+
+    /// Something was heard of the stream of hints.
+    pub(crate) fn hear(self: &Rc<Driver>, heard: Heard) {
+        if matches!(heard, Heard::End(_)) {
+            take(&self.stream);
+        }
+        self.feed(Input::Heard(heard));
     }
 
     fn be_ready(&self, answer: Answer) {
@@ -366,6 +307,9 @@ impl Driver {
             let text = driver.events.take(&mut driver.client.borrow_mut());
             if let Some(text) = text {
                 driver.events.tell(&text);
+            }
+            if driver.events.is_state_news() {
+                driver.say_soon(Unsaid { changed: false, state: true });
             }
         });
     }

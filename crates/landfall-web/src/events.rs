@@ -27,6 +27,8 @@ struct WireEvents<'a> {
     settled: Vec<Settled>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     replaced: Vec<(MutationId, MutationId)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leader: Option<Json>,
 }
 
 /// `WireEvents` of a database whose end the page did not ask for.
@@ -46,6 +48,8 @@ pub(crate) struct Events {
     stale: Cell<bool>,
     settled: RefCell<Vec<Settled>>,
     replaced: RefCell<Vec<(MutationId, MutationId)>>,
+    leader: RefCell<Option<Json>>,
+    state_news: Cell<bool>,
 }
 
 impl Events {
@@ -57,7 +61,19 @@ impl Events {
             stale: Cell::new(false),
             settled: RefCell::default(),
             replaced: RefCell::default(),
+            leader: RefCell::default(),
+            state_news: Cell::default(),
         }
+    }
+
+    /// How draining goes, as the tab says that does it.
+    pub(crate) fn hear_leader(&self, state: &str) {
+        *self.leader.borrow_mut() = Json::parse(state).ok();
+    }
+
+    /// Whether the state has changed since this was last asked.
+    pub(crate) fn is_state_news(&self) -> bool {
+        self.state_news.take()
     }
 
     pub(crate) fn stale(&self) {
@@ -88,12 +104,14 @@ impl Events {
         let news = self.state.borrow().as_ref() != Some(&state);
         let outbox = self.revision.replace(client.outbox_revision()) != client.outbox_revision();
         let (stale, settled, replaced) = (self.stale.take(), self.settled.take(), self.replaced.take());
-        let quiet = rows.is_empty() && settled.is_empty() && replaced.is_empty();
+        let leader = self.leader.take();
+        let quiet = rows.is_empty() && settled.is_empty() && replaced.is_empty() && leader.is_none();
         if quiet && !news && !outbox && !stale {
             return None;
         }
         let state_news = news.then_some(&state);
-        let text = to_json(&WireEvents { rows, stale, outbox, state: state_news, settled, replaced });
+        let text = to_json(&WireEvents { rows, stale, outbox, state: state_news, settled, replaced, leader });
+        self.state_news.set(news);
         *self.state.borrow_mut() = Some(state);
         Some(text)
     }

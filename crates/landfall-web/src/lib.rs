@@ -9,20 +9,23 @@ mod connection;
 mod crash;
 mod driver;
 mod events;
+mod live;
 mod platform;
 mod run;
 mod store;
 mod transport;
 
+use std::pin::Pin;
 use std::rc::Rc;
 
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use landfall_core::backoff::SPREAD;
-use landfall_core::client::Input;
-use landfall_core::drain::Nudge;
+use landfall_core::code::Code;
+use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
-use crate::boundary::{Error, OpenOptions, WireAct, WireExport, WireMutation};
+use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
 use crate::driver::Driver;
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
@@ -31,12 +34,24 @@ const _: () = assert!(SPREAD.0 <= 8_000);
 /// Opens a database: reads what is stored, and from then on reports to `listener`. Takes `WireOptions`.
 ///
 /// # Errors
-/// `invalid_options`, `storage_unavailable`.
+/// `invalid_options`, `storage_unavailable`; `core_crashed`, at once, by an instance that is no longer.
 #[wasm_bindgen]
-pub async fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Database, JsValue> {
-    let options: OpenOptions = boundary::from_js(&options)?;
-    let driver = Driver::open(options, auth, listener).await?;
-    Ok(Database { driver })
+pub fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Result<Promise, JsValue> {
+    if crash::is_dead() {
+        return Err(Error::from(Code::CoreCrashed).into());
+    }
+    Ok(promise(Box::pin(async move {
+        let options: OpenOptions = boundary::from_js(&options)?;
+        let driver = Driver::open(options, auth, listener).await?;
+        Ok(Database { driver }.into())
+    })))
+}
+
+type Answer = Result<JsValue, Error>;
+
+/// The promise of an answer. Boxed, because what makes a promise of a future would be there once for each call.
+fn promise(work: Pin<Box<dyn Future<Output = Answer>>>) -> Promise {
+    future_to_promise(async move { Ok(work.await?) })
 }
 
 /// One open database.
@@ -52,20 +67,24 @@ impl Database {
     ///
     /// # Errors
     /// What [`landfall_core::client::Client::write`] refuses, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn write(&self, mutations: String, grouped: bool) -> Result<String, JsValue> {
-        let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
-        let receipts = self.driver.clone().write(mutations, grouped).await?;
-        Ok(boundary::to_json(&receipts))
+    pub fn write(&self, mutations: String, grouped: bool) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let mutations: Vec<WireMutation> = boundary::from_json(&mutations)?;
+            Ok(boundary::to_json(&driver.write(mutations, grouped).await?).into())
+        }))
     }
 
     /// Does what a person has decided about an item of the outbox. Takes `WireAct`; resolves when that is durable.
     ///
     /// # Errors
     /// What [`landfall_core::client::Client::attend`] refuses, `storage_full`, `storage_unavailable`, `closed`.
-    pub async fn attend(&self, id: String, act: String) -> Result<String, JsValue> {
-        let act: WireAct = boundary::from_json(&act)?;
-        let receipts = self.driver.clone().attend(&id, act).await?;
-        Ok(boundary::to_json(&receipts))
+    pub fn attend(&self, id: String, act: String) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let act: WireAct = boundary::from_json(&act)?;
+            Ok(boundary::to_json(&driver.attend(&id, act).await?).into())
+        }))
     }
 
     /// Visible rows of a document or of a whole collection, as JSON, as far as they do not come as events before
@@ -73,8 +92,9 @@ impl Database {
     ///
     /// # Errors
     /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
-    pub async fn load(&self, collection: String, document: Option<String>) -> Result<String, JsValue> {
-        Ok(self.driver.clone().load(collection, document).await?)
+    pub fn load(&self, collection: String, document: Option<String>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move { Ok(driver.load(collection, document).await?.into()) }))
     }
 
     /// Pending writes in journal order, then what needs attention, as JSON.
@@ -84,7 +104,7 @@ impl Database {
 
     /// Everything that the server does not have, whole, as JSON.
     pub fn export(&self) -> String {
-        self.driver.with(|client| boundary::to_json(&WireExport { items: client.export() }))
+        self.driver.with(|client| boundary::to_json(&client.export()))
     }
 
     /// The state of synchronisation, as JSON.
@@ -92,45 +112,52 @@ impl Database {
         self.driver.with(|client| boundary::to_json(&client.state()))
     }
 
-    /// `now`, `pause` or `resume`.
+    /// `now`, `pause` or `resume`, in every tab.
     ///
     /// # Errors
     /// `invalid_options` for another word.
     pub fn command(&self, name: &str) -> Result<(), JsValue> {
-        let inputs = match name {
-            "now" => vec![Input::Nudge(Nudge::Asked)],
-            "pause" => vec![Input::Pause(true)],
-            "resume" => vec![Input::Pause(false), Input::Nudge(Nudge::Asked)],
-            other => return Err(Error::invalid(format!("no such command: {other}")).into()),
-        };
-        inputs.into_iter().for_each(|input| self.driver.feed(input));
-        Ok(())
+        Ok(self.driver.command_all(name)?)
     }
 
     /// A call of the server with the app's token: `GET` or `POST`. Gives the body of the answer.
     ///
     /// # Errors
     /// The code of the server's envelope, `unreachable`, `not_ours`, `invalid_options` without a server, `closed`.
-    pub async fn request(
-        &self,
-        method: String,
-        path: String,
-        body: Option<String>,
-    ) -> Result<String, JsValue> {
-        Ok(self.driver.clone().request(&method, &path, body).await?)
+    pub fn request(&self, method: String, path: String, body: Option<String>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move { Ok(driver.request(&method, &path, body).await?.into()) }))
     }
 
-    /// As `close`, and deletes what is stored; other tabs close with `signed_out`.
+    /// Takes over what a database that was never synchronised exports; a second time, it changes nothing.
     ///
     /// # Errors
-    /// `storage_unavailable`.
-    pub async fn destroy(&self) -> Result<(), JsValue> {
-        Ok(self.driver.clone().destroy().await?)
+    /// `invalid_document` for what is no export, `storage_full`, `storage_unavailable`, `closed`.
+    pub fn adopt(&self, from: String, through: f64, record: String) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let record = boundary::from_json(&record)?;
+            let from = from.parse().map_err(|_| Error::invalid("not an installation"))?;
+            driver.adopt(Legacy { from, through: through as u64, record }).await?;
+            Ok(JsValue::UNDEFINED)
+        }))
+    }
+
+    /// As `close`, and deletes what is stored; other tabs close with `signed_out`. `through` is the last journal
+    /// record whose writes may be deleted although the server does not have them.
+    ///
+    /// # Errors
+    /// `pending_writes`, and then nothing has changed; `storage_unavailable`.
+    pub fn leave(&self, through: Option<f64>) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            driver.leave(through).await?;
+            Ok(JsValue::UNDEFINED)
+        }))
     }
 
     /// Lets go of everything: storage, lock, channel and timers. What is durable stays.
-    pub async fn close(&self) -> Result<(), JsValue> {
+    pub fn close(&self) {
         self.driver.close();
-        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use landfall_core::code::Code;
 use landfall_core::time::WallTime;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{BroadcastChannel, Crypto, EventTarget, MessageEvent};
+use web_sys::{AbortController, BroadcastChannel, Crypto, EventTarget, MessageEvent};
 
 /// What the device's clock reads.
 pub(crate) fn now() -> WallTime {
@@ -79,6 +79,11 @@ impl Drop for Listener {
     }
 }
 
+/// The page's document; `undefined` in a worker.
+pub(crate) fn document() -> JsValue {
+    global("document")
+}
+
 /// What the browser knows of the network; `undefined` where it does not say.
 pub(crate) fn connection() -> JsValue {
     Reflect::get(&global("navigator"), &"connection".into()).unwrap_or(JsValue::UNDEFINED)
@@ -92,18 +97,22 @@ pub(crate) fn is_metered() -> bool {
 
 /// Whether somebody may be looking at this page; a worker counts as looked at.
 pub(crate) fn is_visible() -> bool {
-    let state = Reflect::get(&global("document"), &"visibilityState".into());
+    let state = Reflect::get(&document(), &"visibilityState".into());
     state.ok().and_then(|state| state.as_string()).is_none_or(|state| state == "visible")
 }
 
 /// What tabs with the same database tell each other.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Said {
     /// What is stored has changed.
     Changed,
     /// What is stored is being deleted.
     Gone,
+    /// A command for all of them; [`STATE`]; or, from the one that drains, how that goes, as JSON.
+    Word(String),
 }
+
+/// How does it go? Asked of the tab that drains.
+pub(crate) const STATE: &str = "state";
 
 /// The other tabs with the same database. What is said here is a hint; nothing depends on its arrival.
 pub(crate) struct Siblings {
@@ -114,7 +123,12 @@ pub(crate) struct Siblings {
 impl Siblings {
     pub(crate) fn new(name: &str, mut heard: impl FnMut(Said) + 'static) -> Siblings {
         let heard: Closure<dyn FnMut(MessageEvent)> = Closure::new(move |event: MessageEvent| {
-            heard(if event.data().is_null() { Said::Changed } else { Said::Gone });
+            let gone = Code::SignedOut.as_str();
+            heard(match event.data().as_string() {
+                None => Said::Changed,
+                Some(word) if word == gone => Said::Gone,
+                Some(word) => Said::Word(word),
+            });
         });
         let channel = BroadcastChannel::new(name).ok();
         if let Some(channel) = &channel {
@@ -127,6 +141,7 @@ impl Siblings {
         let message = match said {
             Said::Changed => JsValue::NULL,
             Said::Gone => Code::SignedOut.as_str().into(),
+            Said::Word(word) => word.into(),
         };
         if let Some(channel) = &self.channel {
             let _ = channel.post_message(&message);
@@ -144,6 +159,8 @@ impl Siblings {
 /// The wish to be the tab that drains. The browser passes the lock on when its holder is gone, however it went.
 pub(crate) struct Leadership {
     release: RefCell<Option<Function>>,
+    /// Ends the wait: a lock that a sleeping page is given, nobody else gets.
+    wait: Option<AbortController>,
     _granted: Option<Closure<dyn FnMut(JsValue) -> JsValue>>,
 }
 
@@ -153,9 +170,10 @@ impl Leadership {
         let locks = Reflect::get(&global("navigator"), &"locks".into()).unwrap_or(JsValue::UNDEFINED);
         let request =
             Reflect::get(&locks, &"request".into()).ok().and_then(|f| f.dyn_into::<Function>().ok());
-        let Some(request) = request else {
+        let wait = AbortController::new().ok();
+        let (Some(request), Some(wait)) = (request, wait) else {
             lead();
-            return Leadership { release: RefCell::default(), _granted: None };
+            return Leadership { release: RefCell::default(), wait: None, _granted: None };
         };
         let mut release = None;
         let held = Promise::new(&mut |resolve, _| release = Some(resolve));
@@ -163,18 +181,22 @@ impl Leadership {
             lead();
             held.clone().into()
         });
-        let arguments = Array::of2(&name.into(), granted.as_ref());
+        // As options it has the one that counts: its `signal`.
+        let arguments = Array::of3(&name.into(), &wait, granted.as_ref());
         let asked = Reflect::apply(&request, &locks, &arguments);
         if let Ok(promise) = asked.and_then(|promise| promise.dyn_into::<Promise>()) {
-            // A refusal (an opaque origin, a closing page) leaves the draining to others.
+            // A refusal (an opaque origin, a closing page, a wait that was ended) leaves the draining to others.
             let ignore = Closure::<dyn FnMut(JsValue)>::new(|_| {});
             let _ = promise.catch(&ignore);
             ignore.forget();
         }
-        Leadership { release: RefCell::new(release), _granted: Some(granted) }
+        Leadership { release: RefCell::new(release), wait: Some(wait), _granted: Some(granted) }
     }
 
     pub(crate) fn resign(&self) {
+        if let Some(wait) = &self.wait {
+            wait.abort();
+        }
         if let Some(release) = self.release.take() {
             let _ = release.call0(&JsValue::NULL);
         }

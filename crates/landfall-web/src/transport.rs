@@ -123,30 +123,44 @@ impl Transport {
         json::read(&text).map_err(|_| Failure::NotOurs)
     }
 
+    /// A stream of events that has just begun.
+    pub(crate) async fn listen(&self, abort: &AbortController) -> Result<Response, Failure> {
+        let request = Request::get(&format!("{}/api/v1/sync/live", self.url));
+        let response = send(self.signed(request).await?, None, abort).await?;
+        let kind = response.headers().get("content-type");
+        match response.ok() {
+            true if kind.is_some_and(|kind| kind.starts_with("text/event-stream")) => Ok(response),
+            true => Err(Failure::NotOurs),
+            false => {
+                let text = response.text().await.map_err(|_| Failure::Unreachable)?;
+                Err(trouble(&response, &text).failure)
+            }
+        }
+    }
+
     async fn ask(&self, request: RequestBuilder, body: Option<String>) -> Result<String, Trouble> {
-        let request = match self.token().await? {
-            Some(token) => request.header("authorization", &format!("Bearer {token}")),
-            None => request,
-        };
+        let request = self.signed(request).await?;
         let abort = AbortController::new().map_err(|_| Failure::Unreachable)?;
-        let request = request
-            .abort_signal(Some(&abort.signal()))
-            .cache(RequestCache::NoStore)
-            .credentials(RequestCredentials::Omit);
-        let request = match body {
-            Some(body) => request.header("content-type", "application/json").body(body),
-            None => request.build(),
-        };
-        let request = request.map_err(|_| Failure::Unreachable)?;
-        let patience = Timeout::new(PATIENCE_MILLIS, move || abort.abort());
+        let patience = Timeout::new(PATIENCE_MILLIS, {
+            let abort = abort.clone();
+            move || abort.abort()
+        });
         let answer = async {
-            let response = request.send().await.map_err(|_| Failure::Unreachable)?;
+            let response = send(request, body, &abort).await?;
             let text = response.text().await.map_err(|_| Failure::Unreachable)?;
             if response.ok() { Ok(text) } else { Err(trouble(&response, &text)) }
         };
         let answer = answer.await;
         patience.cancel();
         answer
+    }
+
+    /// A request with the token.
+    async fn signed(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
+        Ok(match self.token().await? {
+            Some(token) => request.header("authorization", &format!("Bearer {token}")),
+            None => request,
+        })
     }
 
     /// The token at hand, or the one that the app gives.
@@ -171,6 +185,23 @@ impl Transport {
     }
 }
 
+/// Sends a request; what comes back may still be on its way.
+async fn send(
+    request: RequestBuilder,
+    body: Option<String>,
+    abort: &AbortController,
+) -> Result<Response, Failure> {
+    let request = request
+        .abort_signal(Some(&abort.signal()))
+        .cache(RequestCache::NoStore)
+        .credentials(RequestCredentials::Omit);
+    let request = match body {
+        Some(body) => request.header("content-type", "application/json").body(body),
+        None => request.build(),
+    };
+    request.map_err(|_| Failure::Unreachable)?.send().await.map_err(|_| Failure::Unreachable)
+}
+
 fn trouble(response: &Response, text: &str) -> Trouble {
     let problem = json::read::<Problem>(text).ok();
     let header = response.headers().get("retry-after").as_deref().and_then(retry_after);
@@ -180,7 +211,9 @@ fn trouble(response: &Response, text: &str) -> Trouble {
         (None, 401) => (Code::InvalidToken.to_string(), None, None),
         (None, 413) => (Code::PayloadTooLarge.to_string(), None, None),
         (None, 429) => (Code::RateLimited.to_string(), None, None),
-        (None, 408 | 500..) => (Code::Unavailable.to_string(), None, None),
+        // A fault over this very request, as opposed to a server that is away: worth trying with less of it.
+        (None, 500) => (Code::Internal.to_string(), None, None),
+        (None, 408 | 501..) => (Code::Unavailable.to_string(), None, None),
         (None, _) => return Failure::NotOurs.into(),
     };
     Trouble { failure: Failure::Refused { code, retry_after: header.max(asked) }, message }

@@ -1,3 +1,4 @@
+import type { Conflict, Side } from "../conflicts.js";
 import type { Sync, SyncState } from "../sync.js";
 import type { Json } from "../wire.js";
 import { arrange, define, h, LandfallElement, set, write } from "./element.js";
@@ -14,29 +15,6 @@ export interface ConflictsSource {
 }
 
 type Which = "mine" | "theirs";
-
-/** What one of the two people wrote. */
-export interface Side {
-  readonly user: string;
-  readonly at: number;
-  readonly value: Json;
-  readonly removed: boolean;
-  readonly deleted: boolean;
-}
-
-/** Two people changed the same thing without knowing of each other. */
-export interface Conflict {
-  readonly id: string;
-  readonly collection: string;
-  readonly document: string;
-  readonly path: string;
-  readonly field: string;
-  readonly mine: Side;
-  readonly theirs: Side;
-  readonly winner: Which;
-  readonly at: number;
-  readonly resolved: { readonly by: string; readonly at: number } | null;
-}
 
 const STYLE = `
 li { padding: 0.9rem 1rem; }
@@ -214,6 +192,7 @@ class Card {
       this.#sides[which].show(side, words, {
         which,
         whose: outsider ? words.person(side.user) : which === "mine" ? words.yours : words.theirs,
+        whole: path === "",
         stands: winner === which,
         settled: resolved !== null,
         described,
@@ -253,6 +232,8 @@ class Card {
 interface Standing {
   readonly which: Which;
   readonly whose: string;
+  /** It is about the document, not about one field. */
+  readonly whole: boolean;
   readonly stands: boolean;
   readonly settled: boolean;
   /** Ids of what the button is about. */
@@ -279,12 +260,12 @@ class SideBox {
     this.#button.addEventListener("click", choose);
   }
 
-  show(side: Side, words: Words, { which, whose, stands, settled, described }: Standing): void {
+  show(side: Side, words: Words, { which, whose, whole, stands, settled, described }: Standing): void {
     set(this.element, "data-side", which);
     set(this.element, "data-stands", String(stands));
     write(this.#whose, whose);
     write(this.#standing, stands ? words.stands : words.lost);
-    write(this.#value, valueWords(side, words));
+    write(this.#value, sideWords(side, whole, words));
     write(this.#who, words.person(side.user));
     write(this.#when, words.time(side.at));
     set(this.#when, "datetime", new Date(side.at).toISOString());
@@ -298,9 +279,15 @@ class SideBox {
   }
 }
 
-function valueWords({ value, removed, deleted }: Side, words: Words): string {
+function sideWords({ value, removed, deleted }: Side, whole: boolean, words: Words): string {
   if (deleted) return words.deleted;
   if (removed) return words.removed;
+  // Of a whole document, what was changed in it: a line for each field.
+  if (!whole || typeof value !== "object" || value === null) return valueWords(value, words);
+  return Object.entries(value).map(([key, one]) => `${words.field(`/${key}`)}: ${valueWords(one, words)}`).join("\n");
+}
+
+function valueWords(value: Json, words: Words): string {
   switch (typeof value) {
     case "boolean":
       return value ? words.yes : words.no;

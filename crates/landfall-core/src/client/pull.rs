@@ -199,14 +199,10 @@ impl Client {
         self.outbox.recall();
         let flight = std::mem::take(&mut self.flight);
         self.voiding.clear();
-        let code = failure.code();
-        let retry_after = match failure {
-            Failure::Unreachable | Failure::NotOurs | Failure::SignedOut => None,
-            Failure::Refused { retry_after, .. } => *retry_after,
-        };
-        self.trouble = Some(code.to_owned());
+        let retry_after = failure.retry_after();
+        self.trouble = Some(failure.code().to_owned());
         self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);
-        match Code::ALL.iter().copied().find(|known| known.as_str() == code) {
+        match failure.known() {
             Some(code) if is_about_a_batch(code) && self.halve(&flight, now) => self.drain.stale(now),
             // Trouble that lasts may be the batch's own.
             Some(Code::Unavailable | Code::RequestTimeout) if self.drain.is_open() => {

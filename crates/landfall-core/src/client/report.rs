@@ -5,11 +5,11 @@ use serde::Serialize;
 use super::{Client, Remote};
 use crate::code::Code;
 use crate::drain::Step;
-use crate::id::{Collection, DocumentId, Group, MutationId};
+use crate::id::{self, Collection, DocumentId, Group, MutationId};
 use crate::mutation::{Field, Mutation, Op};
 use crate::outbox::{Hold, Item, Standing};
 use crate::path::Path;
-use crate::stored::{Entry, Parked, Progress};
+use crate::stored::{Entry, Parked, Place, Progress};
 use crate::time::WallTime;
 
 /// Where a write stands.
@@ -76,6 +76,8 @@ pub struct SyncState {
     pub clock_skew_ms: i64,
     /// Code of what is in the way.
     pub reason: Option<String>,
+    /// Whether this tab is the one that drains: how that goes, only it knows.
+    pub leads: bool,
 }
 
 /// A mutation that has come to an end.
@@ -126,6 +128,17 @@ pub struct EntryView<'a> {
     pub fields: &'a [Field],
 }
 
+/// Everything that the server does not have.
+#[derive(Clone, Debug, Serialize)]
+pub struct Export<'a> {
+    /// The installation.
+    pub client: &'a id::Client,
+    /// The last journal record that is known here.
+    pub through: u64,
+    /// Pending writes in journal order, then what needs attention.
+    pub items: Vec<Exported<'a>>,
+}
+
 /// One write that the server does not have, whole.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exported<'a> {
@@ -133,6 +146,8 @@ pub struct Exported<'a> {
     pub item: EntryView<'a>,
     /// As it was made.
     pub entry: &'a Entry,
+    /// Where it stands in the journal.
+    pub place: Place,
     /// As it was sent, if it was.
     pub sent: Option<&'a Mutation>,
 }
@@ -197,6 +212,7 @@ impl Client {
                 Remote::SignedOut => Some(Code::SignedOut.to_string()),
                 Remote::Absent | Remote::Present => self.trouble.clone(),
             },
+            leads: self.leading,
         }
     }
 
@@ -221,17 +237,22 @@ impl Client {
     }
 
     /// Everything that the server does not have, whole: for support, when nothing else works any more.
-    pub fn export(&self) -> Vec<Exported<'_>> {
+    pub fn export(&self) -> Export<'_> {
         let pending = self.outbox.items().filter(|item| !matches!(item.standing, Standing::Accepted { .. }));
         let pending = pending.map(|item| Exported {
             item: self.pending_view(item, None),
             entry: &item.entry,
+            place: self.outbox.place(item.entry.id).unwrap_or_default(),
             sent: item.sent.as_ref().map(|sent| &sent.mutation),
         });
-        let parked = self.outbox.parked();
-        let parked =
-            parked.map(|parked| Exported { item: parked_view(parked), entry: &parked.entry, sent: None });
-        pending.chain(parked).collect()
+        let parked = self.outbox.parked().map(|parked| Exported {
+            item: parked_view(parked),
+            entry: &parked.entry,
+            place: parked.place,
+            sent: None,
+        });
+        let items = pending.chain(parked).collect();
+        Export { client: &self.installation, through: self.ledger.last(), items }
     }
 
     fn pending_view<'a>(&'a self, item: &'a Item, hold: Option<Hold>) -> EntryView<'a> {

@@ -1,6 +1,7 @@
 //! From what is stored to a living client: at the start, and when another tab has changed it.
 
 use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
+use crate::code::Code;
 use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
@@ -15,6 +16,10 @@ impl Client {
 
     /// Builds the outbox: the journal, minus what the verdicts say has ended.
     pub(super) fn restore(&mut self, opened: Opened) {
+        if opened.sealed {
+            self.outputs.push_back(Output::Unready(Code::SignedOut));
+            return;
+        }
         let first = !self.opened;
         self.installation = opened.client.unwrap_or_else(|| self.installation.clone());
         self.checkpoint = opened.checkpoint;

@@ -479,7 +479,7 @@ fn everything_that_the_server_does_not_have_can_be_exported() {
     let bad = world.write(0, create("d", BAD));
     world.rest();
     let pending = world.write(0, create("e", r#"{"a":1}"#));
-    let export = serde_json::to_value(world.tabs[0].client.export()).unwrap();
+    let export = serde_json::to_value(world.tabs[0].client.export().items).unwrap();
     let ids: Vec<_> = export.as_array().unwrap().iter().map(|item| item["entry"]["id"].clone()).collect();
     assert_eq!(ids, [pending.to_string(), bad.to_string()]);
     assert_eq!(export[1]["entry"]["fields"][0]["value"], REFUSED);

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use landfall_core::client::Done;
-use landfall_core::stored::{Key, Store};
+use landfall_core::code::Code;
+use landfall_core::stored::{Key, SEAL, Store};
 use landfall_core::transaction::{Durability, Read, Rows, Transaction, Write};
 
 #[derive(Clone, Debug, Default)]
@@ -22,12 +23,17 @@ pub(crate) struct Disk {
 
 impl Disk {
     /// Does what a driver does: read, decide, write, all in one transaction.
-    pub(crate) fn run(&mut self, transaction: Transaction) -> Done {
+    pub(crate) fn run(&mut self, transaction: Transaction) -> Result<Done, Code> {
         let durability = transaction.durability();
         let stores = transaction.stores();
         let read = transaction.reads().iter().map(|read| self.read(read, &stores)).collect();
         let (writes, outcome) = transaction.decide(read);
         assert!(durability != Durability::ReadOnly || writes.is_empty(), "a reader writes");
+        let sealed = self.now.texts.contains_key(&(Store::Journal, SEAL));
+        if sealed && writes.iter().any(|write| matches!(write, Write::Add(Store::Journal, _))) {
+            // What IndexedDB says when a counter has come to its end.
+            return Err(Code::SignedOut);
+        }
         let mut added = vec![];
         for write in writes {
             match write {
@@ -55,7 +61,7 @@ impl Disk {
         if durability == Durability::Strict {
             self.synced = self.now.clone();
         }
-        Done { outcome, added }
+        Ok(Done { outcome, added })
     }
 
     fn read(&self, read: &Read, stores: &[Store]) -> Rows {

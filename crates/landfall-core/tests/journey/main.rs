@@ -9,6 +9,8 @@ mod attention;
 mod crash;
 mod disaster;
 mod disk;
+mod handover;
+mod hints;
 mod outbox;
 mod peace;
 mod pulling;

@@ -69,7 +69,7 @@ impl World {
         assert!(times.values().all(|times| *times == 1), "applied twice: {times:?}");
         for (device, id) in &self.saved {
             let kept = self.tabs.iter().filter(|tab| tab.device == *device).any(|tab| {
-                let mut entries = tab.client.export().into_iter().map(|item| item.entry);
+                let mut entries = tab.client.export().items.into_iter().map(|item| item.entry);
                 entries.any(|entry| entry.id == *id || entry.replaces == Some(*id))
             });
             let kept = kept || self.server.replaced.contains(id) || self.given_up.contains(id);

@@ -115,7 +115,7 @@ impl Server {
                 .filter_map(|(writer, client)| (*client == batch.client).then_some(*writer))
                 .collect(),
         };
-        let rules = Decency(Terms { merges: merges() });
+        let rules = Decency(Terms { merges: merges(), ..Terms::default() });
         let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
         authority::close(&batch.void, &self.receipts, &mut decision);
         if !decision.documents.is_empty() {

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Done, Export, Heard, Input, Options, Output, Remote, Settled, Ticket,
+    TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::mutation::Refusal;
-use landfall_core::stored::Urgency;
+use landfall_core::stored::{Entry, JournalRecord, Legacy, Urgency};
 use landfall_core::time::WallTime;
 use landfall_core::transaction::Transaction;
 
@@ -40,7 +41,7 @@ pub(crate) struct Tab {
     /// Whether it is the one that drains.
     pub(crate) leads: bool,
     transactions: VecDeque<(TransactionId, Transaction)>,
-    answer: Option<(TransactionId, Done)>,
+    answer: Option<(TransactionId, Result<Done, Code>)>,
     pub(crate) call: Option<(Call, WallTime)>,
     pub(crate) reply: Option<Input>,
     pub(crate) hinted: bool,
@@ -52,6 +53,8 @@ pub(crate) struct Tab {
     pub(crate) saved: Vec<MutationId>,
     loaded: BTreeSet<Ticket>,
     pub(crate) ready: bool,
+    /// Whether it wants a stream of hints. It gets none unless a case says so.
+    pub(crate) listens: bool,
     /// How often the app was asked for a token.
     pub(crate) asked: usize,
     pub(crate) pushes: Vec<String>,
@@ -59,6 +62,10 @@ pub(crate) struct Tab {
     pub(crate) replaced: Vec<(MutationId, MutationId)>,
     /// Decisions that could not be carried out.
     pub(crate) missed: usize,
+    /// Why writes were not saved.
+    pub(crate) unsaved: Vec<Code>,
+    /// Whether the tab was told that its database is given up.
+    pub(crate) ended: bool,
     /// Everything that the app was shown, in order.
     pub(crate) views: Vec<View>,
 }
@@ -100,11 +107,14 @@ impl Tab {
             saved: vec![],
             loaded: BTreeSet::new(),
             ready: false,
+            listens: false,
             asked: 0,
             pushes: vec![],
             settled: vec![],
             replaced: vec![],
             missed: 0,
+            unsaved: vec![],
+            ended: false,
             views: vec![],
         };
         tab.take_outputs(WallTime(0));
@@ -118,6 +128,7 @@ impl Tab {
 
     pub(crate) fn input(&mut self, input: Input, now: WallTime) {
         let now = self.clock(now);
+        self.listens &= !matches!(input, Input::Heard(Heard::End(_)));
         self.client.handle_input(input, now);
         self.take_outputs(now);
     }
@@ -138,6 +149,12 @@ impl Tab {
                 Output::Push(batch) => Call::Push(serde_json::to_string(&batch).unwrap()),
                 Output::Pull(cursor) => Call::Pull(cursor),
                 Output::Ask => Call::Ask,
+                Output::Listen | Output::Mute => {
+                    let listens = matches!(output, Output::Listen);
+                    assert_ne!(self.listens, listens, "two streams at once, or the end of none");
+                    self.listens = listens;
+                    continue;
+                }
                 Output::Ready => {
                     self.ready = true;
                     reload = true;
@@ -170,6 +187,15 @@ impl Tab {
                 Output::Unsaved(ticket, Code::NotFound) => {
                     assert!(self.writes.remove(&ticket).is_some(), "nobody asked");
                     self.missed += 1;
+                    continue;
+                }
+                Output::Unsaved(ticket, code @ (Code::SignedOut | Code::PendingWrites)) => {
+                    assert!(self.writes.remove(&ticket).is_some(), "nobody asked");
+                    self.unsaved.push(code);
+                    continue;
+                }
+                Output::Unready(Code::SignedOut) => {
+                    self.ended = true;
                     continue;
                 }
                 Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
@@ -206,7 +232,7 @@ impl Tab {
     /// Does one thing of what the client has asked of the device. False if there is nothing.
     pub(crate) fn disk_step(&mut self, now: WallTime) -> bool {
         if let Some((id, done)) = self.answer.take() {
-            self.input(Input::Transacted(id, Ok(done)), now);
+            self.input(Input::Transacted(id, done), now);
             return true;
         }
         if let Some((id, transaction)) = self.transactions.pop_front() {
@@ -245,6 +271,31 @@ impl Tab {
         self.writes.insert(ticket, ids.clone());
         self.take_outputs(now);
         Some(ids)
+    }
+
+    /// What another tab can take over.
+    pub(crate) fn legacy(&self) -> Legacy {
+        let Export { client, through, items } = self.client.export();
+        let entries = items.iter().map(|item| Entry { place: Some(item.place), ..item.entry.clone() });
+        Legacy { from: client.clone(), through, record: JournalRecord { entries: entries.collect() } }
+    }
+
+    /// Takes over what another database leaves; done once it is loaded.
+    pub(crate) fn adopt(&mut self, legacy: Legacy, now: WallTime) {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        self.client.adopt(ticket, legacy);
+        self.take_outputs(now);
+    }
+
+    /// Gives the database up, if that loses nothing.
+    pub(crate) fn seal(&mut self, through: Option<u64>, now: WallTime) -> Result<(), Refusal> {
+        let now = self.clock(now);
+        let ticket = self.ticket();
+        self.client.seal(ticket, through)?;
+        self.writes.insert(ticket, vec![]);
+        self.take_outputs(now);
+        Ok(())
     }
 
     /// Decides about an item of the outbox; durable once the disk has done its part.

@@ -282,7 +282,7 @@ impl World {
         let client = &self.tabs[tab].client;
         if act == Act::Discard {
             let subjects = client.subjects(id);
-            let exported = client.export().into_iter().map(|item| item.entry);
+            let exported = client.export().items.into_iter().map(|item| item.entry);
             let concerned = exported.filter(|entry| subjects.contains(&entry.key()));
             self.given_up.extend(concerned.map(|entry| entry.id));
         }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, Terms, decide};
-use landfall_core::conflict::Conflict;
+use landfall_core::authority::{Back, Facts, Proposal, Receipt, Rules, Stored, Terms, decide, settle};
+use landfall_core::conflict::{Conflict, Policy};
 use landfall_core::document::Document;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Writer};
 use landfall_core::json::Json;
@@ -31,6 +31,7 @@ pub(crate) struct Court {
     pub(crate) documents: BTreeMap<DocumentKey, Stored>,
     pub(crate) receipts: BTreeMap<MutationId, Receipt>,
     pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) policy: Policy,
     position: Position,
 }
 
@@ -48,11 +49,24 @@ impl Court {
             receipts: self.receipts.clone(),
             own_writers: own.iter().map(|writer| Writer(*writer)).collect::<BTreeSet<_>>(),
         };
-        let decision = decide(&texts, facts, &NoRules(Terms { merges: merges() }), WallTime(1));
+        let decision =
+            decide(&texts, facts, &NoRules(Terms { merges: merges(), policy: self.policy }), WallTime(1));
         self.documents.extend(decision.documents);
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
         decision.results
+    }
+
+    /// A person, by a writer made for that, puts something back.
+    pub(crate) fn settle(&mut self, back: Back, writer: u128) -> Result<Mutation, Refusal> {
+        self.position = self.position.next();
+        let key = self.documents.keys().next().unwrap().clone();
+        let facts = Facts { position: self.position, documents: self.documents.clone(), ..Facts::default() };
+        let rules = NoRules(Terms { merges: merges(), policy: self.policy });
+        let (mutation, decision) = settle(&key, back, Writer(writer), facts, &rules, WallTime(1))?;
+        assert_eq!(decision.conflicts, [], "who settles has seen everything");
+        self.documents.extend(decision.documents);
+        Ok(mutation)
     }
 
     /// The one document that these laws are about.

@@ -7,7 +7,9 @@ mod causality;
 mod court;
 mod group;
 mod order;
+mod policy;
 mod reference;
+mod settlement;
 
 use landfall_core::document::{Document, Register};
 use landfall_core::id::Version;

@@ -19,15 +19,15 @@ use crate::store::{Change, Snapshot, StoreError};
 
 /// A page ends once this many bytes were looked through, sent or not: neither side holds more at once,
 /// and nobody waits for long because others have written much.
-const PAGE_BYTES: usize = 1 << 20;
+pub(super) const PAGE_BYTES: usize = 1 << 20;
 
-/// What a pull asks for.
+/// Which page is asked for.
 #[derive(Deserialize)]
 pub(super) struct Ask {
     #[serde(default)]
-    cursor: String,
+    pub(super) cursor: String,
     #[serde(default)]
-    limit: String,
+    pub(super) limit: String,
 }
 
 /// `GET /api/v1/sync/pull`: one page of changes, oldest first, and the cursor behind it.
@@ -130,7 +130,7 @@ async fn deliver(
     Ok(())
 }
 
-fn limit(text: &str, max: usize) -> Result<usize, ApiError> {
+pub(super) fn limit(text: &str, max: usize) -> Result<usize, ApiError> {
     match text.parse::<usize>() {
         _ if text.is_empty() => Ok(max),
         Ok(limit) if limit > 0 => Ok(limit.min(max)),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_core::authority::{Decision, Facts, Receipt, Stored};
-use landfall_core::conflict::Conflict;
 use landfall_core::document::Register;
 use landfall_core::encoding::{Encoded, Listed};
 use landfall_core::id::{DocumentKey, MutationId, Position, Version, Writer};
@@ -11,26 +10,32 @@ use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 use sqlx::Transaction;
 
+use super::commits::Commits;
 use super::sqlite::Db;
 use super::{Epoch, Named, Sender, StoreError, count, stored};
 use crate::random;
 
 /// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing.
 pub struct Push {
-    tx: Transaction<'static, Db>,
-    sender: Sender,
+    pub(super) tx: Transaction<'static, Db>,
+    pub(super) sender: Sender,
     epoch: Epoch,
     /// The position of the commit, if it changes anything.
-    position: Position,
+    pub(super) position: Position,
     /// What guarded documents were before, where there was something to see.
     before: BTreeMap<DocumentKey, String>,
+    commits: Commits,
 }
 
 /// A row of `documents`, as far as merging needs it.
 type DocumentRow = (i64, i64, String, String, String, String, Option<String>, Option<i64>);
 
 impl Push {
-    pub(super) async fn begin(mut tx: Transaction<'static, Db>, sender: Sender) -> Result<Push, StoreError> {
+    pub(super) async fn begin(
+        mut tx: Transaction<'static, Db>,
+        sender: Sender,
+        commits: Commits,
+    ) -> Result<Push, StoreError> {
         // First of all the counter: it is what a database with row locks holds the others back with.
         sqlx::query("INSERT INTO tenants (tenant, position) VALUES ($1, 0) ON CONFLICT (tenant) DO NOTHING")
             .bind(sender.tenant.as_str())
@@ -45,7 +50,7 @@ impl Push {
         .await?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
-        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new() })
+        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), commits })
     }
 
     /// The history that the commit will be part of.
@@ -93,13 +98,18 @@ impl Push {
         for (ordinal, conflict) in decision.conflicts.iter().enumerate() {
             self.write_conflict(ordinal, conflict).await?;
         }
-        if !decision.documents.is_empty() {
+        let changes = !decision.documents.is_empty();
+        if changes {
             for (mutation, result) in mutations.iter().zip(&decision.results) {
                 self.write_history(mutation, result).await?;
             }
             self.advance().await?;
         }
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await?;
+        if changes {
+            self.commits.announce(&self.sender.tenant);
+        }
+        Ok(())
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
@@ -244,31 +254,6 @@ impl Push {
         .bind(write_hash(&receipt.hash))
         .bind(json(&receipt.result))
         .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
-    async fn write_conflict(&mut self, ordinal: usize, conflict: &Conflict) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO conflicts (tenant, position, ordinal, collection, document, path, mutation, sub, \
-             won, stamp, value, met_stamp, met_value, at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(stored(self.position.0))
-        .bind(stored(ordinal as u64))
-        .bind(conflict.key.collection.as_str())
-        .bind(conflict.key.document.as_str())
-        .bind(conflict.path.to_string())
-        .bind(conflict.mutation.to_string())
-        .bind(self.sender.user.as_str())
-        .bind(i64::from(conflict.won))
-        .bind(conflict.register.stamp.to_string())
-        .bind(conflict.value.as_ref().map(Json::text))
-        .bind(conflict.met.stamp.to_string())
-        .bind(conflict.met_value.as_ref().map(Json::text))
-        .bind(stored(conflict.at.0))
         .execute(&mut *self.tx)
         .await?;
         Ok(())

@@ -1,14 +1,12 @@
 //! One moment of a tenant's documents, in the order in which they were changed.
 
-use std::pin::Pin;
-
-use futures_core::Stream;
-use landfall_core::id::{Collection, DocumentId, Position, Version};
+use landfall_core::id::{Client, Collection, DocumentId, Position, Version};
+use landfall_core::time::WallTime;
 use sqlx::Transaction;
 
 use super::push::read_epoch;
 use super::sqlite::Db;
-use super::{Epoch, StoreError, count, stored};
+use super::{Epoch, StoreError, count, next, stored};
 use crate::caller::Tenant;
 use crate::cursor::Cursor;
 
@@ -41,6 +39,19 @@ pub struct Change {
     pub stamp: String,
     /// The listed ones, as a JSON object.
     pub stamps: String,
+}
+
+/// An installation that has sent something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The tenant of its owner.
+    pub tenant: String,
+    /// Its owner.
+    pub user: String,
+    /// When it was heard of first.
+    pub first: WallTime,
+    /// When it was heard of last.
+    pub last: WallTime,
 }
 
 /// Some changes in order.
@@ -78,6 +89,11 @@ impl Snapshot {
         Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head })
     }
 
+    /// What queries of other tables need.
+    pub(super) fn parts(&mut self) -> (&mut Transaction<'static, Db>, &Tenant) {
+        (&mut self.tx, &self.tenant)
+    }
+
     /// The history that this is a moment of.
     pub fn epoch(&self) -> Epoch {
         self.epoch
@@ -86,6 +102,24 @@ impl Snapshot {
     /// The newest commit.
     pub fn head(&self) -> Position {
         self.head
+    }
+
+    /// What is known of an installation, whoever it belongs to.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn client(&mut self, client: &Client) -> Result<Option<Seen>, StoreError> {
+        let row: Option<(String, String, i64, i64)> =
+            sqlx::query_as("SELECT tenant, sub, first_seen, last_seen FROM clients WHERE client = $1")
+                .bind(client.as_str())
+                .fetch_optional(&mut *self.tx)
+                .await?;
+        Ok(row.map(|(tenant, user, first, last)| Seen {
+            tenant,
+            user,
+            first: WallTime(count(first)),
+            last: WallTime(count(last)),
+        }))
     }
 
     /// The nonce of a commit; none where there is no such commit. Before the first one it is 0.
@@ -186,10 +220,6 @@ impl Snapshot {
         }
         Ok(found)
     }
-}
-
-async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
-    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }
 
 fn read_change(row: ChangeRow) -> Result<Change, StoreError> {

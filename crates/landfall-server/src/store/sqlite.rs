@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{SqliteConnection, SqlitePool};
+use tokio::sync::watch;
 
+use super::commits::Commits;
 use super::push::Push;
 use super::snapshot::Snapshot;
 use super::{Epoch, Sender, StoreError};
@@ -21,9 +23,10 @@ pub(super) type Db = sqlx::Sqlite;
 
 /// Says that a file is ours: "LNDF".
 const APPLICATION_ID: i64 = 0x4c4e_4446;
+/// What makes the tables: each step those of one version out of those of the version before.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("conflicts.sql")];
 /// The form of the tables that this binary knows.
-const SCHEMA_VERSION: i64 = 1;
-const SCHEMA: &str = include_str!("schema.sql");
+const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const READERS: u32 = 4;
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -75,6 +78,7 @@ pub struct Store {
     writer: SqlitePool,
     readers: SqlitePool,
     cursor_key: Arc<[u8]>,
+    commits: Commits,
 }
 
 impl Store {
@@ -111,7 +115,7 @@ impl Store {
         drop(connection);
         let reading = options.pragma("query_only", "1");
         let readers = pool().max_connections(READERS).connect_with(reading).await.map_err(unusable)?;
-        Ok(Store { writer, readers, cursor_key: key.as_bytes().into() })
+        Ok(Store { writer, readers, cursor_key: key.as_bytes().into(), commits: Commits::default() })
     }
 
     /// What cursors are signed with.
@@ -124,7 +128,13 @@ impl Store {
     /// # Errors
     /// The database does not work, or others hold it for too long.
     pub async fn begin(&self, sender: Sender) -> Result<Push, StoreError> {
-        Push::begin(self.writer.begin_with("BEGIN IMMEDIATE").await?, sender).await
+        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        Push::begin(tx, sender, self.commits.clone()).await
+    }
+
+    /// Changes with every commit of `tenant`, from now on.
+    pub fn commits(&self, tenant: &Tenant) -> watch::Receiver<()> {
+        self.commits.follow(tenant)
     }
 
     /// What `tenant` has at this moment.
@@ -170,7 +180,8 @@ impl Store {
     }
 }
 
-/// Creates the tables where there are none. All or nothing, whenever the process is killed.
+/// Creates the tables where there are none, and brings older ones up to date. All or nothing, whenever the
+/// process is killed.
 async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), OpenError> {
     let unusable = |error: sqlx::Error| OpenError::Unusable { url: url.to_owned(), reason: reason(error) };
     let mut tx = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await.map_err(unusable)?;
@@ -185,10 +196,22 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), Ope
         (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
             return Err(OpenError::Newer { url: url.to_owned(), found });
         }
+        (APPLICATION_ID, 1..) => {}
         (0, 0) if tables == 0 => {}
         (_, _) => return Err(OpenError::Foreign(url.to_owned())),
     }
-    sqlx::raw_sql(SCHEMA).execute(&mut *tx).await.map_err(unusable)?;
+    for step in &STEPS[usize::try_from(found).unwrap_or_default()..] {
+        sqlx::raw_sql(*step).execute(&mut *tx).await.map_err(unusable)?;
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
+    )))
+    .execute(&mut *tx)
+    .await
+    .map_err(unusable)?;
+    if found > 0 {
+        return tx.commit().await.map_err(unusable);
+    }
     for (name, value) in [("epoch", random::number()), ("cursor_key", random::number())] {
         sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)")
             .bind(name)
@@ -197,10 +220,6 @@ async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), Ope
             .await
             .map_err(unusable)?;
     }
-    sqlx::raw_sql("PRAGMA application_id = 1280197702; PRAGMA user_version = 1")
-        .execute(&mut *tx)
-        .await
-        .map_err(unusable)?;
     tx.commit().await.map_err(unusable)
 }
 

@@ -7,10 +7,12 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use landfall_core::time::Millis;
 use landfall_core::wire::{BatchReply, PullChange, PullReply};
 use landfall_server::caller::Caller;
+use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, SqliteConnection};
@@ -128,8 +130,19 @@ impl Server {
         sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.unwrap()
     }
 
+    /// Changes how streams are paced, from the next one on.
+    pub(crate) fn pace(&mut self, change: impl FnOnce(&mut Pace)) {
+        change(&mut self.app.pace);
+        self.router = router(self.app.clone());
+    }
+
+    /// The answer while it is still coming.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
         Answer { status: parts.status, headers: parts.headers, text }
@@ -152,7 +165,23 @@ impl Server {
     }
 
     pub(crate) async fn pull(&self, device: &Device, query: &str) -> Answer {
-        let request = Request::get(format!("/api/v1/sync/pull?{query}"));
+        self.get(device, &format!("pull?{query}")).await
+    }
+
+    /// The conflicts that a device sees, newest first.
+    pub(crate) async fn conflicts(&self, device: &Device) -> Vec<Value> {
+        let answer = self.get(device, "conflicts").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["conflicts"].as_array().unwrap().clone()
+    }
+
+    pub(crate) async fn resolve(&self, device: &Device, decision: Value) -> Answer {
+        self.call(device.post_to(self, "resolve", decision.to_string())).await
+    }
+
+    /// Asks for something below `/api/v1/sync/`.
+    pub(crate) async fn get(&self, device: &Device, path: &str) -> Answer {
+        let request = Request::get(format!("/api/v1/sync/{path}"));
         let request = request.header(AUTHORIZATION, device.bearer(self));
         self.call(request.body(Body::empty()).unwrap()).await
     }
@@ -208,7 +237,12 @@ impl Device {
     }
 
     pub(crate) fn post(&self, server: &Server, body: impl Into<Body>) -> Request<Body> {
-        let request = Request::post("/api/v1/sync/batch").header(CONTENT_TYPE, "application/json");
+        self.post_to(server, "batch", body)
+    }
+
+    /// A request to something below `/api/v1/sync/`.
+    pub(crate) fn post_to(&self, server: &Server, path: &str, body: impl Into<Body>) -> Request<Body> {
+        let request = Request::post(format!("/api/v1/sync/{path}")).header(CONTENT_TYPE, "application/json");
         request.header(AUTHORIZATION, self.bearer(server)).body(body.into()).unwrap()
     }
 

@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+mod conflicts;
 mod files;
 mod harness;
 mod limits;
+mod live;
+mod policies;
 mod process;
 mod pull;
 mod push;
+mod status;
 mod tokens;

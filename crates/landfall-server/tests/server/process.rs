@@ -37,6 +37,16 @@ impl Running {
     }
 
     fn call(&self, head: &str, body: &str) -> Value {
+        let mut stream = self.connect(head, body);
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{text}");
+        serde_json::from_str(body).unwrap()
+    }
+
+    /// A connection on which the answer to a request is about to come.
+    fn connect(&self, head: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         write!(
@@ -46,11 +56,7 @@ impl Running {
             token(Path::new(".")),
         )
         .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{text}");
-        serde_json::from_str(body).unwrap()
+        stream
     }
 
     fn end(mut self) -> i32 {
@@ -121,7 +127,13 @@ fn a_server_asked_to_end_leaves_one_file_and_no_error() {
     server.call("POST /api/v1/sync/batch", &batch.to_string());
     // A connection that nobody uses must not keep it from ending.
     let _idle = TcpStream::connect(&server.address).unwrap();
+    // Nor one that waits for hints, which would wait for ever.
+    let mut live = server.connect("GET /api/v1/sync/live", "");
+    live.read_exact(&mut [0; 16]).unwrap();
     assert_eq!(server.end(), 0);
+    let mut rest = String::new();
+    live.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("\r\n0\r\n\r\n"), "it was cut off and not ended: {rest}");
     let files = std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().file_name());
     assert_eq!(files.collect::<Vec<_>>(), ["landfall.db"]);
 }
@@ -164,9 +176,9 @@ async fn change(directory: &TempDir, sql: &'static str) {
 async fn a_database_of_a_newer_version_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(Running::start(directory.path()).end(), 0);
-    change(&directory, "PRAGMA user_version = 2").await;
+    change(&directory, "PRAGMA user_version = 3").await;
     let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
-    assert!(text.contains("newer Landfall (tables of version 2, this one knows 1)"), "{text}");
+    assert!(text.contains("newer Landfall (tables of version 3, this one knows 2)"), "{text}");
 }
 
 #[tokio::test]

@@ -7,11 +7,11 @@ use landfall_core::client::Client;
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
-use landfall_core::stored::Urgency;
+use landfall_core::stored::{Legacy, Urgency};
 
 use super::{Asked, Driver};
 use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
-use crate::platform;
+use crate::platform::{self, Said};
 
 impl Driver {
     pub(crate) async fn write(
@@ -55,6 +55,27 @@ impl Driver {
             Some(WireReceipt { document, mutation })
         };
         Ok(ids.into_iter().filter_map(receipt).collect())
+    }
+
+    pub(crate) async fn adopt(self: Rc<Driver>, legacy: Legacy) -> Result<(), Error> {
+        let adopt = &mut |client: &mut Client, ticket| {
+            client.adopt(ticket, legacy.clone());
+            Ok(vec![])
+        };
+        self.ask(adopt).await.map(drop)
+    }
+
+    pub(crate) async fn leave(self: Rc<Driver>, through: Option<f64>) -> Result<(), Error> {
+        let seal = &mut |client: &mut Client, ticket| {
+            client.seal(ticket, through.map(|record| record as u64))?;
+            Ok(vec![])
+        };
+        self.ask(seal).await?;
+        self.say(Said::Gone);
+        self.close();
+        // Nothing is left in it. If a tab that does not answer keeps it, whoever opens it next deletes it.
+        let _ = self.store.delete().await;
+        Ok(())
     }
 
     /// Reads documents that are not known here yet.

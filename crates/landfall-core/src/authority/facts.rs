@@ -1,0 +1,94 @@
+//! What a decision rests on, and what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::conflict::{Conflict, Policy};
+use crate::document::Document;
+use crate::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
+use crate::json::Json;
+use crate::merge::Merges;
+use crate::mutation::{Op, Refusal};
+use crate::wire::PushResult;
+
+/// A document as the server holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stored {
+    /// How often it was changed.
+    pub version: Version,
+    /// The commit that changed it last.
+    pub position: Position,
+    /// What it is.
+    pub document: Document,
+}
+
+/// The verdict on a mutation, kept so that a resend gets the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the mutation was, stamp aside.
+    pub hash: [u8; 32],
+    /// The verdict.
+    pub result: PushResult,
+}
+
+/// What the decision rests on, read in the transaction that will write its outcome.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The position this commit will have.
+    pub position: Position,
+    /// Every document that the batch names, as far as it exists.
+    pub documents: BTreeMap<DocumentKey, Stored>,
+    /// Receipts of the batch's mutations and of those in their `needs` and `after`, as far as they exist.
+    pub receipts: BTreeMap<MutationId, Receipt>,
+    /// The writers that belong to the client that sends.
+    pub own_writers: BTreeSet<Writer>,
+}
+
+/// A mutation as it would change a document, for the rules to judge.
+#[derive(Clone, Copy, Debug)]
+pub struct Proposal<'a> {
+    /// The document.
+    pub key: &'a DocumentKey,
+    /// What the user did.
+    pub op: Op,
+    /// The document before, as far as it is visible, or hidden by a delete and about to come back.
+    pub previous: Option<&'a Json>,
+    /// The document after, as far as it is visible.
+    pub document: Option<&'a Json>,
+}
+
+/// How the documents of a collection merge.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Fields that merge in another way than by the last write.
+    pub merges: Merges,
+    /// Which of two writes stands that did not know of each other.
+    pub policy: Policy,
+}
+
+/// Who may do what, and what a document must look like. Looks at nothing but its arguments.
+pub trait Rules {
+    /// How a collection merges. Refuses one that does not exist.
+    ///
+    /// # Errors
+    /// [`Code::UnknownCollection`](crate::code::Code::UnknownCollection).
+    fn terms(&self, collection: &Collection) -> Result<&Terms, Refusal>;
+
+    /// Refuses what the caller may not do or what the result must not be.
+    ///
+    /// # Errors
+    /// The refusal is the mutation's verdict, for good.
+    fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal>;
+}
+
+/// What to write and what to answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// One per mutation, in the order of the batch.
+    pub results: Vec<PushResult>,
+    /// Documents as they are now.
+    pub documents: BTreeMap<DocumentKey, Stored>,
+    /// Receipts to add.
+    pub receipts: BTreeMap<MutationId, Receipt>,
+    /// Conflicts to record.
+    pub conflicts: Vec<Conflict>,
+}

@@ -1,0 +1,143 @@
+//! Signing in and out: what a guest wrote goes along, and nothing is deleted that is nowhere else.
+
+use landfall_core::client::Remote;
+use landfall_core::code::Code;
+
+use crate::world::{World, create, patch};
+
+/// A guest with two writes, the first tab, and whoever signs in on that device, the second.
+fn guest_and_user() -> World {
+    let mut world = World::new(0);
+    world.remote = Remote::SignedOut;
+    world.add_device(0, 0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.write(0, patch("d", r#"{"b":2}"#));
+    world.remote = Remote::Present;
+    world.add_device(0, 0);
+    world.disk(1);
+    world
+}
+
+/// What the second tab does about what the first one has.
+fn claim(world: &mut World) {
+    let legacy = world.tabs[0].legacy();
+    let through = legacy.through;
+    world.tabs[1].adopt(legacy, world.now);
+    world.disk(1);
+    world.tabs[0].seal(Some(through), world.now).unwrap();
+    world.disk(0);
+}
+
+#[test]
+fn what_a_guest_wrote_is_sent_as_whoever_signs_in() {
+    let mut world = guest_and_user();
+    claim(&mut world);
+    assert_eq!(world.text(1, "d").as_deref(), Some(r#"{"a":1,"b":2}"#), "visible at once");
+    world.tabs.remove(0);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 2);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_that_loses_nothing_and_doubles_nothing() {
+    for step in 1.. {
+        let mut world = guest_and_user();
+        world.crash = Some((world.steps + step, false));
+        world.remote = Remote::SignedOut;
+        let legacy = world.tabs[0].legacy();
+        world.tabs[1].adopt(legacy, world.now);
+        let mut crashed = false;
+        while world.disk_step(1) {}
+        // Whoever crashed begins anew, with whatever there is.
+        if world.steps >= world.crash.unwrap().0 {
+            crashed = true;
+            world.remote = Remote::Present;
+            world.reopen(1, false);
+            world.disk(1);
+        }
+        world.run(1);
+        claim(&mut world);
+        world.tabs.remove(0);
+        world.remote = Remote::Present;
+        world.reopen(0, false);
+        world.rest();
+        assert_eq!(world.server.applied.len(), 2, "crashed at step {step}");
+        if !crashed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_guest_who_goes_on_writing_keeps_the_database() {
+    let mut world = guest_and_user();
+    world.remote = Remote::SignedOut;
+    let other = world.add_tab(0);
+    let legacy = world.tabs[0].legacy();
+    let through = legacy.through;
+    world.tabs[1].adopt(legacy, world.now);
+    world.disk(1);
+    world.write(other, create("e", r#"{"a":1}"#));
+    world.tabs[0].seal(Some(through), world.now).unwrap();
+    world.disk(0);
+    assert_eq!(world.tabs[0].unsaved, [Code::PendingWrites]);
+    claim(&mut world);
+    world.tabs.remove(other);
+    world.tabs.remove(0);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 3);
+}
+
+#[test]
+fn signing_out_is_refused_while_something_is_not_on_the_server() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    let refused = world.tabs[0].seal(None, world.now).unwrap_err();
+    assert_eq!(
+        (refused.code, &*refused.message),
+        (Code::PendingWrites, "not on the server yet: 1 of what was written here")
+    );
+    let refused = world.write(0, create("e", r#"{"a":"unacceptable"}"#));
+    world.rest();
+    assert_eq!(
+        world.tabs[0].seal(None, world.now).unwrap_err().code,
+        Code::PendingWrites,
+        "{refused} is parked"
+    );
+}
+
+#[test]
+fn what_another_tab_has_just_written_keeps_the_database() {
+    let mut world = World::new(1);
+    world.run(0);
+    let other = world.add_tab(0);
+    world.write(other, create("d", r#"{"a":1}"#));
+    world.tabs[0].seal(None, world.now).unwrap();
+    world.run(0);
+    assert_eq!(world.tabs[0].unsaved, [Code::PendingWrites]);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 1);
+}
+
+#[test]
+fn nothing_is_left_of_a_database_that_is_given_up_and_nobody_can_write_to_it() {
+    let mut world = World::new(1);
+    let other = world.add_tab(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.rest();
+    world.tabs[0].seal(None, world.now).unwrap();
+    world.disk(0);
+    assert_eq!(world.tabs[0].unsaved, []);
+    world.tabs[other].write(&[create("e", r#"{"a":1}"#)], world.now).unwrap();
+    world.tabs[other].hinted = true;
+    world.disk(other);
+    assert_eq!(world.tabs[other].unsaved, [Code::SignedOut]);
+    assert!(world.tabs[other].ended, "whoever looks is told");
+    world.reopen(other, false);
+    world.disk(other);
+    assert!(world.tabs[other].ended && !world.tabs[other].ready);
+    let disk = world.tabs[0].disk.borrow();
+    let left: usize = landfall_core::stored::Store::ALL.into_iter().map(|store| disk.count(store)).sum();
+    assert_eq!(left, 1, "the seal itself, and the installation's name is gone");
+}

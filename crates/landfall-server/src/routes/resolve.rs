@@ -1,0 +1,152 @@
+//! What a person decides about a conflict: kept as it stands, or written over by what they choose.
+
+use std::collections::BTreeSet;
+
+use axum::Json as Reply;
+use axum::extract::State;
+use axum::http::StatusCode;
+use landfall_core::authority::{self, Back, Decision};
+use landfall_core::code::Code;
+use landfall_core::document::Document;
+use landfall_core::id::{Client, InvalidName, Writer};
+use landfall_core::json::Json;
+use landfall_core::mutation::Refusal;
+use landfall_core::path::Path;
+use landfall_core::time::WallTime;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::caller::Caller;
+use crate::error::ApiError;
+use crate::payload::Payload;
+use crate::random;
+use crate::store::{Choice, Effect, Named, Recorded, Sender};
+
+/// What was decided about which conflict.
+#[derive(Deserialize)]
+struct Ask {
+    id: String,
+    choice: Name,
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Name {
+    Won,
+    Lost,
+    Value,
+}
+
+/// The conflict as it is now.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Settled {
+    server_time: WallTime,
+    conflict: Recorded,
+}
+
+/// `POST /api/v1/sync/resolve`: settles a conflict, once and for all devices.
+///
+/// Asking for the same once more gives the same answer and changes nothing.
+pub(super) async fn resolve(
+    State(app): State<App>,
+    caller: Caller,
+    payload: Payload,
+) -> Result<Reply<Settled>, ApiError> {
+    let ask: Ask = payload.parse()?;
+    let choice = choice(ask.choice, ask.value)?;
+    let nothing = || ApiError::new(StatusCode::NOT_FOUND, Code::NotFound, "there is no such conflict");
+    let id = ask.id.parse().map_err(|InvalidName(_)| nothing())?;
+    let now = (app.clock)();
+    let rules = app.rules.of_settler(&caller);
+    // A writer for this one write, with a client of its own: no device can have claimed either before.
+    let writer = Writer(random::number());
+    let client = format!("server-{writer}").parse::<Client>().expect("BUG: digits are no name");
+    let sender = Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client, now };
+
+    let mut push = app.store.begin(sender).await?;
+    let conflict = push.conflict(id).await?;
+    let is_visible = |conflict: &Recorded| rules.may_read(&conflict.key().collection, conflict.data());
+    let conflict = conflict.filter(is_visible).ok_or_else(nothing)?;
+    if let Some(resolved) = conflict.resolved() {
+        return if resolved.is(&choice) {
+            Ok(Reply(Settled { server_time: now, conflict }))
+        } else {
+            let message = format!("{} has settled this in another way already", resolved.by());
+            Err(Refusal::new(Code::ConflictResolved, message).into())
+        };
+    }
+    let (key, path) = (conflict.key().clone(), conflict.path().clone());
+    let Some(back) = back(&conflict, &choice)? else {
+        if !rules.may_settle(&key.collection, conflict.data()) {
+            let message = format!("you may not settle conflicts in {}", key.collection);
+            return Err(ApiError::forbidden(Code::Forbidden, message));
+        }
+        let conflict = push.settle(conflict, &choice, &Effect::default()).await?;
+        push.commit(&Decision::default(), &[]).await?;
+        return Ok(Reply(Settled { server_time: now, conflict }));
+    };
+    let mut named = Named { documents: BTreeSet::from([key.clone()]), ..Named::default() };
+    named.writers.insert(writer);
+    if rules.reads_depend_on_documents(&key.collection) {
+        named.guarded.insert(key.collection.clone());
+    }
+    let facts = push.load(&named).await?;
+    let before = facts.documents.get(&key).and_then(|stored| visible(&stored.document, &path));
+    let (mutation, decision) = authority::settle(&key, back, writer, facts, &rules, now)?;
+    let after = decision.documents.get(&key);
+    let effect = Effect {
+        before,
+        after: after.and_then(|stored| visible(&stored.document, &path)),
+        version: after.map(|stored| stored.version.0),
+    };
+    let conflict = push.settle(conflict, &choice, &effect).await?;
+    let text = serde_json::to_string(&mutation).expect("BUG: a mutation is always JSON");
+    let text = Json::parse(&text).expect("BUG: a mutation is always JSON");
+    push.commit(&decision, &[text]).await?;
+    Ok(Reply(Settled { server_time: now, conflict }))
+}
+
+/// Keeps `null` apart from nothing.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
+}
+
+fn choice(name: Name, value: Option<Json>) -> Result<Choice, ApiError> {
+    let invalid = |message: &str| Err(ApiError::bad_request(Code::InvalidRequest, message));
+    match (name, value) {
+        (Name::Won, None) => Ok(Choice::Won),
+        (Name::Lost, None) => Ok(Choice::Lost),
+        (Name::Value, Some(value)) => Ok(Choice::Value(value)),
+        (Name::Value, None) => invalid("`value` is missing; to remove the field choose the side that did"),
+        (Name::Won | Name::Lost, Some(_)) => invalid("`value` goes with the choice `value` only"),
+    }
+}
+
+/// What has to be written; nothing where what stands stays.
+fn back(conflict: &Recorded, choice: &Choice) -> Result<Option<Back>, ApiError> {
+    let path = conflict.path().clone();
+    let lost = conflict.lost();
+    Ok(Some(match choice {
+        Choice::Won => return Ok(None),
+        Choice::Value(_) if path.keys().is_empty() => {
+            let message = "this is about the whole document, which is either deleted or not";
+            return Err(ApiError::bad_request(Code::InvalidRequest, message));
+        }
+        Choice::Value(value) => Back::Value(path, value.clone()),
+        Choice::Lost if lost.deleted() => Back::Deletion,
+        Choice::Lost if path.keys().is_empty() => Back::Document,
+        Choice::Lost => match lost.value() {
+            Some(value) => Back::Value(path, value.clone()),
+            None => Back::Absence(path),
+        },
+    }))
+}
+
+/// What is seen at a path.
+fn visible(document: &Document, path: &Path) -> Option<Json> {
+    let value = document.value()?;
+    if path.keys().is_empty() { Some(value) } else { document.walk(path, |_| {})?.value() }
+}
