@@ -37,8 +37,15 @@ fn what_is_pushed_reads_back_as_it_was() {
 
 #[test]
 fn what_is_pulled_reads_back_as_it_was() {
-    check::<PullReply>(include_str!("golden/pull_reply.json"));
-    check::<PullReply>(include_str!("golden/pull_reset.json"));
+    for file in [
+        include_str!("golden/pull_reply.json"),
+        include_str!("golden/pull_first.json"),
+        include_str!("golden/pull_reset.json"),
+    ] {
+        let reply = check::<PullReply>(file);
+        let changes = reply.read().expect("changes that the protocol knows");
+        assert_eq!(serde_json::to_string(&changes).expect("JSON"), reply.changes.text());
+    }
 }
 
 #[test]

@@ -35,6 +35,26 @@ function rank(value: unknown): number {
   return typeof value === "number" ? 4 : typeof value === "string" ? 5 : 6;
 }
 
+/**
+ * The first `count` of `rows`, in order; may put `rows` itself in order. Sorts no more than a few times `count`
+ * at once, however many there are.
+ *
+ * @internal
+ */
+export function firstOf(rows: AnyRow[], order: Order, count: number): AnyRow[] {
+  if (rows.length <= count) return rows.sort(order);
+  let kept: AnyRow[] = [];
+  let last: AnyRow | undefined;
+  for (const row of rows) {
+    if (last && order(row, last) > 0) continue;
+    kept.push(row);
+    if (kept.length < 4 * count) continue;
+    kept = kept.sort(order).slice(0, count);
+    last = kept[count - 1];
+  }
+  return kept.sort(order).slice(0, count);
+}
+
 /** Where `row` is in `sorted`, or where it would go. @internal */
 export function search(sorted: readonly AnyRow[], row: AnyRow, order: Order): number {
   let low = 0;

@@ -1,6 +1,6 @@
 import { LandfallError } from "./errors.js";
 import { same } from "./json.js";
-import { orderOf } from "./order.js";
+import { firstOf, orderOf } from "./order.js";
 import type { AnyRow, Rows } from "./rows.js";
 import type { Filter } from "./schema.js";
 import { type Plan, View } from "./view.js";
@@ -77,9 +77,9 @@ export class Query<R extends { readonly id: string }> {
    * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
    */
   async all(): Promise<R[]> {
-    await this.#rows.all();
-    const { order, limit } = this.#plan();
-    return typed<R>(this.#rows.filter(this.#matches).sort(order).slice(0, limit));
+    const { matches, order, limit, id } = this.#plan();
+    await this.#rows.know(id);
+    return typed<R>(firstOf(this.#rows.filter(matches, id), order, limit));
   }
 
   /**
@@ -88,8 +88,9 @@ export class Query<R extends { readonly id: string }> {
    * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
    */
   async count(): Promise<number> {
-    await this.#rows.all();
-    return Math.min(this.#rows.filter(this.#matches).length, this.#plan().limit);
+    const { matches, limit, id } = this.#plan();
+    await this.#rows.know(id);
+    return Math.min(this.#rows.filter(matches, id).length, limit);
   }
 
   /**
@@ -161,8 +162,10 @@ export class Query<R extends { readonly id: string }> {
   }
 
   #plan(): Plan {
-    const { field, descending = false, limit = Infinity } = this.#terms;
-    return { matches: this.#matches, order: orderOf(field, descending), limit };
+    const { filter, field, descending = false, limit = Infinity } = this.#terms;
+    const { id } = filter;
+    const one = typeof id === "string" ? id : undefined;
+    return { matches: this.#matches, order: orderOf(field, descending), limit, id: one };
   }
 
   #with(terms: Partial<Terms>): Query<R> {

@@ -48,9 +48,9 @@ export class Rows {
     this.#collection = collection;
   }
 
-  /** Whether the whole collection is here. */
-  get complete(): boolean {
-    return this.#complete;
+  /** Whether a row is known here, or the whole collection. */
+  knows(id: string | undefined): boolean {
+    return id === undefined ? this.#complete : this.peek(id) !== undefined;
   }
 
   /** The row, `null` if there is none, `undefined` if that is not known here. */
@@ -68,16 +68,24 @@ export class Rows {
     }
   }
 
-  /** Loads the whole collection unless it is here. */
-  async all(): Promise<void> {
-    while (!this.#complete) await this.#load();
+  /** Loads a row, or the whole collection, unless it is here. */
+  async know(id: string | undefined): Promise<void> {
+    while (!this.knows(id)) {
+      try {
+        await this.#load(id);
+      } catch (error) {
+        // What is no id names no row.
+        if (id === undefined || (error as LandfallError).code !== "invalid_document") throw error;
+        this.#known.set(id, null);
+      }
+    }
   }
 
-  /** Rows that pass, in no order. */
-  filter(matches: (row: AnyRow) => boolean): AnyRow[] {
+  /** Rows that pass, in no order: of all that are known, or the one with this id. */
+  filter(matches: (row: AnyRow) => boolean, id: string | undefined): AnyRow[] {
     const rows: AnyRow[] = [];
-    for (const row of this.#known.values()) {
-      if (row !== null && matches(row)) rows.push(row);
+    for (const row of id === undefined ? this.#known.values() : [this.peek(id)]) {
+      if (row && matches(row)) rows.push(row);
     }
     return rows;
   }
@@ -134,8 +142,11 @@ export class Rows {
     this.#asking.add(ask);
     try {
       const rows = await this.#core.load(this.#collection, id);
-      if (ask.stale) return;
-      for (const row of rows) if (!ask.changed.has(row.id)) this.#keep(row);
+      // Rows that came as events came anew after whatever made them stale.
+      if (ask.stale && (rows.length > 0 || id !== undefined)) return;
+      const news = rows.filter((row) => !ask.changed.has(row.id));
+      if (id === undefined) this.apply(news);
+      else for (const row of news) this.#keep(row);
       if (id === undefined) this.#finish();
       else if (!this.#known.has(id)) this.#known.set(id, null);
     } finally {

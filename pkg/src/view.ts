@@ -1,10 +1,12 @@
 import type { LandfallError } from "./errors.js";
 import { report } from "./listeners.js";
-import { type Order, search } from "./order.js";
+import { firstOf, type Order, search } from "./order.js";
 import type { AnyRow, Change, Rows, Watcher } from "./rows.js";
 
 /** What a query asks for. */
 export interface Plan {
+  /** The only row that can match. */
+  readonly id: string | undefined;
   readonly matches: (row: AnyRow) => boolean;
   readonly order: Order;
   /** `Infinity` for all. */
@@ -12,10 +14,11 @@ export interface Plan {
 }
 
 /**
- * The live answer to a query: every row that matches, sorted, of which the first `limit` are shown.
+ * The live answer to a query: the rows that match, sorted, of which the first `limit` are shown.
  *
- * A change moves one row by binary search. Rows beyond the limit are kept (a pointer each), so a row
- * that leaves the shown part is followed by the next without asking anybody.
+ * A change moves one row by binary search. Some rows beyond the limit are kept, so that a row that leaves
+ * the shown part is followed by the next; once none of these is left, all rows are looked through again.
+ * To keep all of them in order would take longer with every row that there is.
  *
  * @internal
  */
@@ -25,6 +28,8 @@ export class View implements Watcher {
   readonly #shown: (rows: readonly AnyRow[]) => void;
   readonly #failed: (reason: LandfallError) => void;
   #sorted: AnyRow[] = [];
+  /** Whether rows that match are left out of `#sorted`: all that come behind its last. */
+  #cut = false;
   /** What was called back with last. */
   #last: readonly AnyRow[] | undefined;
   #ready = false;
@@ -44,6 +49,7 @@ export class View implements Watcher {
     this.#failed = failed;
     // Before the first read, so that nothing can change in between unseen.
     rows.watch(this);
+    this.#select();
     void this.#fill();
   }
 
@@ -55,15 +61,25 @@ export class View implements Watcher {
   }
 
   changed(changes: readonly Change[]): void {
-    if (!this.#ready) return;
+    // All rows are sorted once all are there; the first few are kept in order while the others come.
+    if (!this.#ready && this.#room === Infinity) return;
     // Beyond some share of all rows, moving one by one costs more than sorting once.
-    if (changes.length * 4 > this.#sorted.length && changes.length > 100) this.#select();
-    else for (const change of changes) this.#move(change);
+    if (this.#room === Infinity && changes.length * 4 > this.#sorted.length && changes.length > 100) this.#select();
+    else {
+      for (const change of changes) {
+        this.#move(change);
+        if (!this.#cut || this.#sorted.length >= this.#plan.limit) continue;
+        // With all changes in it, those to come included.
+        this.#select();
+        break;
+      }
+    }
     this.#deliver();
   }
 
   stale(): void {
     this.#ready = false;
+    this.#select();
     void this.#fill();
   }
 
@@ -74,7 +90,7 @@ export class View implements Watcher {
 
   async #fill(): Promise<void> {
     try {
-      await this.#rows.all();
+      await this.#rows.know(this.#plan.id);
     } catch (error) {
       // `Rows` passes on what the core threw, and the core throws nothing else. After a crash the next core
       // is asked: if there is one, everything goes stale, and if not, everything ends.
@@ -83,26 +99,42 @@ export class View implements Watcher {
       return;
     }
     // Gone stale once more since: then another fill is under way.
-    if (this.#stopped || !this.#rows.complete) return;
-    this.#select();
+    if (this.#stopped || !this.#rows.knows(this.#plan.id)) return;
+    if (this.#room === Infinity || this.#plan.id !== undefined) this.#select();
     this.#ready = true;
     this.#deliver();
   }
 
+  /** How many rows are kept in order. */
+  get #room(): number {
+    return 2 * this.#plan.limit;
+  }
+
   #select(): void {
-    this.#sorted = this.#rows.filter(this.#plan.matches).sort(this.#plan.order);
+    const rows = this.#rows.filter(this.#plan.matches, this.#plan.id);
+    this.#sorted = firstOf(rows, this.#plan.order, this.#room);
+    this.#cut = this.#sorted.length < rows.length;
   }
 
   #move({ before, after }: Change): void {
     const { matches, order } = this.#plan;
-    const from = before && matches(before) ? search(this.#sorted, before, order) : -1;
+    const at = before && matches(before) ? search(this.#sorted, before, order) : -1;
+    // Behind all that are kept.
+    const from = at === this.#sorted.length ? -1 : at;
     const stays = after !== null && matches(after);
     if (from >= 0 && stays && order(before as AnyRow, after) === 0) {
       this.#sorted[from] = after;
       return;
     }
     if (from >= 0) this.#sorted.splice(from, 1);
-    if (stays) this.#sorted.splice(search(this.#sorted, after, order), 0, after);
+    if (stays) {
+      const to = search(this.#sorted, after, order);
+      if (to < this.#sorted.length || !this.#cut) this.#sorted.splice(to, 0, after);
+    }
+    if (this.#sorted.length > this.#room) {
+      this.#sorted.pop();
+      this.#cut = true;
+    }
   }
 
   /** Calls back once, however many changes one turn brings, and not at all if nothing shown changed. */

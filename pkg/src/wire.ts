@@ -183,7 +183,8 @@ export interface CoreDatabase {
   write(mutations: string, grouped: boolean): Promise<string>;
   /**
    * Visible rows (`WireRow[]` as JSON) of one document or of a whole collection. Every change from this
-   * call on, not only from its answer on, comes as an event.
+   * call on, not only from its answer on, comes as an event; so do the rows of a collection that has to be
+   * read first, part by part, before this resolves.
    */
   load(collection: string, document?: string): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */

@@ -26,6 +26,22 @@ test("where compares whole values, and null is not absence", async () => {
   expect(core.loads).toEqual(["notes"]);
 });
 
+test("a query for one id loads that document alone, and follows it", async () => {
+  const { db, core } = await inspections();
+  core.put("notes", "a", { site: "A1" });
+  core.put("notes", "b", { site: "A2" });
+  const calls: string[] = [];
+  db.notes.where({ id: "a" }).limit(1).subscribe((rows) => calls.push(JSON.stringify(rows)));
+  await turn();
+  core.pull("notes", { a: { site: "A3" }, b: null });
+  await turn();
+  core.pull("notes", { a: null });
+  await turn();
+  expect(calls).toEqual(['[{"site":"A1","id":"a"}]', '[{"site":"A3","id":"a"}]', "[]"]);
+  expect(await db.notes.where({ id: "a", site: "A1" }).count()).toBe(0);
+  expect(core.loads).toEqual(["notes/a"]);
+});
+
 test("a filter whose value got lost is not a query for everything", async () => {
   const { db } = await inspections();
   const lost = { site: undefined as never };

@@ -14,10 +14,12 @@ mod failure;
 mod handover;
 mod hear;
 mod load;
+mod options;
 mod pull;
 mod push;
 mod report;
 mod restore;
+mod stage;
 mod write;
 
 use std::collections::VecDeque;
@@ -26,11 +28,10 @@ use crate::backoff::Random;
 use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
-use crate::id::{self, Collection, DocumentKey, MutationId, User, Writer};
+use crate::id::{self, Collection, DocumentKey, MutationId};
 use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::map::Map;
-use crate::merge::Merges;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
@@ -40,51 +41,15 @@ use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
 pub use failure::Failure;
-pub use report::{EntryView, Export, Exported, Phase, Progress, Settled, Status, SyncState};
+pub use options::{Declared, Options, Remote};
+pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
+
+pub use crate::stored::Progress;
 
 /// Most mutations in one push, unless the server asks for fewer.
 const BATCH_MUTATIONS: usize = 100;
 /// Most bytes of mutations in one push: the server's limit with room for the envelope.
 const BATCH_BYTES: usize = 768 << 10;
-
-/// What a tab is told when it starts.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The installation's name, should it have none yet.
-    pub client: id::Client,
-    /// Whose database this is.
-    pub user: User,
-    /// 128 random bits, made for this run.
-    pub writer: Writer,
-    /// Random bits for jitter, made for this run.
-    pub seed: u64,
-    /// Whether anything can be exchanged with a server.
-    pub remote: Remote,
-    /// Every collection that the app has declared.
-    pub collections: Map<Collection, Declared>,
-}
-
-/// Whether there is a server, and somebody to be towards it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remote {
-    /// There is no server.
-    Absent,
-    /// Nobody has signed in: what is written is kept until somebody does.
-    SignedOut,
-    /// Writes go there, and changes come from there.
-    Present,
-}
-
-/// What an app says about a collection when it opens its database.
-#[derive(Clone, Debug, Default)]
-pub struct Declared {
-    /// The app's schema version.
-    pub version: u32,
-    /// Top-level fields that name a document of another collection.
-    pub parents: Map<Box<str>, Collection>,
-    /// Top-level fields that merge in another way than by the last write.
-    pub fields: Merges,
-}
 
 /// Names a call of the app until it is answered.
 pub type Ticket = u64;
@@ -185,20 +150,15 @@ pub enum Output {
 enum Purpose {
     Open,
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
-    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey>, whole: Option<Collection> },
+    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
+    LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Adopt(Ticket),
     Seal(Ticket),
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
-}
-
-/// Pages of a pull that is not finished: they become visible together.
-#[derive(Clone, Debug, Default)]
-struct Staged {
-    changes: Vec<PullChange>,
-    cursor: Option<String>,
+    Unpack { key: u64 },
 }
 
 /// One tab's view of the database, and its part in synchronising it.
@@ -218,7 +178,8 @@ pub struct Client {
     drain: Drain,
     live: Live,
     checkpoint: Checkpoint,
-    staged: Option<Staged>,
+    /// What was pulled and is not in the base yet, as it is stored.
+    staged: Vec<(u64, Vec<PullChange>)>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -264,7 +225,7 @@ impl Client {
             replica: Replica::default(),
             ledger: Ledger::default(),
             checkpoint: Checkpoint::default(),
-            staged: None,
+            staged: vec![],
             flight: vec![],
             voiding: vec![],
             parking: vec![],
@@ -341,7 +302,7 @@ impl Client {
             self.read_stored();
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
-        if !self.may_sync() || self.is_reading() {
+        if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
         // A stamp is made final once, so how wrong the clock is must be known before: a pull tells. A server
@@ -350,6 +311,8 @@ impl Client {
         let ready = timed && self.is_ready(now);
         match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
+            Some(Next::Pull) if self.unpack() => {}
+            None if self.drain.is_idle() && self.unpack() => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);
@@ -362,6 +325,11 @@ impl Client {
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
         self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open))
+    }
+
+    /// Whether a part of what was pulled is on its way into the base.
+    fn is_unpacking(&self) -> bool {
+        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Unpack { .. }))
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {
@@ -392,13 +360,23 @@ impl Client {
                 self.commit();
             }
             (
-                Purpose::Load { tickets, keys, whole },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged }, .. }),
+                Purpose::Load { tickets, keys },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
+            ) => {
+                self.forget_cursor |= damaged;
+                self.loaded(keys, None, rows);
+                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+            }
+            (
+                Purpose::LoadPart { ticket, collection, round },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
             ) => {
                 // The server has what cannot be read, so everything is fetched once more.
                 self.forget_cursor |= damaged;
-                self.loaded(keys, whole, rows);
-                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+                self.loaded_part(ticket, collection, round, rows, next);
+            }
+            (Purpose::LoadPart { ticket, .. }, Err(code)) => {
+                self.outputs.push_back(Output::Unloaded(ticket, code));
             }
             (Purpose::Load { tickets, .. }, Err(code)) => {
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
@@ -443,17 +421,19 @@ impl Client {
                 let record = *added.first().expect("BUG: verdicts that added no record");
                 self.ledger.collected(&garbage);
                 // Another tab has pulled or folded in meanwhile: its rows are not known here.
-                let (cursor, folds) = (&self.checkpoint.cursor, self.checkpoint.folds + 1);
-                self.refresh |= (&checkpoint.cursor, checkpoint.folds) != (cursor, folds);
+                let (cursor, folds) = self.checkpoint.mark();
+                self.refresh |= checkpoint.mark() != (cursor, folds + 1);
                 self.checkpoint = checkpoint;
                 self.settled(record, settled, rows, keys, now);
             }
-            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, .. })) => self.stored(*page, now),
+            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, added })) => {
+                self.stored(*page, &added, now);
+            }
+            (Purpose::Unpack { key }, result) => self.unpacked(key, result.map(|done| done.outcome), now),
             (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
                 // Another tab has pulled or folded an answer in: its rows are not known here.
                 self.refresh = true;
                 self.checkpoint = checkpoint;
-                self.staged = None;
                 self.drain.stale(now);
             }
             (Purpose::Open, Err(code)) => {
@@ -464,13 +444,13 @@ impl Client {
             }
             (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
                 self.outbox.recall();
-                self.staged = None;
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
             }
             (
                 Purpose::Open
                 | Purpose::Load { .. }
+                | Purpose::LoadPart { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
                 | Purpose::Adopt(_)

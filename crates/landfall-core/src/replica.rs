@@ -24,6 +24,10 @@ pub struct Replica {
     rows: Map<DocumentKey, Row>,
     /// Collections that are here as a whole.
     whole: Set<Collection>,
+    /// Collections of which parts are here, and the rest is being read.
+    expected: Set<Collection>,
+    /// How often everything was forgotten.
+    round: u64,
     /// Documents whose visible state has changed since it was last asked.
     changed: Set<DocumentKey>,
 }
@@ -41,22 +45,40 @@ impl Replica {
 
     /// All documents of a collection are known from now on.
     pub fn complete(&mut self, collection: Collection) {
+        self.expected.remove(&collection);
         self.whole.insert(collection);
     }
 
-    /// Takes in what was read from the device. What is known already is at least as new.
-    pub fn load(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
+    /// All documents of a collection are about to be read: each is shown as it comes, and what changes
+    /// meanwhile is kept.
+    pub fn expect(&mut self, collection: &Collection) {
+        self.expected.insert(collection.clone());
+        let known = self.rows.keys().filter(|key| key.collection == *collection).cloned();
+        self.changed.extend(known);
+    }
+
+    /// Changes whenever everything is forgotten.
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    /// Takes in what was read from the device, unless it is known already: that is at least as new.
+    pub fn load(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) -> bool {
         if self.rows.contains_key(&key) {
-            return;
+            return false;
         }
-        // Nobody has seen this document yet, so nothing of it has changed.
+        // Nobody has seen this document yet, so nothing of it has changed, unless somebody waits for it.
+        if self.expected.contains(&key.collection) {
+            self.changed.insert(key.clone());
+        }
         let visible = overlay(base.as_ref(), &key, outbox);
         self.rows.insert(key, Row { base, visible });
+        true
     }
 
     /// The confirmed state has changed.
     pub fn confirm(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
-        if self.is_loaded(&key) {
+        if self.is_loaded(&key) || self.expected.contains(&key.collection) {
             self.rows.get_or_insert_with(key.clone(), Row::default).base = base;
             self.replay(&key, outbox);
         }
@@ -64,7 +86,7 @@ impl Replica {
 
     /// Forgets everything, so that it is read again.
     pub fn clear(&mut self) {
-        *self = Replica::default();
+        *self = Replica { round: self.round + 1, ..Replica::default() };
     }
 
     /// Forgets the confirmed state of everything; the pending writes stay visible.

@@ -8,10 +8,13 @@
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
+//! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
+
+mod checkpoint;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,8 @@ use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
 
+pub use checkpoint::{Checkpoint, Progress};
+
 /// A store on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Store {
@@ -39,14 +44,16 @@ pub enum Store {
     Parked,
     /// What the server has confirmed.
     Base,
+    /// What was pulled and is not in the base yet.
+    Staged,
     /// Single records.
     Meta,
 }
 
 impl Store {
     /// Every store.
-    pub const ALL: [Store; 6] =
-        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Meta];
+    pub const ALL: [Store; 7] =
+        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Staged, Store::Meta];
 
     /// The store's name on the device.
     pub const fn name(self) -> &'static str {
@@ -56,6 +63,7 @@ impl Store {
             Store::Settled => "settled",
             Store::Parked => "parked",
             Store::Base => "base",
+            Store::Staged => "staged",
             Store::Meta => "meta",
         }
     }
@@ -63,7 +71,7 @@ impl Store {
     /// Whether the device counts the keys, in the order of commits.
     pub const fn is_counted(self) -> bool {
         match self {
-            Store::Journal | Store::Sent | Store::Settled => true,
+            Store::Journal | Store::Sent | Store::Settled | Store::Staged => true,
             Store::Parked | Store::Base | Store::Meta => false,
         }
     }
@@ -467,22 +475,4 @@ impl BaseRow {
     pub fn newest(&self) -> Stamp {
         self.stamps.values().copied().chain(self.deleted).fold(self.stamp, Stamp::max)
     }
-}
-
-/// How far pulling has come.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// Identity of the server's history.
-    pub epoch: Option<String>,
-    /// What to ask with next; none before the first page.
-    pub cursor: Option<String>,
-    /// Everything up to here is in the base.
-    pub position: Position,
-    /// Counts answers folded into the base. A page asked for before the latest of them may lack its
-    /// effect, so it is not applied.
-    pub folds: u64,
-    /// Whether the first sync has ended.
-    pub complete: bool,
-    /// The device's clock when everything was last pulled.
-    pub synced_at: Option<WallTime>,
 }

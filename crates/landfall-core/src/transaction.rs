@@ -4,6 +4,8 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
+mod open;
+
 use crate::clock::Stamp;
 use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
@@ -13,6 +15,7 @@ use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, JournalRecord, Key, Legacy, Parked, SEAL,
     Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
+use crate::wire::PullChange;
 
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,9 @@ pub enum Durability {
     ReadOnly,
 }
 
+/// Most documents that are read at once: a few milliseconds of a slow phone.
+const PART: u32 = 400;
+
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Read {
@@ -32,8 +38,8 @@ pub enum Read {
     One(Store, Key),
     /// All records of a store, in the order of their keys.
     All(Store),
-    /// The records from the first key up to and without the second.
-    Range(Store, String, String),
+    /// The records from the first key up to and without the second, and no more than so many of them.
+    Range(Store, String, String, u32),
 }
 
 /// What a read gives: keys and texts, in the order of the keys.
@@ -48,7 +54,7 @@ pub enum Write {
     Put(Store, Key, String),
     /// No record.
     Delete(Store, Key),
-    /// No record at all.
+    /// No records at all. Counted keys go on where they were.
     Clear(Store),
 }
 
@@ -90,8 +96,8 @@ pub enum Transaction {
     },
     /// Reads the confirmed state of some documents.
     Load(Vec<DocumentKey>),
-    /// Reads the confirmed state of a collection.
-    LoadAll(Collection),
+    /// Reads the confirmed state of some of a collection's documents, from a key on.
+    LoadPart(Collection, String),
     /// Appends writes to the journal.
     Commit(JournalRecord),
     /// Makes the bytes of mutations final, unless they are so already.
@@ -119,15 +125,24 @@ pub enum Transaction {
     /// Stores what was pulled, if it was asked for with what is stored now.
     Store {
         /// The checkpoint that the pull was asked with.
-        asked: Checkpoint,
+        asked: Box<Checkpoint>,
         /// The checkpoint afterwards.
-        reached: Checkpoint,
+        reached: Box<Checkpoint>,
         /// Confirmed documents; `None` is one that is no longer there.
         rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        /// Changes that go into the base later, packed.
+        staged: Vec<String>,
         /// Whether what was there before goes first.
         reset: bool,
         /// Records that nothing needs any more.
         garbage: Vec<(Store, Key)>,
+    },
+    /// Puts what a staged record holds into the base, unless that was done already.
+    Unpack {
+        /// The record.
+        key: u64,
+        /// What it makes of the documents.
+        rows: Vec<(DocumentKey, Option<BaseRow>)>,
     },
 }
 
@@ -142,6 +157,8 @@ pub enum Outcome {
         rows: Vec<(DocumentKey, BaseRow)>,
         /// Whether something could not be read. The server has it.
         damaged: bool,
+        /// The key to go on with, if there may be more of the collection.
+        next: Option<String>,
     },
     /// The journal holds the record, under the key that the device gave.
     Committed,
@@ -156,8 +173,8 @@ pub enum Outcome {
     },
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
-    /// Somebody else has been faster: has decided about one of the parked writes, or written something
-    /// that must not be lost. Nothing was done.
+    /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, or
+    /// written something that must not be lost. Nothing was done.
     Missed,
     /// These are in the journal now, under the key that the device gave if there are any.
     Adopted(Vec<Entry>),
@@ -172,7 +189,7 @@ pub enum Outcome {
         /// The checkpoint, one fold further.
         checkpoint: Checkpoint,
     },
-    /// The page is stored.
+    /// What was pulled is stored, each staged record under the key that the device gave.
     Stored,
     /// The page was asked for with something else than what is stored now. Nothing was done.
     Stale(Checkpoint),
@@ -197,6 +214,8 @@ pub struct Opened {
     pub parked: Vec<Parked>,
     /// Writes that are discarded and that the server has not answered for.
     pub voids: Vec<MutationId>,
+    /// What was pulled and is not in the base yet, by record; none if one of them could not be read.
+    pub staged: Option<Vec<(u64, Vec<PullChange>)>>,
     /// Records that could not be read. They stay where they are.
     pub damaged: Vec<String>,
     /// Whether the database is given up, and only waits to be deleted.
@@ -207,7 +226,7 @@ impl Transaction {
     /// What a power cut may undo of it.
     pub fn durability(&self) -> Durability {
         match self {
-            Transaction::Load(_) | Transaction::LoadAll(_) => Durability::ReadOnly,
+            Transaction::Load(_) | Transaction::LoadPart(..) => Durability::ReadOnly,
             Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
             Transaction::Open { .. }
             | Transaction::Commit(_)
@@ -216,7 +235,7 @@ impl Transaction {
             | Transaction::Adopt(_)
             | Transaction::Seal { .. }
             | Transaction::Settle { .. } => Durability::Strict,
-            Transaction::Store { .. } => Durability::Relaxed,
+            Transaction::Store { .. } | Transaction::Unpack { .. } => Durability::Relaxed,
         }
     }
 
@@ -224,9 +243,9 @@ impl Transaction {
     pub fn stores(&self) -> Vec<Store> {
         match self {
             Transaction::Open { .. } => {
-                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Meta]
+                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Staged, Store::Meta]
             }
-            Transaction::Load(_) | Transaction::LoadAll(_) => vec![Store::Base],
+            Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Commit(_) => vec![Store::Journal],
             Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
@@ -234,13 +253,14 @@ impl Transaction {
             Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
                 Store::ALL.to_vec()
             }
+            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged],
         }
     }
 
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
-        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into());
+        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into(), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
             Transaction::Open { .. } => vec![
@@ -251,11 +271,12 @@ impl Transaction {
                 Read::All(Store::Settled),
                 Read::All(Store::Parked),
                 voids(),
+                Read::All(Store::Staged),
             ],
             Transaction::Load(keys) => keys.iter().map(one).collect(),
-            Transaction::LoadAll(collection) => {
-                let (from, to) = stored::base_range(collection);
-                vec![Read::Range(Store::Base, from, to)]
+            Transaction::LoadPart(collection, from) => {
+                let (_, to) = stored::base_range(collection);
+                vec![Read::Range(Store::Base, from.clone(), to, PART)]
             }
             Transaction::Commit(_) => vec![],
             Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
@@ -271,22 +292,23 @@ impl Transaction {
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
                 reads
             }
-            Transaction::Store { reset, .. } => {
-                let mut reads = vec![checkpoint()];
-                reads.extend(reset.then_some(Read::All(Store::Base)));
-                reads
-            }
+            Transaction::Store { .. } => vec![checkpoint()],
+            Transaction::Unpack { key, .. } => vec![Read::One(Store::Staged, Key::Counted(*key))],
         }
     }
 
     /// What to write, from what was read; and what that means, once the transaction is complete.
     pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
-            Transaction::Open { client } => open(client, read),
-            Transaction::Load(_) | Transaction::LoadAll(_) => {
-                let rows: Vec<_> = read.iter().flatten().filter_map(base_row).collect();
-                let damaged = rows.len() < read.iter().map(Vec::len).sum();
-                (vec![], Outcome::Loaded { rows, damaged })
+            Transaction::Open { client } => open::open(client, read),
+            Transaction::Load(_) => (vec![], loaded(&read, None)),
+            Transaction::LoadPart(..) => {
+                let next = match read[0].last() {
+                    // No key is between this one and the one behind it.
+                    Some((Key::Text(last), _)) if read[0].len() == PART as usize => Some(format!("{last}\0")),
+                    Some(_) | None => None,
+                };
+                (vec![], loaded(&read, next))
             }
             Transaction::Commit(record) => {
                 (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
@@ -304,19 +326,25 @@ impl Transaction {
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (writes, outcome)
             }
-            Transaction::Store { asked, reached, rows, reset, garbage } => {
+            Transaction::Store { asked, reached, rows, staged, reset, garbage } => {
                 let current = checkpoint(&read[0]);
-                if (&current.cursor, current.folds) != (&asked.cursor, asked.folds) {
+                if current.mark() != asked.mark() {
                     return (vec![], Outcome::Stale(current));
                 }
-                let mut writes = Vec::with_capacity(rows.len() + garbage.len() + 1);
+                let mut writes = Vec::new();
                 if reset {
-                    let old = read[1].iter().map(|(key, _)| Write::Delete(Store::Base, key.clone()));
-                    writes.extend(old);
+                    writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
                 writes.extend(rows.iter().map(put_base));
+                writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
                 writes.push(put_checkpoint(&reached));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                (writes, Outcome::Stored)
+            }
+            Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
+            Transaction::Unpack { key, rows } => {
+                let mut writes: Vec<_> = rows.iter().map(put_base).collect();
+                writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
                 (writes, Outcome::Stored)
             }
         }
@@ -331,49 +359,17 @@ fn checkpoint(rows: &Rows) -> Checkpoint {
     rows.first().and_then(|(_, text)| stored::read(text)).unwrap_or_default()
 }
 
+fn loaded(read: &[Rows], next: Option<String>) -> Outcome {
+    let rows: Vec<_> = read.iter().flatten().filter_map(base_row).collect();
+    let damaged = rows.len() < read.iter().map(Vec::len).sum();
+    Outcome::Loaded { rows, damaged, next }
+}
+
 fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
     match key {
         Key::Text(key) => Some((stored::base_document(key)?, stored::read(text)?)),
         Key::Counted(_) => None,
     }
-}
-
-fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
-    fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut Vec<String>) -> Vec<(u64, T)> {
-        let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
-            (Key::Counted(key), Some(record)) => Some((key, record)),
-            (Key::Counted(_) | Key::Text(_), _) => {
-                damaged.push(text);
-                None
-            }
-        });
-        read.collect()
-    }
-    let mut next = || std::mem::take(&mut read.remove(0));
-    let name = next().first().and_then(|(_, text)| text.parse().ok());
-    let mut damaged = Vec::new();
-    let checkpoint = checkpoint(&next());
-    let mut journal = next();
-    let whole = journal.len();
-    journal.retain(|(key, _)| *key != SEAL);
-    let sealed = journal.len() < whole;
-    let write = (name.is_none() && !sealed)
-        .then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
-    let journal = records(journal, &mut damaged);
-    let sent = records(next(), &mut damaged);
-    let settled = records(next(), &mut damaged);
-    let mut parked: Vec<Parked> = Vec::new();
-    for (_, text) in next() {
-        match stored::read(&text) {
-            Some(whole) => parked.push(whole),
-            None => damaged.push(text),
-        }
-    }
-    let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
-    let made = name.is_none();
-    let client = Some(name.unwrap_or(client));
-    let opened = Opened { made, client, checkpoint, journal, sent, settled, parked, voids, damaged, sealed };
-    (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }
 
 fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {

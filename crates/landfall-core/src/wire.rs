@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentId, MutationId, Position, User, Version, Writer};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::map::Map;
 use crate::path::Path;
 use crate::time::WallTime;
@@ -130,12 +130,22 @@ pub struct PullReply {
     pub backed_up_through: Position,
     /// Everything up to this position has been sent once `more` is false.
     pub position: Position,
-    /// In order of position.
-    pub changes: Vec<PullChange>,
+    /// A list of [`PullChange`]s in order of position. A device may store it as it came.
+    pub changes: Json,
     /// What to ask with next.
     pub cursor: String,
     /// Whether there is another page now.
     pub more: bool,
+    /// About how many changes come behind this page; only on the first from the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<u64>,
+}
+
+impl PullReply {
+    /// The changes; none if one of them is no change.
+    pub fn read(&self) -> Option<Vec<PullChange>> {
+        json::read(self.changes.text()).ok()
+    }
 }
 
 /// The device's copy is not one that this server can continue.

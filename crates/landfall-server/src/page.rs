@@ -64,9 +64,13 @@ impl Page {
         self.put(format_args!(r#","data":null}}"#));
     }
 
-    /// Ends the page with the cursor behind it.
-    pub fn end(mut self, cursor: &str, more: bool) -> String {
-        self.put(format_args!(r#"],"cursor":"{cursor}","more":{more}}}"#));
+    /// Ends the page with the cursor behind it, and what is known of how much is there.
+    pub fn end(mut self, cursor: &str, more: bool, remaining: Option<u64>) -> String {
+        self.put(format_args!(r#"],"cursor":"{cursor}","more":{more}"#));
+        if let Some(remaining) = remaining {
+            self.put(format_args!(r#","remaining":{remaining}"#));
+        }
+        self.text.push('}');
         self.text
     }
 

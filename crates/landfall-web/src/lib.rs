@@ -87,7 +87,8 @@ impl Database {
         }))
     }
 
-    /// Visible rows of a document or of a whole collection, as JSON; later changes come as events.
+    /// Visible rows of a document or of a whole collection, as JSON, as far as they do not come as events before
+    /// this resolves; later changes come as events.
     ///
     /// # Errors
     /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.

@@ -141,18 +141,19 @@ impl Pending {
                 let values = object_store(idb, *store)?.get(&to_js(key))?;
                 Ok(Pending { key: Some(key.clone()), keys: None, values })
             }
-            Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED),
-            Read::Range(store, from, to) => {
+            Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED, u32::MAX),
+            Read::Range(store, from, to, count) => {
                 let range =
                     IdbKeyRange::bound_with_lower_open_and_upper_open(&from.into(), &to.into(), false, true)?;
-                Pending::list(&object_store(idb, *store)?, &range)
+                Pending::list(&object_store(idb, *store)?, &range, *count)
             }
         }
     }
 
-    fn list(store: &IdbObjectStore, range: &JsValue) -> Result<Pending, JsValue> {
-        let keys = store.get_all_keys_with_key(range)?;
-        Ok(Pending { key: None, keys: Some(keys), values: store.get_all_with_key(range)? })
+    fn list(store: &IdbObjectStore, range: &JsValue, count: u32) -> Result<Pending, JsValue> {
+        let keys = store.get_all_keys_with_key_and_limit(range, count)?;
+        let values = store.get_all_with_key_and_limit(range, count)?;
+        Ok(Pending { key: None, keys: Some(keys), values })
     }
 
     fn rows(&self) -> Result<Rows, JsValue> {

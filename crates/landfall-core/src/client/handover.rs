@@ -51,7 +51,7 @@ impl Client {
             self.progress.saw(self.outbox.unsettled());
             self.drain.nudge(Nudge::Wrote, now);
         }
-        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone(), whole: None };
+        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone() };
         self.transact(purpose, Transaction::Load(keys));
     }
 }

@@ -1,6 +1,6 @@
 //! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
 
-use super::{Client, Failure, Output, Purpose, Transaction};
+use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
@@ -14,7 +14,9 @@ use crate::wire::{PullChange, PullReply};
 #[derive(Clone, Debug)]
 pub(super) struct Page {
     reached: Checkpoint,
-    rows: Vec<(DocumentKey, Option<BaseRow>)>,
+    changes: Vec<PullChange>,
+    /// The same as they came, where they are packed first.
+    packed: Vec<String>,
     reset: bool,
     more: bool,
     garbage: Vec<(Store, Key)>,
@@ -23,10 +25,10 @@ pub(super) struct Page {
 impl Client {
     /// Asks for the next page.
     pub(super) fn pull(&mut self) {
-        let staged = self.staged.as_ref().and_then(|staged| staged.cursor.clone());
-        let stored = self.checkpoint.cursor.clone().filter(|_| !self.forget_cursor);
+        let (cursor, _) = self.checkpoint.mark();
+        let cursor = cursor.filter(|_| !self.forget_cursor).cloned();
         self.drain.begin(Step::Pulling);
-        self.outputs.push_back(Output::Pull(staged.or(stored)));
+        self.outputs.push_back(Output::Pull(cursor));
     }
 
     /// The server has answered a pull, or has not.
@@ -36,45 +38,59 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        let reset = std::mem::take(&mut self.forget_cursor) || reply.reset.is_some();
-        let mut staged = self.staged.take().filter(|_| !reset).unwrap_or_default();
-        if reply.more && staged.cursor.as_ref() == Some(&reply.cursor) {
-            // A server that repeats itself would keep this going for ever.
+        let reset = self.forget_cursor || reply.reset.is_some();
+        // A server that repeats itself would keep this going for ever.
+        let repeats = reply.more && !reset && self.checkpoint.mark().0 == Some(&reply.cursor);
+        let Some(changes) = reply.read().filter(|_| !repeats) else {
             self.trouble = Some(Code::ProtocolViolation.to_string());
             return self.drain.fail(None, now);
-        }
-        staged.changes.extend(reply.changes);
-        staged.cursor = Some(reply.cursor.clone());
+        };
+        self.forget_cursor = false;
         // What was never complete may be shown as it comes; after that, reads are causal.
         let early = reset || !self.checkpoint.complete;
-        if reply.more && !early {
-            self.staged = Some(staged);
-            return self.drain.pulled(true, now);
+        let hidden = reply.more && !early;
+        let mut reached = self.checkpoint.clone();
+        if reset {
+            reached =
+                Checkpoint { folds: reached.folds, synced_at: reached.synced_at, ..Checkpoint::default() };
         }
-        let before = if reset { Position(0) } else { self.checkpoint.position };
-        let reached = Checkpoint {
-            epoch: Some(reply.epoch),
-            cursor: Some(reply.cursor),
-            position: if reply.more { before } else { reply.position },
-            folds: self.checkpoint.folds,
-            complete: !reply.more,
-            synced_at: if reply.more { self.checkpoint.synced_at } else { Some(now) },
-        };
-        let rows = staged.changes.iter().filter_map(|change| self.row(change, reached.position)).collect();
-        self.store(Page { reached, rows, reset, more: reply.more, garbage: self.ledger.garbage() }, now);
+        reached.epoch = Some(reply.epoch);
+        if hidden {
+            reached.staged = Some(reply.cursor);
+        } else {
+            reached.cursor = Some(reply.cursor);
+            reached.staged = None;
+        }
+        if early {
+            let progress = &mut reached.progress;
+            progress.done += changes.len() as u64;
+            progress.bytes += reply.changes.text().len() as u64;
+            progress.total = reply.remaining.map_or(progress.total, |remaining| progress.done + remaining);
+        }
+        if !reply.more {
+            reached.position = reply.position;
+            reached.complete = true;
+            reached.synced_at = Some(now);
+        }
+        // What is staged already comes before this page.
+        let direct = !hidden && stage::is_small(&changes) && (reset || self.staged.is_empty());
+        let packed = if direct { vec![] } else { stage::pack(&reply.changes) };
+        let garbage = self.ledger.garbage();
+        self.store(Page { reached, changes, packed, reset, more: reply.more, garbage }, now);
     }
 
     fn store(&mut self, page: Page, now: WallTime) {
-        let Page { reached, rows, reset, garbage, .. } = &page;
-        let same = reached.cursor == self.checkpoint.cursor && reached.complete == self.checkpoint.complete;
-        if same && rows.is_empty() && garbage.is_empty() && !reset {
-            return self.stored(page, now);
+        let Page { reached, changes, packed, reset, garbage, .. } = &page;
+        let same = reached.mark() == self.checkpoint.mark() && reached.complete == self.checkpoint.complete;
+        if same && changes.is_empty() && garbage.is_empty() && !reset {
+            return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
         let transaction = Transaction::Store {
-            asked: self.checkpoint.clone(),
-            reached: reached.clone(),
-            rows: rows.clone(),
+            asked: Box::new(self.checkpoint.clone()),
+            reached: Box::new(reached.clone()),
+            rows: if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] },
+            staged: packed.clone(),
             reset: *reset,
             garbage: garbage.clone(),
         };
@@ -82,7 +98,11 @@ impl Client {
     }
 
     /// What a change makes of a document's confirmed state.
-    fn row(&self, change: &PullChange, reached: Position) -> Option<(DocumentKey, Option<BaseRow>)> {
+    pub(super) fn row(
+        &self,
+        change: &PullChange,
+        reached: Position,
+    ) -> Option<(DocumentKey, Option<BaseRow>)> {
         let key = DocumentKey { collection: change.collection.clone(), document: change.document.clone() };
         match (change.kind.as_str(), &change.data) {
             ("document", Some(data)) => {
@@ -127,9 +147,20 @@ impl Client {
     }
 
     /// A page is stored, or brought nothing to store.
-    pub(super) fn stored(&mut self, page: Page, now: WallTime) {
+    pub(super) fn stored(&mut self, page: Page, added: &[u64], now: WallTime) {
         self.ledger.collected(&page.garbage);
-        self.staged = None;
+        let mut rows = vec![];
+        if page.reset {
+            self.staged.clear();
+        }
+        // What comes early is shown step by step, as it goes into the base.
+        let later = !page.reached.complete && !page.packed.is_empty();
+        if page.reached.staged.is_none() && !later {
+            let before = self.staged.iter().flat_map(|(_, changes)| changes);
+            let visible = before.chain(&page.changes);
+            rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
+        }
+        self.stage(added, page.changes);
         self.checkpoint = page.reached;
         let through = self.checkpoint.position;
         let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
@@ -143,16 +174,8 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        let bytes =
-            page.rows.iter().filter_map(|(_, row)| row.as_ref()).map(|row| row.data.text().len()).sum();
-        self.progress.pulled(page.rows.len(), bytes, page.more);
-        let changed = !page.rows.is_empty();
-        for (key, row) in page.rows {
-            if let Some(row) = &row {
-                self.clock.observe(row.newest());
-            }
-            self.replica.confirm(key, row, &self.outbox);
-        }
+        let changed = later || !rows.is_empty();
+        self.show(rows);
         for key in touched {
             self.replica.replay(&key, &self.outbox);
         }
@@ -176,7 +199,6 @@ impl Client {
         self.outbox.recall();
         let flight = std::mem::take(&mut self.flight);
         self.voiding.clear();
-        self.staged = None;
         let retry_after = failure.retry_after();
         self.trouble = Some(failure.code().to_owned());
         self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);

@@ -9,7 +9,7 @@ use crate::id::{self, Collection, DocumentId, Group, MutationId};
 use crate::mutation::{Field, Mutation, Op};
 use crate::outbox::{Hold, Item, Standing};
 use crate::path::Path;
-use crate::stored::{Entry, Parked, Place};
+use crate::stored::{Entry, Parked, Place, Progress};
 use crate::time::WallTime;
 
 /// Where a write stands.
@@ -48,17 +48,6 @@ pub enum Phase {
     Paused,
     /// The server cannot be reached; tried again by itself.
     Offline,
-}
-
-/// How far something that takes time has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Progress {
-    /// Writes sent, or documents fetched.
-    pub done: usize,
-    /// Of how many; 0 where that is not known.
-    pub total: usize,
-    /// Bytes of JSON sent or fetched for that.
-    pub bytes: usize,
 }
 
 /// The state of synchronisation.
@@ -169,39 +158,27 @@ pub struct Exported<'a> {
     pub sent: Option<&'a Mutation>,
 }
 
-/// Counts what a person watches.
+/// Counts the writes that a person watches go.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Tally {
-    total: usize,
-    done: usize,
-    fetched: usize,
-    sent_bytes: usize,
-    fetched_bytes: usize,
-}
+pub(super) struct Tally(Progress);
 
 impl Tally {
     /// So much was sent.
     pub(super) fn sent(&mut self, bytes: usize) {
-        self.sent_bytes += bytes;
+        self.0.bytes += bytes as u64;
     }
 
     /// So many writes are waiting.
     pub(super) fn saw(&mut self, unsettled: usize) {
-        self.total = self.total.max(self.done + unsettled);
+        self.0.total = self.0.total.max(self.0.done + unsettled as u64);
     }
 
     /// So many of them were answered.
     pub(super) fn settled(&mut self, answered: usize, unsettled: usize) {
-        self.done += answered;
+        self.0.done += answered as u64;
         if unsettled == 0 {
-            (self.total, self.done, self.sent_bytes) = (0, 0, 0);
+            self.0 = Progress::default();
         }
-    }
-
-    /// So many documents were fetched.
-    pub(super) fn pulled(&mut self, rows: usize, bytes: usize, more: bool) {
-        let (fetched, fetched_bytes) = (self.fetched + rows, self.fetched_bytes + bytes);
-        (self.fetched, self.fetched_bytes) = if more { (fetched, fetched_bytes) } else { (0, 0) };
     }
 }
 
@@ -221,10 +198,11 @@ impl Client {
             Some(Step::Pulling | Step::Storing) if first_sync => Phase::FirstSync,
             Some(Step::Pulling | Step::Storing) => Phase::Pulling,
             Some(Step::Asking) => Phase::Paused,
+            None if self.is_unpacking() && first_sync => Phase::FirstSync,
+            None if self.is_unpacking() => Phase::Pulling,
             None if !self.online => Phase::Offline,
             None => Phase::Idle,
         };
-        let Tally { total, done, fetched, sent_bytes, fetched_bytes } = self.progress;
         SyncState {
             online: self.online,
             phase,
@@ -233,11 +211,7 @@ impl Client {
             oldest_pending_at: oldest.map(|item| item.entry.at),
             last_synced_at: self.checkpoint.synced_at,
             next_try_at: self.drain.next_try_at().filter(|_| !self.paused),
-            progress: if phase == Phase::FirstSync {
-                Progress { done: fetched, total: 0, bytes: fetched_bytes }
-            } else {
-                Progress { done, total, bytes: sent_bytes }
-            },
+            progress: if phase == Phase::FirstSync { self.checkpoint.progress } else { self.progress.0 },
             breaker: if self.drain.is_open() { "open" } else { "closed" },
             clock_skew_ms: -self.offset.millis(),
             reason: match self.options.remote {

@@ -29,11 +29,10 @@ impl Client {
         self.made += usize::from(lost || opened.made);
         self.damaged = opened.damaged;
         let rescued = if lost { self.rescued(opened.made) } else { vec![] };
-        if opened.checkpoint.cursor != self.checkpoint.cursor {
-            // Pages that were asked for from another place.
-            self.staged = None;
-        }
         self.checkpoint = opened.checkpoint;
+        // What was pulled and cannot be read is pulled again, with everything else.
+        self.forget_cursor |= opened.staged.is_none();
+        self.staged = opened.staged.unwrap_or_default();
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();
@@ -191,7 +190,7 @@ impl Client {
         let keys: Set<_> = self.outbox.documents().cloned().chain(drafts).collect();
         let keys: Vec<_> = keys.into_iter().collect();
         if !keys.is_empty() {
-            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone(), whole: None };
+            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
             self.transact(purpose, Transaction::Load(keys));
         }
     }

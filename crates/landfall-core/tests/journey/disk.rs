@@ -73,9 +73,9 @@ impl Disk {
         match read {
             Read::One(store, wanted) => of(*store).filter(|(key, _)| key == wanted).collect(),
             Read::All(store) => of(*store).collect(),
-            Read::Range(store, from, to) => {
+            Read::Range(store, from, to, count) => {
                 let range = Key::Text(from.clone())..Key::Text(to.clone());
-                of(*store).filter(|(key, _)| range.contains(key)).collect()
+                of(*store).filter(|(key, _)| range.contains(key)).take(*count as usize).collect()
             }
         }
     }
@@ -94,6 +94,19 @@ impl Disk {
     pub(crate) fn damage(&mut self, damaged: Store) {
         let texts = self.now.texts.iter_mut().filter(|((store, _), _)| *store == damaged);
         texts.for_each(|(_, text)| text.insert(0, '#'));
+    }
+
+    /// What a store holds.
+    pub(crate) fn records(&self, store: Store) -> BTreeMap<Key, String> {
+        let records = self.now.texts.iter().filter(|((other, _), _)| *other == store);
+        records.map(|((_, key), text)| (key.clone(), text.clone())).collect()
+    }
+
+    /// A record becomes something that nobody can read.
+    pub(crate) fn damage_one(&mut self, store: Store, key: Key) {
+        for records in [&mut self.now, &mut self.synced] {
+            records.texts.insert((store, key.clone()), "}".to_owned());
+        }
     }
 
     /// How many records a store holds.

@@ -17,6 +17,7 @@ mod peace;
 mod pulling;
 mod refusal;
 mod server;
+mod staging;
 mod tab;
 mod tabs;
 mod world;

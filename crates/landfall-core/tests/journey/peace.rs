@@ -53,7 +53,7 @@ impl World {
             if view != expected {
                 return Some(format!("tab {i} shows {view:?}, the server {expected:?}"));
             }
-            for store in [Store::Journal, Store::Sent, Store::Settled] {
+            for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {
                 let count = tab.disk.borrow().count(store);
                 if held.is_empty() && count > 0 {
                     return Some(format!("{count} records are left in {store:?} of tab {i}"));

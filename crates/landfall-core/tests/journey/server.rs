@@ -7,6 +7,7 @@ use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Conflict;
 use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::json::Json;
 use landfall_core::map::Map;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
@@ -172,6 +173,7 @@ impl Server {
             .collect();
         due.sort_by(|(a, _), (b, _)| a.cmp(b));
         let more = due.len() > self.limit;
+        let remaining = cursor.is_none().then(|| due.len().saturating_sub(self.limit) as u64);
         due.truncate(self.limit);
         let cursor = match due.last() {
             Some(((position, Some(key)), _)) if more => {
@@ -179,7 +181,9 @@ impl Server {
             }
             Some(_) | None => format!("{} {}  ", self.name(), self.position.0),
         };
-        let changes = due.into_iter().filter_map(|((_, key), stored)| Some(change(key?, stored))).collect();
+        let changes = due.into_iter().filter_map(|((_, key), stored)| Some(change(key?, stored)));
+        let changes = serde_json::to_string(&changes.collect::<Vec<_>>()).expect("changes are JSON");
+        let changes = Json::parse(&changes).expect("changes are JSON");
         let reply = PullReply {
             server_time: now,
             epoch: self.name(),
@@ -189,6 +193,7 @@ impl Server {
             changes,
             cursor,
             more,
+            remaining,
         };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
     }

@@ -62,6 +62,8 @@ pub(crate) struct World {
     /// Writes that somebody has discarded, and those that make no sense without them.
     pub(crate) given_up: BTreeSet<MutationId>,
     writers: u128,
+    /// How many pages the server has given.
+    pub(crate) pages: usize,
     pub(crate) steps: usize,
     /// The step after which the power fails, and whether that takes back what was not synced.
     pub(crate) crash: Option<(usize, bool)>,
@@ -115,6 +117,7 @@ impl World {
             saved: vec![],
             given_up: BTreeSet::new(),
             writers: 0,
+            pages: 0,
             steps: 0,
             crash: None,
         };
@@ -233,6 +236,7 @@ impl World {
                 Input::Pushed(failure.map_or(reply, Err), sent)
             }
             Call::Pull(cursor) => {
+                self.pages += 1;
                 let reply = self.server.pull(cursor.as_deref(), self.now);
                 let reply =
                     reply.map(|text| serde_json::from_str(&text).expect("a page that the device can read"));

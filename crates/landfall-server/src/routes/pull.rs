@@ -80,13 +80,14 @@ pub(super) async fn pull(
             break changes.more;
         }
     };
+    let remaining = if from.0 == Position(0) { snapshot.count(place).await? } else { None };
     let (position, ordinal) = if more { place } else { (snapshot.head(), Cursor::END) };
     let nonce = snapshot.nonce(position).await?.ok_or_else(|| StoreError::Corrupt {
         what: format!("commit {}", position.0),
         reason: "it is not there".to_owned(),
     })?;
     let cursor = Cursor { epoch: snapshot.epoch(), position, nonce, ordinal, floor };
-    let text = page.end(&cursor.seal(app.store.cursor_key(), &caller.tenant), more);
+    let text = page.end(&cursor.seal(app.store.cursor_key(), &caller.tenant), more, remaining);
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 

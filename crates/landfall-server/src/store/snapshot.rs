@@ -68,6 +68,9 @@ pub struct Changes {
 /// What a change adds to the document it is about: names, stamp and brackets.
 const ENVELOPE_BYTES: usize = 200;
 
+/// Most documents that are counted for the progress of a first sync: some hundredths of a second.
+const COUNT_MAX: u64 = 500_000;
+
 type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
 
 impl Snapshot {
@@ -168,6 +171,24 @@ impl Snapshot {
             changes.rows.push(change);
         }
         Ok(changes)
+    }
+
+    /// How many documents were changed behind a place, if they are not too many to be counted in passing.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn count(&mut self, behind: (Position, u32)) -> Result<Option<u64>, StoreError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
+             LIMIT $4)",
+        )
+        .bind(self.tenant.as_str())
+        .bind(stored(behind.0.0))
+        .bind(i64::from(behind.1))
+        .bind(stored(COUNT_MAX))
+        .fetch_one(&mut *self.tx)
+        .await?;
+        Ok(Some(count(found)).filter(|found| *found < COUNT_MAX))
     }
 
     /// What a guarded document can have been for somebody who has come to a place.

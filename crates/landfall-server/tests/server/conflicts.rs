@@ -61,7 +61,7 @@ async fn a_conflict_says_who_wrote_what_and_when_on_both_sides() {
 async fn the_value_that_lost_is_put_back_and_every_device_gets_it() {
     let server = Server::start().await;
     let (ada, ben, cora) = disagreement(&server).await;
-    let cursor = server.pull(&ben, "").await.page().cursor;
+    let cursor = server.pull(&ben, "").await.page().cursor.clone();
     let id = server.conflicts(&cora).await[0]["id"].clone();
     let answer = server.resolve(&cora, json!({ "id": id, "choice": "lost" })).await;
     assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
@@ -198,7 +198,7 @@ async fn a_document_that_lost_to_a_delete_comes_back_whole() {
     server.push(&ada, &[ada.create(1, "d", &json!({ "notes": "old", "rating": 1 }))]).await.batch();
     server.push(&ada, &[ada.patch(2, "d", 1, "/notes", &json!("roof ok"))]).await.batch();
     assert_eq!(verdicts(&server.push(&ben, &[later(ben.delete(1, "d", 1))]).await.batch()), ["conflict"]);
-    let cursor = server.pull(&ben, "").await.page().cursor;
+    let cursor = server.pull(&ben, "").await.page().cursor.clone();
     let conflict = server.conflicts(&ada).await.remove(0);
     assert_eq!((&conflict["path"], &conflict["won"]["deleted"]), (&json!(""), &json!(true)));
     assert_eq!((&conflict["lost"]["deleted"], &conflict["lost"]["removed"]), (&json!(false), &json!(false)));
@@ -220,7 +220,7 @@ async fn a_delete_that_lost_to_an_edit_is_put_back() {
     server.push(&ada, &[ada.delete(2, "d", 1)]).await.batch();
     server.push(&ben, &[later(ben.patch(1, "d", 1, "/notes", &json!("leaks")))]).await.batch();
     assert_eq!(seen(&server, &ada).await.unwrap(), r#"{"notes":"leaks"}"#);
-    let cursor = server.pull(&ada, "").await.page().cursor;
+    let cursor = server.pull(&ada, "").await.page().cursor.clone();
     let conflict = server.conflicts(&ada).await.remove(0);
     assert_eq!(conflict["won"]["value"], json!({ "notes": "leaks" }));
     assert_eq!((&conflict["lost"]["deleted"], &conflict["lost"]["user"]), (&json!(true), &json!("ada")));

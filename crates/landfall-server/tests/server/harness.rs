@@ -1,5 +1,6 @@
 //! A server on a database of its own, and devices that talk to it without a socket.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use axum::Router;
@@ -9,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt;
 use landfall_core::time::Millis;
-use landfall_core::wire::{BatchReply, PullReply};
+use landfall_core::wire::{BatchReply, PullChange, PullReply};
 use landfall_server::caller::Caller;
 use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
@@ -58,10 +59,28 @@ impl Answer {
     }
 
     #[track_caller]
-    pub(crate) fn page(&self) -> PullReply {
+    pub(crate) fn page(&self) -> Page {
         assert_eq!(self.status, StatusCode::OK, "{self:?}");
         assert_eq!(self.headers["cache-control"], "no-store");
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        let reply: PullReply =
+            serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"));
+        let changes = reply.read().unwrap_or_else(|| panic!("what is changed cannot be read: {self:?}"));
+        Page { reply, changes }
+    }
+}
+
+/// A page and what is on it.
+#[derive(Debug)]
+pub(crate) struct Page {
+    reply: PullReply,
+    pub(crate) changes: Vec<PullChange>,
+}
+
+impl Deref for Page {
+    type Target = PullReply;
+
+    fn deref(&self) -> &PullReply {
+        &self.reply
     }
 }
 
@@ -168,8 +187,8 @@ impl Server {
     }
 
     /// Pulls to the end in pages of `limit` and gives all of them.
-    pub(crate) async fn pull_all(&self, device: &Device, cursor: &str, limit: usize) -> Vec<PullReply> {
-        let mut pages: Vec<PullReply> = Vec::new();
+    pub(crate) async fn pull_all(&self, device: &Device, cursor: &str, limit: usize) -> Vec<Page> {
+        let mut pages: Vec<Page> = Vec::new();
         loop {
             let cursor = pages.last().map_or(cursor, |page| &page.cursor);
             let page = self.pull(device, &format!("cursor={cursor}&limit={limit}")).await.page();

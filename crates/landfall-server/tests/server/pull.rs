@@ -3,17 +3,17 @@
 use std::slice::from_ref;
 
 use landfall_core::id::Position;
-use landfall_core::wire::{PullChange, PullReply};
+use landfall_core::wire::PullChange;
 use serde_json::{Value, json};
 
-use crate::harness::{Device, Server, verdicts, with};
+use crate::harness::{Device, Page, Server, verdicts, with};
 
-fn changes(pages: &[PullReply]) -> Vec<(String, String)> {
+fn changes(pages: &[Page]) -> Vec<(String, String)> {
     let of = |change: &PullChange| (change.kind.clone(), change.document.to_string());
     pages.iter().flat_map(|page| page.changes.iter().map(of)).collect()
 }
 
-fn documents(pages: &[PullReply]) -> Vec<String> {
+fn documents(pages: &[Page]) -> Vec<String> {
     changes(pages).into_iter().map(|(_, document)| document).collect()
 }
 
@@ -38,6 +38,8 @@ async fn pages_of_any_size_show_every_row_once() {
         assert_eq!(documents(&pages), all, "{limit}");
         assert_eq!(pages.len(), 16_usize.div_ceil(limit), "{limit}");
         assert!(pages.iter().all(|page| page.position == Position(5) && page.reset.is_none()));
+        assert_eq!(pages[0].remaining, Some(16_u64.saturating_sub(limit as u64)), "{limit}");
+        assert!(pages[1..].iter().all(|page| page.remaining.is_none()), "only the first page counts");
         let cursor = &pages.last().unwrap().cursor;
         assert!(documents(&server.pull_all(&ada, cursor, limit).await).is_empty(), "{limit}");
     }
@@ -129,7 +131,7 @@ async fn who_loses_sight_of_a_document_is_told_and_nobody_else() {
     let cursors = {
         let mut cursors = Vec::new();
         for device in [&ada, &ben, &eve] {
-            cursors.push(server.pull(device, "").await.page().cursor);
+            cursors.push(server.pull(device, "").await.page().cursor.clone());
         }
         cursors
     };
@@ -179,7 +181,7 @@ async fn who_could_not_see_a_document_cannot_bring_it_back_to_look_at_it() {
 async fn a_cursor_that_was_tampered_with_is_refused() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
     fill(&server, &ada, &[1]).await;
-    let cursor = server.pull(&ada, "").await.page().cursor;
+    let cursor = server.pull(&ada, "").await.page().cursor.clone();
     let swapped: String = cursor.chars().rev().collect();
     for bad in ["x", &swapped, &cursor[1..], &format!("{cursor}A"), &"A".repeat(10_000)] {
         let answer = server.pull(&ada, &format!("cursor={bad}")).await;
@@ -242,7 +244,7 @@ async fn a_database_that_was_set_back_is_noticed_and_starts_a_new_epoch() {
     let later = server.pull(&ada, &old).await.page();
     assert!(later.reset.is_some() && later.epoch == page.epoch);
     let on = server.pull(&ada, &format!("cursor={}", page.cursor)).await.page();
-    assert_eq!((documents(from_ref(&on)), on.reset), (vec!["d004".to_owned()], None));
+    assert_eq!((documents(from_ref(&on)), on.reset.clone()), (vec!["d004".to_owned()], None));
 }
 
 #[tokio::test]

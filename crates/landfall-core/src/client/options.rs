@@ -1,0 +1,44 @@
+//! What a tab is told when it starts.
+
+use crate::id::{Client, Collection, User, Writer};
+use crate::map::Map;
+use crate::merge::Merges;
+
+/// What a tab is told when it starts.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The installation's name, should it have none yet.
+    pub client: Client,
+    /// Whose database this is.
+    pub user: User,
+    /// 128 random bits, made for this run.
+    pub writer: Writer,
+    /// Random bits for jitter, made for this run.
+    pub seed: u64,
+    /// Whether anything can be exchanged with a server.
+    pub remote: Remote,
+    /// Every collection that the app has declared.
+    pub collections: Map<Collection, Declared>,
+}
+
+/// Whether there is a server, and somebody to be towards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// There is no server.
+    Absent,
+    /// Nobody has signed in: what is written is kept until somebody does.
+    SignedOut,
+    /// Writes go there, and changes come from there.
+    Present,
+}
+
+/// What an app says about a collection when it opens its database.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// The app's schema version.
+    pub version: u32,
+    /// Top-level fields that name a document of another collection.
+    pub parents: Map<Box<str>, Collection>,
+    /// Top-level fields that merge in another way than by the last write.
+    pub fields: Merges,
+}

@@ -1,0 +1,49 @@
+//! Where a pull goes on, and how far it has come.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Position;
+use crate::time::WallTime;
+
+/// How far something that takes time has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Writes sent, or documents fetched.
+    pub done: u64,
+    /// Of how many, about; 0 where that is not known.
+    pub total: u64,
+    /// Bytes of JSON sent or fetched for that.
+    pub bytes: u64,
+}
+
+/// How far pulling has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Identity of the server's history.
+    pub epoch: Option<String>,
+    /// What to ask with next; none before the first page.
+    pub cursor: Option<String>,
+    /// Where a pull goes on of which some pages are in `staged` and not visible yet. None: whatever is in
+    /// `staged` is visible, and newer than the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staged: Option<String>,
+    /// Everything up to here is visible.
+    pub position: Position,
+    /// Counts answers folded into the base. A page asked for before the latest of them may lack its
+    /// effect, so it is not applied.
+    pub folds: u64,
+    /// Whether the first sync has ended.
+    pub complete: bool,
+    /// How far the first sync has come.
+    #[serde(default)]
+    pub progress: Progress,
+    /// The device's clock when everything was last pulled.
+    pub synced_at: Option<WallTime>,
+}
+
+impl Checkpoint {
+    /// What has to be the same for an answer to what was asked with this to be stored.
+    pub fn mark(&self) -> (Option<&String>, u64) {
+        (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
+    }
+}
