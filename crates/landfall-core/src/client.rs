@@ -202,6 +202,8 @@ pub struct Client {
     refresh: bool,
     /// The server does not take the stored cursor: the next pull starts over.
     forget_cursor: bool,
+    /// The page that is on its way was asked for without a cursor although there is one.
+    anew: bool,
     progress: report::Tally,
     trouble: Option<String>,
     online: bool,
@@ -242,6 +244,7 @@ impl Client {
             paused: false,
             refresh: false,
             forget_cursor: false,
+            anew: false,
             progress: report::Tally::default(),
             trouble: None,
             online: true,
@@ -363,7 +366,7 @@ impl Client {
                 Purpose::Load { tickets, keys },
                 Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
             ) => {
-                self.forget_cursor |= damaged;
+                self.refetch(damaged);
                 self.loaded(keys, None, rows);
                 self.outputs.extend(tickets.into_iter().map(Output::Loaded));
             }
@@ -372,7 +375,7 @@ impl Client {
                 Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
             ) => {
                 // The server has what cannot be read, so everything is fetched once more.
-                self.forget_cursor |= damaged;
+                self.refetch(damaged);
                 self.loaded_part(ticket, collection, round, rows, next);
             }
             (Purpose::LoadPart { ticket, .. }, Err(code)) => {

@@ -23,10 +23,19 @@ pub(super) struct Page {
 }
 
 impl Client {
+    /// Has everything fetched once more, because something that the server has is lost here.
+    pub(super) fn refetch(&mut self, lost: bool) {
+        self.forget_cursor |= lost;
+        if lost {
+            self.drain.hint();
+        }
+    }
+
     /// Asks for the next page.
     pub(super) fn pull(&mut self) {
         let (cursor, _) = self.checkpoint.mark();
         let cursor = cursor.filter(|_| !self.forget_cursor).cloned();
+        self.anew = self.forget_cursor;
         self.drain.begin(Step::Pulling);
         self.outputs.push_back(Output::Pull(cursor));
     }
@@ -38,14 +47,15 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        let reset = self.forget_cursor || reply.reset.is_some();
+        // Only what was asked for without a cursor can take the place of everything.
+        let reset = self.anew || reply.reset.is_some();
         // A server that repeats itself would keep this going for ever.
         let repeats = reply.more && !reset && self.checkpoint.mark().0 == Some(&reply.cursor);
         let Some(changes) = reply.read().filter(|_| !repeats) else {
             self.trouble = Some(Code::ProtocolViolation.to_string());
             return self.drain.fail(None, now);
         };
-        self.forget_cursor = false;
+        self.forget_cursor &= !reset;
         // What was never complete may be shown as it comes; after that, reads are causal.
         let early = reset || !self.checkpoint.complete;
         let hidden = reply.more && !early;

@@ -31,7 +31,7 @@ impl Client {
         let rescued = if lost { self.rescued(opened.made) } else { vec![] };
         self.checkpoint = opened.checkpoint;
         // What was pulled and cannot be read is pulled again, with everything else.
-        self.forget_cursor |= opened.staged.is_none();
+        self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();

@@ -84,3 +84,17 @@ fn a_damaged_base_is_fetched_again() {
     world.rest();
     assert_eq!(world.text(tab, "d").as_deref(), Some(r#"{"a":1}"#));
 }
+
+/// A page that was asked for with a cursor says nothing of what came before it.
+#[test]
+fn a_base_found_damaged_while_a_page_is_on_its_way_is_fetched_whole() {
+    let mut world = World::new(1);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.write(0, create("e", r#"{"a":2}"#));
+    world.rest();
+    world.tabs[0].disk.borrow_mut().damage(Store::Base);
+    world.reopen(0, false);
+    world.rest();
+    let texts = ["d", "e"].map(|document| world.text(0, document));
+    assert_eq!(texts, [r#"{"a":1}"#, r#"{"a":2}"#].map(|text| Some(text.to_owned())));
+}
