@@ -45,14 +45,16 @@ impl FromStr for Path {
             return Ok(Path::default());
         }
         let keys = text.strip_prefix('/').ok_or(invalid)?.split('/').map(|key| {
-            let escapes =
-                key.match_indices('~').all(|(i, _)| matches!(key.as_bytes().get(i + 1), Some(b'0' | b'1')));
-            let bounded = key.len() <= NAME_BYTES_MAX;
-            if escapes && bounded {
-                Ok(key.replace("~1", "/").replace("~0", "~").into())
-            } else {
-                Err(invalid)
+            let mut parts = key.split('~').filter(|_| key.len() <= NAME_BYTES_MAX);
+            let mut name = parts.next().ok_or(invalid)?.to_owned();
+            for part in parts {
+                let slash = part.strip_prefix('1').map(|rest| ('/', rest));
+                let (escaped, rest) =
+                    slash.or_else(|| Some(('~', part.strip_prefix('0')?))).ok_or(invalid)?;
+                name.push(escaped);
+                name.push_str(rest);
             }
+            Ok(name.into())
         });
         let keys: Vec<Box<str>> = keys.collect::<Result<_, _>>()?;
         if keys.len() <= DEPTH_MAX { Ok(Path(keys)) } else { Err(invalid) }
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_pointer_reads_back_as_what_it_was() {
-        for text in ["", "/a", "/a/b", "/", "/a~1b/m~0n", "/0"] {
+        for text in ["", "/a", "/a/b", "/", "/a~1b/m~0n", "/0", "/~01~10~0"] {
             assert_eq!(text.parse::<Path>().map(|p| p.to_string()), Ok(text.to_owned()));
         }
         for bad in ["a", "/~", "/~2", &"/x".repeat(33)] {

@@ -1,8 +1,9 @@
 //! Between JavaScript and Rust: options and errors as objects, everything in bulk as one JSON text.
 
-use landfall_core::client::{Act, Declared, Remote};
 use std::borrow::Cow;
 
+use js_sys::{Object, Reflect};
+use landfall_core::client::{Act, Declared, Remote};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
 use landfall_core::intent::Intent;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 /// `WireError`: the one shape of everything that is thrown.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Error {
     code: Cow<'static, str>,
     message: String,
@@ -66,12 +67,17 @@ impl From<Refusal> for Error {
 
 impl From<Error> for JsValue {
     fn from(error: Error) -> JsValue {
-        serde_wasm_bindgen::to_value(&error).unwrap_or_else(|_| JsValue::from_str(&error.code))
+        let object = Object::new();
+        for (name, text) in [("code", &*error.code), ("message", &*error.message)] {
+            let set = Reflect::set(&object, &name.into(), &text.into());
+            set.unwrap_or_else(|_| unreachable!("BUG: an object of ours that takes no members"));
+        }
+        object.into()
     }
 }
 
 pub(crate) fn from_js<T: DeserializeOwned>(value: &JsValue) -> Result<T, Error> {
-    // serde-wasm-bindgen reads any value and can say what is wrong with it, fractions included: 8 KB.
+    // Reading the value itself, with everything that it may be, takes 8 KB.
     let text = js_sys::JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default();
     json::read(&text).map_err(|error| Error::invalid(error.to_string()))
 }

@@ -13,10 +13,10 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// No budget goes above it. 150 KiB is what users are promised; what a person can decide about refused writes,
-/// field merges and the stream of hints have cost 30 KB more than was found elsewhere, so this is broken for now and
-/// the next thing to mend.
-const CAP_BYTES: u64 = 164 * 1024;
+/// No budget goes above it. 150 KiB is what users are promised; sign-in, hints, tabs, storage that fails and the first
+/// sync have cost more than was found elsewhere, so this is broken for now, by less than it was, and the next thing to
+/// mend.
+const CAP_BYTES: u64 = 158 * 1024;
 const BUDGET: &str = "pkg/size-budget.json";
 /// Node's encoder is the one that servers and CDNs use, and anyone can repeat the figure with it.
 const BROTLI_11: &str = "
