@@ -1,5 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { packed } from "./packed.ts";
 import { precache } from "./precache.ts";
 import { preloadCore } from "./preload.ts";
 
@@ -19,7 +20,7 @@ function developmentPolicy(): Plugin {
 const server = process.env["LANDFALL_URL"] ?? "http://127.0.0.1:8787";
 
 export default defineConfig({
-  plugins: [svelte(), preloadCore(["index.html"]), precache("service-worker.js"), developmentPolicy()],
+  plugins: [svelte(), preloadCore(["index.html"]), precache("service-worker.js"), packed(), developmentPolicy()],
   build: {
     target: "es2022",
     // Data URLs would need a wider content policy, and the browser caches files well enough.

@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -48,6 +49,23 @@ async fn files_come_with_their_type_and_the_right_time_to_keep_them() {
         assert_eq!(response.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
         let policy = response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval'"), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_build_has_packed_goes_to_those_who_can_unpack_it() {
+    let (_server, directory, router) = site().await;
+    let path = "/assets/core-x1.wasm";
+    std::fs::write(directory.path().join("assets/core-x1.wasm.br"), "packed").unwrap();
+    for (takes, text) in [("gzip, br", "packed"), ("identity", "assets/core-x1.wasm")] {
+        let request = Request::get(path).header(ACCEPT_ENCODING, takes).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let packed = (text == "packed").then_some("br");
+        let encoding = response.headers().get(CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+        assert_eq!(encoding, packed);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/wasm");
+        assert_eq!(response.headers()[VARY], "accept-encoding");
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text);
     }
 }
 
