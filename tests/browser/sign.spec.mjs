@@ -1,7 +1,7 @@
 /** Signing in and out on a device: what goes along, what is deleted, and what calls of the server carry. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bare, drained, openBare, openCore, synced } from "./page.mjs";
+import { bare, drained, openBare, openCore, synced, until } from "./page.mjs";
 import { insert, visit, visits } from "./visits.mjs";
 import { world } from "./world.mjs";
 
@@ -34,6 +34,7 @@ test("signing out is refused while a write is not on the server, whichever tab m
   for (const page of [one, other]) assert.equal(await codeOf(page, () => db.signOut()), "pending_writes");
   await insert(other, [visit(7)]);
   assert.equal(await codeOf(one, () => db.signOut()), "pending_writes");
+  await until(one, () => db.sync.state.pending === 3);
   await proxy.clear("/api");
   await one.evaluate(() => db.sync.now());
   await drained(one);

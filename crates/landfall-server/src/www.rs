@@ -30,8 +30,8 @@ const HEADERS: [(HeaderName, &str); 3] = [
     (REFERRER_POLICY, "no-referrer"),
 ];
 
-/// Serves the files in `directory` beside the server's own paths. Where `x.br` stands beside `x`, browsers that take
-/// brotli get that.
+/// Serves the files in `directory` beside the server's own paths. Where `x.br` stands beside an `x` that
+/// is named by its content, browsers that take brotli get that.
 pub fn with_files(api: Router, directory: &Path) -> Router {
     let directory: Arc<Path> = directory.into();
     let files = Router::new()
@@ -65,8 +65,11 @@ async fn answer(directory: &Path, request: Request) -> Response {
 }
 
 async fn file(directory: &Path, request: Request) -> Response {
-    // What the build has packed as well as it can be is not packed again for each visitor, and less well.
-    let Ok(response) = ServeDir::new(directory).precompressed_br().oneshot(request).await;
+    let files = ServeDir::new(directory);
+    // Packed once, as well as it can be. Only what never changes under its name: elsewhere, what was packed
+    // might be older than what stands beside it.
+    let packed = request.uri().path().starts_with(HASHED);
+    let Ok(response) = if packed { files.precompressed_br() } else { files }.oneshot(request).await;
     let mut response = response.map(Body::new);
     response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
     response

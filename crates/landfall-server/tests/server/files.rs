@@ -67,6 +67,11 @@ async fn what_the_build_has_packed_goes_to_those_who_can_unpack_it() {
         assert_eq!(response.headers()[VARY], "accept-encoding");
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), text);
     }
+    std::fs::write(directory.path().join("service-worker.js.br"), "of an older version").unwrap();
+    let request =
+        Request::get("/service-worker.js").header(ACCEPT_ENCODING, "br").body(Body::empty()).unwrap();
+    let response = router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "service-worker.js");
 }
 
 #[tokio::test]
