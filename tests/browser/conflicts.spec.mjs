@@ -1,8 +1,6 @@
 /** Two people in one visit without knowing of each other: what both wrote is there to see, and can be put back. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { Chromium } from "./chromium.mjs";
 import { drained, openDemo, synced, until } from "./page.mjs";
 import { insert, onServer, read, update, visit } from "./visits.mjs";
 import { world } from "./world.mjs";
@@ -11,9 +9,8 @@ const { id } = visit(1);
 
 /** Ana and Ben, each in a browser of their own, with one visit that both have seen. */
 async function together(t) {
-  const { server, proxy, browser, directory } = await world(t);
-  const other = await Chromium.start(join(directory, "profile of ben"));
-  t.after(() => other.stop());
+  const { server, proxy, browser, another } = await world(t);
+  const other = await another("profile of ben");
   const ana = await openDemo(browser, proxy.origin);
   await synced(ana);
   await insert(ana, [visit(1)]);

@@ -8,7 +8,6 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { Chromium } from "./chromium.mjs";
 import { world } from "./world.mjs";
 
 const LIGHTHOUSE = "lighthouse@12.8.2";
@@ -32,11 +31,9 @@ async function scores(port, url, preset) {
 
 const ends = [];
 try {
-  const { directory, server } = await world({ after: (end) => ends.push(end) });
-  const profile = join(directory, "measured");
-  const browser = await Chromium.start(profile, { args: ["--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"] });
-  ends.unshift(() => browser.stop());
-  const [port] = (await readFile(join(profile, "DevToolsActivePort"), "utf8")).split("\n");
+  const { directory, server, another } = await world({ after: (end) => ends.push(end) });
+  await another("measured", { args: ["--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"] });
+  const [port] = (await readFile(join(directory, "measured", "DevToolsActivePort"), "utf8")).split("\n");
   for (const { path, preset } of PAGES) {
     const { points, below } = await scores(port, server.origin + path, preset);
     console.log(`${path} ${preset} ${points.map(([name, score]) => `${name}=${score}`).join(" ")} ${below.join(" ")}`.trim());

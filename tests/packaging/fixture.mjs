@@ -1,9 +1,9 @@
 /** What the tests of one file share: a project with the package in it, and a browser. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { Chromium } from "../browser/chromium.mjs";
+import { Workspace } from "../browser/workspace.mjs";
 import { project } from "./project.mjs";
 
 /**
@@ -14,18 +14,16 @@ import { project } from "./project.mjs";
  */
 export function fixture({ browser = true, prepare = async () => {}, ...options } = {}) {
   const shared = {};
-  let directory;
+  let workspace;
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "landfall-packaging-"));
+    workspace = await Workspace.make();
+    const { directory } = workspace;
     shared.folder = join(directory, "project");
     await mkdir(shared.folder);
     shared.tarball = await project(shared.folder, options);
     await prepare(shared.folder);
-    if (browser) shared.browser = await Chromium.start(join(directory, "profile"));
+    if (browser) shared.browser = workspace.keep(await Chromium.start(join(directory, "profile")));
   });
-  after(async () => {
-    await shared.browser?.stop();
-    await rm(directory, { recursive: true, force: true });
-  });
+  after(() => workspace?.clear());
   return shared;
 }

@@ -1,10 +1,8 @@
 /** What the server refused, mended by a person in the elements, with the real server at the other end. */
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { Server } from "../browser/server.mjs";
+import { Workspace } from "../browser/workspace.mjs";
 import { HTML } from "./elements.mjs";
 import { fixture } from "./fixture.mjs";
 
@@ -39,14 +37,11 @@ const shared = fixture({ files: { "index.html": HTML, "main.js": MAIN } });
 
 /** A page with one visit that the server has refused, and its row in the outbox. */
 async function refused(t) {
-  const directory = await mkdtemp(join(tmpdir(), "landfall-server-"));
-  const server = await Server.start(directory, shared.folder);
+  const workspace = await Workspace.make();
+  t.after(() => workspace.clear());
+  const server = workspace.keep(await Server.start(workspace.directory, shared.folder));
   const page = await shared.browser.page();
-  t.after(async () => {
-    await page.close();
-    await server.stop();
-    await rm(directory, { recursive: true, force: true });
-  });
+  workspace.keep({ stop: () => page.close() });
   page.setDefaultTimeout(60_000);
   await page.goto(server.origin);
   await page.waitForFunction(() => globalThis.db !== undefined);
