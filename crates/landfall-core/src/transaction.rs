@@ -4,16 +4,16 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
+mod base;
 mod open;
 
 use crate::clock::Stamp;
-use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
-use crate::map::{Map, Set};
+use crate::map::Set;
 use crate::mutation::Mutation;
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, JournalRecord, Key, Legacy, Parked, SEAL,
-    Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, JournalRecord, Key, Legacy, Parked, SEAL, Sent,
+    SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -39,7 +39,16 @@ pub enum Read {
     /// All records of a store, in the order of their keys.
     All(Store),
     /// The records from the first key up to and without the second, and no more than so many of them.
-    Range(Store, String, String, u32),
+    Range(Store, Key, Key, u32),
+}
+
+impl Read {
+    /// The store that is read.
+    pub fn store(&self) -> Store {
+        match self {
+            Read::One(store, _) | Read::All(store) | Read::Range(store, ..) => *store,
+        }
+    }
 }
 
 /// What a read gives: keys and texts, in the order of the keys.
@@ -89,10 +98,14 @@ pub struct Amendment {
 /// One transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transaction {
-    /// Reads everything but the base; names the installation where it has no name yet.
+    /// Reads everything but the base, and of that some documents; names the installation where it has no name yet.
     Open {
         /// The name to take, where there is none.
         client: Client,
+        /// The last of [`Store::Changes`] that is known.
+        after: u64,
+        /// Documents to read again.
+        rows: Vec<DocumentKey>,
     },
     /// Reads the confirmed state of some documents.
     Load(Vec<DocumentKey>),
@@ -180,7 +193,7 @@ pub enum Outcome {
     Adopted(Vec<Entry>),
     /// The database is given up.
     Sealed,
-    /// The verdicts are stored, under the key that the device gave.
+    /// The verdicts are stored, under the first key that the device gave.
     Settled {
         /// How each mutation ended.
         settled: Vec<SettledMutation>,
@@ -189,7 +202,8 @@ pub enum Outcome {
         /// The checkpoint, one fold further.
         checkpoint: Checkpoint,
     },
-    /// What was pulled is stored, each staged record under the key that the device gave.
+    /// What was pulled is stored, each staged record under the key that the device gave. Where documents have
+    /// changed, the last key names that change.
     Stored,
     /// The page was asked for with something else than what is stored now. Nothing was done.
     Stale(Checkpoint),
@@ -220,6 +234,10 @@ pub struct Opened {
     pub damaged: Vec<String>,
     /// Whether the database is given up, and only waits to be deleted.
     pub sealed: bool,
+    /// Which documents have changed since, by record; none where that could be any.
+    pub changes: Vec<(u64, Vec<DocumentKey>)>,
+    /// The documents that were asked for, as far as they are there.
+    pub rows: Vec<(DocumentKey, BaseRow)>,
 }
 
 impl Transaction {
@@ -242,8 +260,9 @@ impl Transaction {
     /// The stores it touches.
     pub fn stores(&self) -> Vec<Store> {
         match self {
-            Transaction::Open { .. } => {
-                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Staged, Store::Meta]
+            Transaction::Open { rows, .. } => {
+                let base = |store: &Store| *store != Store::Base || !rows.is_empty();
+                Store::ALL.into_iter().filter(base).collect()
             }
             Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Commit(_) => vec![Store::Journal],
@@ -253,17 +272,18 @@ impl Transaction {
             Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
                 Store::ALL.to_vec()
             }
-            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged],
+            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged, Store::Changes],
         }
     }
 
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
-        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into(), u32::MAX);
+        let text = |text: &str| Key::Text(text.to_owned());
+        let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
-            Transaction::Open { .. } => vec![
+            Transaction::Open { after, rows, .. } => [
                 Read::One(Store::Meta, Key::Text(CLIENT.into())),
                 checkpoint(),
                 Read::All(Store::Journal),
@@ -272,11 +292,15 @@ impl Transaction {
                 Read::All(Store::Parked),
                 voids(),
                 Read::All(Store::Staged),
-            ],
+                Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
+            ]
+            .into_iter()
+            .chain(rows.iter().map(one))
+            .collect(),
             Transaction::Load(keys) => keys.iter().map(one).collect(),
             Transaction::LoadPart(collection, from) => {
                 let (_, to) = stored::base_range(collection);
-                vec![Read::Range(Store::Base, from.clone(), to, PART)]
+                vec![Read::Range(Store::Base, Key::Text(from.clone()), Key::Text(to), PART)]
             }
             Transaction::Commit(_) => vec![],
             Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
@@ -300,7 +324,7 @@ impl Transaction {
     /// What to write, from what was read; and what that means, once the transaction is complete.
     pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
-            Transaction::Open { client } => open::open(client, read),
+            Transaction::Open { client, .. } => open::open(client, read),
             Transaction::Load(_) => (vec![], loaded(&read, None)),
             Transaction::LoadPart(..) => {
                 let next = match read[0].last() {
@@ -318,13 +342,13 @@ impl Transaction {
             Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
             Transaction::Seal { through } => seal(through, &read[0]),
             Transaction::Settle { settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = settle(settled, folds, &read);
+                let (mut writes, outcome) = base::settle(settled, folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
                 writes.extend(parked.iter().map(put));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
-                (writes, outcome)
+                (base::announced(writes), outcome)
             }
             Transaction::Store { asked, reached, rows, staged, reset, garbage } => {
                 let current = checkpoint(&read[0]);
@@ -335,17 +359,17 @@ impl Transaction {
                 if reset {
                     writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
-                writes.extend(rows.iter().map(put_base));
+                writes.extend(rows.iter().map(base::put));
                 writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
                 writes.push(put_checkpoint(&reached));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
-                (writes, Outcome::Stored)
+                (base::announced(writes), Outcome::Stored)
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
             Transaction::Unpack { key, rows } => {
-                let mut writes: Vec<_> = rows.iter().map(put_base).collect();
+                let mut writes: Vec<_> = rows.iter().map(base::put).collect();
                 writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
-                (writes, Outcome::Stored)
+                (base::announced(writes), Outcome::Stored)
             }
         }
     }
@@ -360,16 +384,9 @@ fn checkpoint(rows: &Rows) -> Checkpoint {
 }
 
 fn loaded(read: &[Rows], next: Option<String>) -> Outcome {
-    let rows: Vec<_> = read.iter().flatten().filter_map(base_row).collect();
+    let rows: Vec<_> = read.iter().flatten().filter_map(base::row).collect();
     let damaged = rows.len() < read.iter().map(Vec::len).sum();
     Outcome::Loaded { rows, damaged, next }
-}
-
-fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
-    match key {
-        Key::Text(key) => Some((stored::base_document(key)?, stored::read(text)?)),
-        Key::Counted(_) => None,
-    }
 }
 
 fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
@@ -436,54 +453,4 @@ fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
     let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
     writes.push(Write::Put(Store::Journal, SEAL, String::new()));
     (writes, Outcome::Sealed)
-}
-
-fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {
-    let mut checkpoint = checkpoint(&read[0]);
-    checkpoint.folds += 1;
-    let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
-    for (fold, read) in folds.iter().zip(&read[1..]) {
-        // A document without a row may never have been made, or it is gone. A late answer to another tab's
-        // sending must not bring it back, so what a pull has covered is left alone.
-        if !checkpoint.complete || fold.position <= checkpoint.position {
-            continue;
-        }
-        let key = fold.mutation.key();
-        let base = match rows.get(&key) {
-            Some(row) => row.clone(),
-            None => read.first().and_then(base_row).map(|(_, row)| row),
-        };
-        if base.as_ref().map_or(Version(0), |row| row.version) != fold.previous {
-            continue;
-        }
-        let mut document = base.map(|row| row.document()).unwrap_or_default();
-        // What the server makes of a hidden document depends on more than is known here; the pull tells.
-        if document.is_deleted() {
-            continue;
-        }
-        fold.mutation.apply(&mut document, Register { stamp: fold.stamp, version: Version(0) });
-        let row = match document.deleted().filter(|_| document.is_deleted()) {
-            // Whatever else this device writes knows of the delete, so nothing of the document comes back.
-            Some(deleted) => BaseRow::tombstone(deleted.stamp, fold.version, fold.position),
-            None => BaseRow::of(&document, fold.version, fold.position),
-        };
-        rows.insert(key, Some(row));
-        for one in settled.iter_mut().filter(|one| one.id == fold.mutation.id) {
-            one.end = End::Folded;
-        }
-    }
-    let rows: Vec<_> = rows.into_iter().collect();
-    let mut writes = vec![
-        put_checkpoint(&checkpoint),
-        Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
-    ];
-    writes.extend(rows.iter().map(put_base));
-    (writes, Outcome::Settled { settled, rows, checkpoint })
-}
-
-fn put_base((key, row): &(DocumentKey, Option<BaseRow>)) -> Write {
-    match row {
-        Some(row) => Write::Put(Store::Base, stored::base_key(key), stored::write(row)),
-        None => Write::Delete(Store::Base, stored::base_key(key)),
-    }
 }
