@@ -47,6 +47,13 @@ pub fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Res
     })))
 }
 
+/// Called by the glue when the instance has trapped: gives back what it holds, tells the page, and has the next call from
+/// outside made with a new one. `trap` says what is known of it.
+#[wasm_bindgen]
+pub fn abandon(trap: &str) {
+    crash::abandon(trap);
+}
+
 type Answer = Result<JsValue, Error>;
 
 /// The promise of an answer. Boxed, because what makes a promise of a future would be there once for each call.
