@@ -11,6 +11,7 @@ mod driver;
 mod events;
 mod live;
 mod platform;
+mod request;
 mod run;
 mod store;
 mod transport;
