@@ -1,0 +1,73 @@
+//! Runs seeds and says what came of them. `cargo xtask sim` is the way in.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use landfall_sim::mark::Marks;
+use landfall_sim::story::{Story, tell};
+
+/// As many seeds as must have seen every disaster.
+const ENOUGH: u64 = 2_000;
+/// Most violations that are told.
+const TOLD: usize = 20;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |text: &String| text.parse::<u64>().ok();
+    let after = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).and_then(number)
+    };
+    let traced = arguments.iter().any(|argument| argument == "--trace");
+    let first = arguments.first().and_then(number);
+    let seeds = after("--seeds").unwrap_or(if first.is_some() { 1 } else { ENOUGH });
+    // What a seed panics with is part of its report.
+    std::panic::set_hook(Box::new(|_| {}));
+    run(first.unwrap_or(0), seeds, traced)
+}
+
+fn run(first: u64, seeds: u64, traced: bool) -> ExitCode {
+    let begun = Instant::now();
+    let (mut marks, mut mutations, mut events, mut hash) = (Marks::default(), 0, 0, 0u64);
+    let (mut violations, mut stuck, mut told) = (0, 0, 0);
+    for seed in first..first + seeds {
+        let Story { violation, marks: seen, lines, .. } = {
+            let story = tell(seed, traced);
+            mutations += story.mutations;
+            events += story.events;
+            hash = hash.rotate_left(1) ^ story.hash;
+            story
+        };
+        marks.add(&seen);
+        lines.iter().for_each(|line| println!("{line}"));
+        if let Some(found) = violation {
+            let is_stuck = found.invariant == landfall_sim::check::Invariant::Stuck;
+            stuck += u64::from(is_stuck);
+            violations += 1;
+            told += 1;
+            if told <= TOLD {
+                let what: String = found.what.chars().take(600).collect();
+                println!("seed {seed}: {:?}: {what}", found.invariant);
+            }
+        }
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    let never: Vec<_> = marks.counts().filter(|(_, count)| *count == 0).map(|(mark, _)| mark).collect();
+    let blind = seeds >= ENOUGH && !never.is_empty();
+    if seeds >= ENOUGH {
+        marks.counts().for_each(|(mark, count)| println!("{count:>10} {mark:?}"));
+        never.iter().for_each(|mark| println!("never: {mark:?}"));
+    }
+    println!(
+        "{:.0} seeds/s, {:.0} mutations/s, {:.0} events/s",
+        rate(seeds, seconds),
+        rate(mutations, seconds),
+        rate(events, seconds)
+    );
+    println!("seeds={seeds} mutations={mutations} violations={violations} stuck={stuck} trace={hash:016x}");
+    if violations > 0 || blind { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn rate(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds.max(1e-9)
+}
