@@ -10,8 +10,9 @@ use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
-        // Another name than before: so every tab sees that what was stored is gone, whichever is the first.
-        let client = if self.opened { self.options.writer.to_string().parse().ok() } else { None };
+        // Another name each time: so every tab sees that what was stored is gone, whichever is the first.
+        let name = || format!("{}-{}", self.options.writer, self.made).parse().ok();
+        let client = if self.opened { name() } else { None };
         let client = client.unwrap_or_else(|| self.installation.clone());
         self.transact(Purpose::Open, Transaction::Open { client });
     }

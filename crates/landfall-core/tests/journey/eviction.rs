@@ -58,6 +58,21 @@ fn what_tabs_remember_is_saved_again_when_what_was_stored_is_gone() {
 }
 
 #[test]
+fn what_tabs_remember_is_saved_again_every_time_that_what_was_stored_is_gone() {
+    let mut world = with_writes();
+    for _ in 0..3 {
+        world.tabs[0].disk.borrow_mut().evict();
+        for tab in [0, 1] {
+            look(&mut world, tab);
+        }
+    }
+    assert_eq!(world.tabs[0].settled.iter().filter(|one| one.status == Status::Accepted).count(), 1);
+    world.lead(0, true);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 4, "each once");
+}
+
+#[test]
 fn a_damaged_journal_is_counted_and_given_out_as_it_is() {
     let mut world = with_writes();
     world.tabs[0].disk.borrow_mut().damage(Store::Journal);
