@@ -24,7 +24,8 @@ impl Shelf {
         for id in ids.iter() {
             self.homes.get_or_insert_with(*id, Vec::new).push(record);
         }
-        self.records.insert(record, ids);
+        // A database that was deleted and made anew gives keys a second time.
+        self.records.get_or_insert_with(record, Set::new).extend(ids);
     }
 
     /// Gives the records that nothing needs any more because of this.
