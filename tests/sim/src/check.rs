@@ -13,7 +13,7 @@ pub enum Invariant {
     I1,
     /// A mutation takes effect at most once, and a resend gets the verdict that there is.
     I2,
-    /// The writes of one device on one document take effect in the order of its journal.
+    /// The writes of one tab on one document take effect in the order of its journal.
     I3,
     /// What was written is shown at once.
     I4,

@@ -22,6 +22,11 @@ impl Clock {
         self.frozen.unwrap_or(now.shifted(self.skew))
     }
 
+    /// Whether it has always been right, or as good as that.
+    pub fn is_right(&self) -> bool {
+        !self.unsteady && self.skew.abs() <= 1_000
+    }
+
     /// It is set.
     pub fn jump(&mut self, by: i64) {
         self.unsteady = true;

@@ -3,6 +3,7 @@
 use landfall_core::client::Input;
 use landfall_core::time::Millis;
 
+use crate::chance::Chance;
 use crate::mark::Mark;
 use crate::queue::Event;
 use crate::tab::Asked;
@@ -103,8 +104,14 @@ impl World {
         let kinds = self.swarm.disasters.clone();
         let disaster = self.chances.fault.of(&kinds);
         let device = self.chances.fault.below(self.devices.len());
-        self.trace.say(self.queue.now, || format!("  {disaster:?} on device {device}"));
-        self.strike(disaster, device);
+        // A stream of its own, so that a disaster that is left out changes no other.
+        let own = Chance::new(self.chances.fault.bits(), 9);
+        if !self.swarm.spared.contains(&disaster) {
+            self.trace.say(self.queue.now, || format!("  {disaster:?} on device {device}"));
+            let outer = std::mem::replace(&mut self.chances.fault, own);
+            self.strike(disaster, device);
+            self.chances.fault = outer;
+        }
         let calm = self.chances.fault.delay(self.swarm.calm);
         self.queue.after(calm, Event::Disaster);
     }

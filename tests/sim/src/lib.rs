@@ -25,6 +25,7 @@ pub mod planted;
 pub mod queue;
 pub mod reference;
 pub mod server;
+pub mod shrink;
 pub mod story;
 pub mod swarm;
 pub mod tab;

@@ -4,7 +4,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use landfall_sim::mark::Marks;
-use landfall_sim::story::{Story, tell};
+use landfall_sim::shrink::shrink;
+use landfall_sim::story::{Story, tell, tell_in};
 
 /// As many seeds as must have seen every disaster.
 const ENOUGH: u64 = 2_000;
@@ -22,8 +23,27 @@ fn main() -> ExitCode {
     let first = arguments.first().and_then(number);
     let seeds = after("--seeds").unwrap_or(if first.is_some() { 1 } else { ENOUGH });
     // What a seed panics with is part of its report.
-    std::panic::set_hook(Box::new(|_| {}));
-    run(first.unwrap_or(0), seeds, traced)
+    if !traced {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+    match first {
+        Some(seed) if arguments.iter().any(|argument| argument == "--shrink") => shrunk(seed),
+        Some(_) | None => run(first.unwrap_or(0), seeds, traced),
+    }
+}
+
+/// Tells the story of the smallest world in which a seed breaks what it breaks.
+fn shrunk(seed: u64) -> ExitCode {
+    let story = tell(seed, false);
+    let Some(found) = &story.violation else {
+        println!("seed {seed} breaks nothing");
+        return ExitCode::SUCCESS;
+    };
+    println!("seed {seed}: {:?}: {}", found.invariant, found.what);
+    let swarm = shrink(seed, &story);
+    let smallest = tell_in(seed, swarm, true);
+    smallest.lines.iter().for_each(|line| println!("{line}"));
+    ExitCode::FAILURE
 }
 
 fn run(first: u64, seeds: u64, traced: bool) -> ExitCode {

@@ -22,6 +22,8 @@ impl World {
     /// Lives through all of it.
     pub fn live(&mut self) {
         self.run(STORY, |world| world.acts == 0);
+        let hung = self.tabs.iter().flatten().map(|tab| tab.hung).max().unwrap_or_default();
+        self.run(hung.since(self.queue.now), |_| false);
         self.heal();
         self.drain(Invariant::Stuck);
         end::judge(self);
@@ -44,9 +46,6 @@ impl World {
                 self.open(device);
             }
             for tab in self.tabs_of(device) {
-                if let Some(subject) = self.tab_mut(tab) {
-                    subject.hung = Default::default();
-                }
                 // Somebody looks at it.
                 for input in [
                     Input::Pause(false),

@@ -29,7 +29,11 @@ pub struct Story {
 
 /// Lives through a seed.
 pub fn tell(seed: u64, traced: bool) -> Story {
-    let swarm = Swarm::of(seed);
+    tell_in(seed, Swarm::of(seed), traced)
+}
+
+/// Lives through a seed in a world that may be another one than its own.
+pub fn tell_in(seed: u64, swarm: Swarm, traced: bool) -> Story {
     let world = RefCell::new(World::new(seed, swarm));
     if traced {
         let mut world = world.borrow_mut();

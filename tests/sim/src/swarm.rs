@@ -60,6 +60,8 @@ pub struct Swarm {
     pub skews: Vec<i64>,
     /// Disasters of the larger kind.
     pub disasters: Vec<Disaster>,
+    /// Those of them that do not happen all the same.
+    pub spared: Vec<Disaster>,
     /// How long there is none, at most.
     pub calm: Millis,
     /// Writes that the server refuses.
@@ -101,6 +103,7 @@ impl Swarm {
             power: 0,
             skews: vec![0],
             disasters: vec![],
+            spared: vec![],
             calm: Millis(c.of(&[500, 3_000, 20_000])),
             refused: c.of(&[0, 0, 30, 150]),
             attended: c.of(&[0, 50, 150]),

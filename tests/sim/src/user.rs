@@ -35,7 +35,8 @@ impl World {
     }
 
     fn act(&mut self, tab: TabId) {
-        if !self.tab(tab).is_some_and(|tab| tab.ready) {
+        let now = self.queue.now;
+        if !self.tab(tab).is_some_and(|tab| tab.ready && tab.hung <= now) {
             return;
         }
         if self.chances.work.per_mille(self.swarm.attended) {

@@ -67,7 +67,12 @@ impl Witness {
     fn journalled(&mut self, device: usize, incarnation: u64, entries: &[Entry], record: u64) {
         for (index, entry) in (0..).zip(entries) {
             let place = entry.place.unwrap_or(Place { record, index });
-            self.homes.entry(entry.id).or_insert((device, incarnation, place));
+            let home = (device, incarnation, place);
+            // What a browser had deleted is saved again, behind what was written since.
+            let moved = |old: &Home| old.0 == device && old.1 < incarnation;
+            if self.homes.get(&entry.id).is_none_or(moved) {
+                self.homes.insert(entry.id, home);
+            }
         }
     }
 

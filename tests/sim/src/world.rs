@@ -314,6 +314,7 @@ impl World {
                     self.violate(Invariant::Answers, format!("tab {tab} saved what nobody asked for"));
                 }
             },
+            Output::Unsaved(u64::MAX, _) => {}
             Output::Unsaved(ticket, code) => {
                 let asked = subject.asked.remove(&ticket);
                 self.marks.hit_if(code == Code::NotFound, Mark::DecidedTwice);
@@ -384,7 +385,9 @@ impl World {
         subject.timer = None;
         subject.idle_timers += 1;
         if subject.idle_timers > 5_000 {
-            return self.violate(Invariant::Idle, format!("tab {tab} is woken again and again for nothing"));
+            let client = &subject.client;
+            let what = format!("tab {tab} is woken again and again for nothing: {client:?}");
+            return self.violate(Invariant::Idle, what);
         }
         self.feed(tab, Input::Tick);
     }
@@ -451,10 +454,8 @@ impl World {
         let durability = transaction.durability();
         let quota = self.chances.fault.per_mille(self.swarm.quota);
         let disk = &self.devices[device].disk;
-        if disk.broken {
-            return Err(Code::StorageUnavailable);
-        }
-        if durability != Durability::ReadOnly && (quota || disk.full) {
+        let fails = disk.broken || durability != Durability::ReadOnly && (quota || disk.full);
+        if fails {
             match &transaction {
                 Transaction::Commit(_) => self.marks.hit(Mark::QuotaOnWrite),
                 Transaction::Store { .. } => self.marks.hit(Mark::QuotaOnPull),
@@ -467,7 +468,8 @@ impl World {
                 let values = record.entries.iter().flat_map(|entry| crate::witness::values(&entry.fields));
                 self.witness.fickle.extend(values);
             }
-            return Err(if opens { Code::StorageUnavailable } else { Code::StorageFull });
+            let broken = opens || self.devices[device].disk.broken;
+            return Err(if broken { Code::StorageUnavailable } else { Code::StorageFull });
         }
         let stores = transaction.stores();
         let read = disk.read(&transaction.reads(), &stores);

@@ -1,4 +1,7 @@
-//! I3: of one device's writes on one document, the server takes those of earlier places first.
+//! I3: of one tab's writes on one document, the server takes those of earlier places first.
+//!
+//! Tabs of one device hear of each other's writes a moment later, or not at all, so one that drains may send
+//! its own before it knows of an earlier one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +15,7 @@ pub fn kept(world: &mut World) {
     for applied in &world.server.store.log {
         let id = applied.mutation.id;
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
-        let lane = (device, applied.mutation.key());
+        let lane = (id.writer, device, applied.mutation.key());
         let before = last.insert(lane, ((incarnation, place), id));
         if let Some((earlier, other)) = before
             && earlier > (incarnation, place)

@@ -10,7 +10,9 @@ use crate::world::World;
 
 /// Looks at everything that a tab shows anew.
 pub fn shown(world: &mut World, tab: TabId) {
-    let blind = world.set_back;
+    let Some(device) = world.tab(tab).map(|tab| tab.device) else { return };
+    // A wrong clock is corrected once it is known, and with it which of two writes is the later one.
+    let blind = world.set_back || !world.devices[device].clock.is_right();
     let Some(subject) = world.tabs[tab].as_mut() else { return };
     let mut found = None;
     for (key, json) in subject.client.changes() {
