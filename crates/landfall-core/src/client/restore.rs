@@ -104,7 +104,10 @@ impl Client {
         }
         self.save_again(rescued);
         self.progress.saw(self.outbox.unsettled());
-        self.tell_ended(unsettled, &ends, &replaced);
+        // Of a database that is gone nobody knows how anything ended.
+        if !lost {
+            self.tell_ended(unsettled, &ends, &replaced);
+        }
         self.opened = true;
         self.replica.clear();
         self.load_pending();

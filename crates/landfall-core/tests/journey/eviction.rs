@@ -73,6 +73,21 @@ fn what_tabs_remember_is_saved_again_every_time_that_what_was_stored_is_gone() {
 }
 
 #[test]
+fn nobody_is_told_that_a_write_has_ended_that_another_tab_is_about_to_save_again() {
+    let mut world = with_writes();
+    let told = world.tabs[1].settled.len();
+    world.tabs[0].disk.borrow_mut().evict();
+    let now = world.now;
+    world.tabs[0].input(Input::Refresh, now);
+    world.disk_step(0);
+    look(&mut world, 1);
+    assert_eq!(world.tabs[1].settled.len(), told);
+    world.lead(0, true);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 4, "each once");
+}
+
+#[test]
 fn a_write_to_a_database_that_was_made_anew_does_not_take_the_place_of_an_older_one() {
     let mut world = World::new(1);
     world.run(0);
