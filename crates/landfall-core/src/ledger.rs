@@ -22,7 +22,10 @@ impl Shelf {
             return;
         }
         for id in ids.iter() {
-            self.homes.get_or_insert_with(*id, Vec::new).push(record);
+            let homes = self.homes.get_or_insert_with(*id, Vec::new);
+            if !homes.contains(&record) {
+                homes.push(record);
+            }
         }
         // A database that was deleted and made anew gives keys a second time.
         self.records.get_or_insert_with(record, Set::new).extend(ids);

@@ -28,6 +28,8 @@ pub struct Device {
     pub signed_in: bool,
     /// What it has may be from a history that is no more, so it is not compared with the one that is.
     pub tainted: bool,
+    /// Whether a browser ever deleted what was stored: what tabs save again stands behind what was written since.
+    pub evicted: bool,
 }
 
 impl Device {

@@ -308,6 +308,7 @@ impl World {
         self.excuse(device);
         let tabs = self.tabs_of(device);
         self.devices[device].disk.wipe();
+        self.devices[device].evicted = true;
         self.marks.hit(Mark::Evicted);
         tabs.into_iter().for_each(|tab| self.feed(tab, Input::Refresh));
     }

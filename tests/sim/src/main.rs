@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use landfall_sim::mark::Marks;
+use landfall_sim::planted::{self, Bug};
 use landfall_sim::shrink::shrink;
 use landfall_sim::story::{Story, tell, tell_in};
 
@@ -15,21 +16,48 @@ const TOLD: usize = 20;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let number = |text: &String| text.parse::<u64>().ok();
-    let after = |name: &str| {
+    let value = |name: &str| {
         let at = arguments.iter().position(|argument| argument == name)?;
         arguments.get(at + 1).and_then(number)
     };
-    let traced = arguments.iter().any(|argument| argument == "--trace");
-    let first = arguments.first().and_then(number);
-    let seeds = after("--seeds").unwrap_or(if first.is_some() { 1 } else { ENOUGH });
-    // What a seed panics with is part of its report.
+    let flag = |name: &str| arguments.iter().any(|argument| argument == name);
+    let seed = arguments.first().and_then(number);
+    let from = value("--from").or(seed).unwrap_or(0);
+    let traced = flag("--trace");
     if !traced {
+        // What a seed panics with is part of its report.
         std::panic::set_hook(Box::new(|_| {}));
     }
-    match first {
-        Some(seed) if arguments.iter().any(|argument| argument == "--shrink") => shrunk(seed),
-        Some(_) | None => run(first.unwrap_or(0), seeds, traced),
+    match seed {
+        _ if flag("--planted") => find_planted(from, value("--seeds").unwrap_or(1_000)),
+        Some(seed) if flag("--shrink") => shrunk(seed),
+        Some(_) | None => {
+            run(from, value("--seeds").unwrap_or(if seed.is_some() { 1 } else { ENOUGH }), traced)
+        }
     }
+}
+
+/// Looks for the first seed that finds each planted bug, and nothing without it.
+fn find_planted(from: u64, seeds: u64) -> ExitCode {
+    let mut missed = 0;
+    for bug in Bug::ALL {
+        let finds = |seed: &u64| {
+            planted::choose(Some(*bug));
+            let with = tell(*seed, false).violation.is_some();
+            planted::choose(None);
+            with && tell(*seed, false).violation.is_none()
+        };
+        match (from..from + seeds).find(finds) {
+            Some(seed) => println!("{bug:?} caught {seed}"),
+            None => {
+                missed += 1;
+                println!("{bug:?} missed {seeds}");
+            }
+        }
+    }
+    println!("planted={} missed={missed}", Bug::ALL.len());
+    // One in twenty may need more seeds than these.
+    if missed * 20 > Bug::ALL.len() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 /// Tells the story of the smallest world in which a seed breaks what it breaks.

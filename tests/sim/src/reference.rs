@@ -51,7 +51,7 @@ impl Reference {
             Op::Patch => {}
             Op::Delete => {
                 if self.deleted.as_ref().is_none_or(|(deleted, _, _)| *deleted < stamp) {
-                    self.deleted = Some((stamp, applied.version, applied.client.clone()));
+                    self.deleted = Some((stamp, applied.version, applied.owner.clone()));
                 }
             }
         }

@@ -167,7 +167,13 @@ impl World {
             Event::Answer(request) => self.answer(request),
             Event::GiveUp(request) => self.give_up(request),
             Event::Timer(tab, n) => self.timer(tab, n),
-            Event::Lead(tab, leads) => self.feed(tab, Input::Lead(leads)),
+            Event::Lead(tab, leads) => {
+                // It may have got the lock back before it heard that it had lost it.
+                let holds = self.devices.iter().any(|device| device.leader == Some(tab));
+                if leads == holds {
+                    self.feed(tab, Input::Lead(leads));
+                }
+            }
             Event::Hint(tab) => self.feed(tab, Input::Refresh),
             Event::Heard(tab, stream, heard) => self.hear(tab, stream, heard),
             Event::Work(device) => self.work(device),

@@ -48,6 +48,10 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
 /// A confirmed document is what the server had at that version.
 fn compare(world: &mut World, device: usize, key: &DocumentKey, row: Option<&BaseRow>) {
     let Some(row) = row.filter(|_| !world.devices[device].tainted && !world.set_back) else { return };
+    // Its versions are counted from the start again.
+    if world.server.store.forgotten.contains_key(key) {
+        return;
+    }
     let mut recorded = world.server.store.versions.range((key.clone(), row.version)..);
     let next = recorded.next().filter(|((other, _), _)| other == key);
     // Of several changes in one commit only the last is there to compare with.

@@ -120,8 +120,11 @@ fn merged(world: &mut World) {
         return;
     }
     let mut documents: BTreeMap<_, Reference> = BTreeMap::new();
-    for applied in &world.server.store.log {
+    for (at, applied) in world.server.store.log.iter().enumerate() {
         let key = applied.mutation.key();
+        if world.server.store.forgotten.get(&key).is_some_and(|from| at < *from) {
+            continue;
+        }
         documents.entry(key).or_default().take(applied, &world.server.store);
     }
     if let Some(stamp) = documents.values().find_map(|document| document.twice) {

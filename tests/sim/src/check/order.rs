@@ -15,6 +15,9 @@ pub fn kept(world: &mut World) {
     for applied in &world.server.store.log {
         let id = applied.mutation.id;
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
+        if world.devices[device].evicted {
+            continue;
+        }
         let lane = (id.writer, device, applied.mutation.key());
         let before = last.insert(lane, ((incarnation, place), id));
         if let Some((earlier, other)) = before

@@ -4,6 +4,7 @@
 //! Every write of a field sets a value that nobody else writes, so one look tells which write is shown.
 
 use crate::check::Invariant;
+use crate::device::Device;
 use crate::queue::TabId;
 use crate::tab::Shown;
 use crate::world::World;
@@ -12,7 +13,8 @@ use crate::world::World;
 pub fn shown(world: &mut World, tab: TabId) {
     let Some(device) = world.tab(tab).map(|tab| tab.device) else { return };
     // A wrong clock is corrected once it is known, and with it which of two writes is the later one.
-    let blind = world.set_back || !world.devices[device].clock.is_right();
+    let Device { clock, evicted, .. } = &world.devices[device];
+    let blind = world.set_back || *evicted || !clock.is_right();
     let Some(subject) = world.tabs[tab].as_mut() else { return };
     let mut found = None;
     for (key, json) in subject.client.changes() {

@@ -39,7 +39,9 @@ impl Server {
                 marks.hit(Mark::RollbackNoticed);
                 self.store.epoch = self.chance.bits();
             }
-            let behind = read.position < self.store.horizon && !planted::is(Bug::HorizonIgnored);
+            // Who started later never had what is forgotten.
+            let behind = read.position.max(read.floor) < self.store.horizon;
+            let behind = behind && !planted::is(Bug::HorizonIgnored);
             let reason = match (read.epoch == self.store.epoch, behind) {
                 (true, false) => None,
                 (true, true) => Some("resync_required"),

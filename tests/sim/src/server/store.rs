@@ -32,6 +32,8 @@ pub struct Applied {
     pub mutation: Arc<Mutation>,
     /// Whose device it came from.
     pub client: Client,
+    /// Whose device its writer belongs to: another one where a database was deleted in between.
+    pub owner: Client,
     /// The stamp that it was given.
     pub stamp: Stamp,
     /// What it made of its document.
@@ -51,6 +53,8 @@ pub struct Store {
     pub nonces: Vec<u64>,
     /// Deletes up to here are forgotten.
     pub horizon: Position,
+    /// Documents that are forgotten, and how long the log was then.
+    pub forgotten: BTreeMap<DocumentKey, usize>,
     /// Documents as they are now.
     pub documents: BTreeMap<DocumentKey, Row>,
     /// Documents by the commit that changed them last.
@@ -73,6 +77,7 @@ impl Store {
             position: Position(0),
             nonces: vec![0],
             horizon: Position(0),
+            forgotten: BTreeMap::new(),
             documents: BTreeMap::new(),
             places: BTreeMap::new(),
             receipts: BTreeMap::new(),
@@ -106,7 +111,8 @@ impl Store {
             if let (true, false, Some(stamp)) = (is_in, result.duplicate, result.stamp) {
                 let (version, position) = (result.version, result.position);
                 let mutation = Arc::new(mutation);
-                self.log.push(Applied { mutation, client: client.clone(), stamp, version, position });
+                let owner = self.writers.get(&mutation.id.writer).unwrap_or(client).clone();
+                self.log.push(Applied { mutation, client: client.clone(), owner, stamp, version, position });
             }
         }
         self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
@@ -130,6 +136,7 @@ impl Store {
         for (key, place) in &gone {
             self.documents.remove(key);
             self.places.remove(place);
+            self.forgotten.insert(key.clone(), self.log.len());
         }
         if !gone.is_empty() {
             self.horizon = self.position;
