@@ -31,7 +31,9 @@ impl Client {
             let sent = item.sent.clone().unwrap_or_else(|| {
                 let before = last.get(&key).copied().or_else(|| {
                     let lane = self.outbox.lane(&key).take_while(|other| other.entry.id != item.entry.id);
-                    lane.map(|other| other.stamp).max()
+                    // The one before it may be in the base already, with a stamp that this one has not seen.
+                    let base = || self.replica.base(&key)?.newest_of(item.entry.after?.writer);
+                    lane.map(|other| other.stamp).chain(base()).max()
                 });
                 let stamp = self.final_stamp(&item.entry, before.unwrap_or(Stamp::ZERO), server_now);
                 Sent { mutation: item.entry.mutation(stamp, self.outbox.needs(&item.entry)), at: server_now }

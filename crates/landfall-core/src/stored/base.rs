@@ -6,7 +6,7 @@ use super::Key;
 use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
-use crate::id::{Collection, DocumentKey, Position, Version};
+use crate::id::{Collection, DocumentKey, Position, Version, Writer};
 use crate::json::Json;
 use crate::map::Map;
 use crate::path::Path;
@@ -67,7 +67,16 @@ impl BaseRow {
 
     /// The newest stamp in it.
     pub fn newest(&self) -> Stamp {
-        self.stamps.values().copied().chain(self.deleted).fold(self.stamp, Stamp::max)
+        self.all_stamps().max().unwrap_or(self.stamp)
+    }
+
+    /// The newest stamp of one writer's in it.
+    pub fn newest_of(&self, writer: Writer) -> Option<Stamp> {
+        self.all_stamps().filter(|stamp| stamp.writer == writer).max()
+    }
+
+    fn all_stamps(&self) -> impl Iterator<Item = Stamp> {
+        self.stamps.values().copied().chain(self.deleted).chain([self.stamp])
     }
 }
 

@@ -116,3 +116,19 @@ fn a_clock_that_is_set_right_while_writes_are_pending_changes_nothing_that_was_s
         ends_at(&mut world, r#"{"a":2}"#);
     }
 }
+
+#[test]
+fn a_write_made_while_the_one_before_it_is_sent_comes_after_it_on_a_clock_that_stands_still() {
+    let mut world = pair(0);
+    world.write(0, patch("d", r#"{"a":1}"#));
+    let stood = world.now;
+    world.request(0);
+    world.tabs[0].skew = i64::try_from(stood.0).unwrap() - i64::try_from(world.now.0).unwrap();
+    world.write(0, patch("d", r#"{"a":2}"#));
+    while world.disk_step(0) || world.network_step(0) {
+        world.tabs[0].skew = i64::try_from(stood.0).unwrap() - i64::try_from(world.now.0).unwrap();
+    }
+    ends_at(&mut world, r#"{"a":2}"#);
+    let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
+    assert_eq!(shown, [r#"{"a":0}"#, r#"{"a":1}"#, r#"{"a":2}"#]);
+}
