@@ -13,7 +13,10 @@ export interface Side {
   readonly user: string;
   /** When it was written. */
   readonly at: number;
-  /** `null` where the field was removed or the document deleted; without a path, the fields that were changed. */
+  /**
+   * `null` where the field was removed or the document deleted; without a path, the fields that were changed, or
+   * all of the document where its policy is `document-last-write-wins`.
+   */
   readonly value: Json;
   readonly removed: boolean;
   readonly deleted: boolean;
@@ -24,7 +27,7 @@ export interface Conflict {
   readonly id: string;
   readonly collection: string;
   readonly document: string;
-  /** JSON Pointer; empty where one of the two deleted the document. */
+  /** JSON Pointer; empty where it is about the whole document. */
   readonly path: string;
   /** The top-level field that `path` leads to or into. */
   readonly field: string;
