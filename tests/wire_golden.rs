@@ -108,6 +108,7 @@ impl Server {
             documents: self.documents.clone(),
             receipts: self.receipts.clone(),
             own_writers: step.own.clone(),
+            ..Facts::default()
         };
         let decision = decide(
             &step.mutations,

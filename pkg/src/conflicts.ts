@@ -3,6 +3,7 @@ import { LandfallError } from "./errors.js";
 import { freeze, keysOf, plainValue } from "./json.js";
 import { Listeners } from "./listeners.js";
 import type { Sync } from "./sync.js";
+import type { Trace } from "./trace.js";
 import type { Json } from "./wire.js";
 
 /** A list holds at most so many, the newest. */
@@ -13,7 +14,10 @@ export interface Side {
   readonly user: string;
   /** When it was written. */
   readonly at: number;
-  /** `null` where the field was removed or the document deleted; without a path, the fields that were changed. */
+  /**
+   * `null` where the field was removed or the document deleted; without a path, the fields that were changed, or
+   * all of the document where its policy is `document-last-write-wins`.
+   */
   readonly value: Json;
   readonly removed: boolean;
   readonly deleted: boolean;
@@ -24,7 +28,7 @@ export interface Conflict {
   readonly id: string;
   readonly collection: string;
   readonly document: string;
-  /** JSON Pointer; empty where one of the two deleted the document. */
+  /** JSON Pointer; empty where it is about the whole document. */
   readonly path: string;
   /** The top-level field that `path` leads to or into. */
   readonly field: string;
@@ -66,10 +70,11 @@ interface Page {
 export class Conflicts {
   readonly #core: Core;
   readonly #sync: Sync;
+  readonly #trace: Trace;
   readonly #user: string | null;
   readonly #local: boolean;
   readonly #listeners = new Listeners<readonly Conflict[]>(() => this.#known);
-  #known: readonly Conflict[] = Object.freeze([]);
+  #known: readonly Conflict[];
   /** Which side won at first: what the server calls it, whatever stands now. */
   readonly #won = new Map<string, "mine" | "theirs">();
   #followers = 0;
@@ -79,9 +84,11 @@ export class Conflicts {
   #late = false;
 
   /** @internal */
-  constructor(core: Core, sync: Sync, { user, url }: { user: string | null; url: string | null }) {
+  constructor(core: Core, sync: Sync, trace: Trace, { user, url }: { user: string | null; url: string | null }) {
     this.#core = core;
     this.#sync = sync;
+    this.#trace = trace;
+    this.#known = freeze(trace.left<Conflict[]>() ?? []);
     this.#user = user;
     this.#local = url === null;
   }
@@ -98,7 +105,7 @@ export class Conflicts {
 
   /**
    * Calls `listener` with the conflicts that are known, at once; with what the server has whenever something was
-   * synchronised; and after a decision. A device that is offline keeps the list that it has.
+   * synchronised; and after a decision. A device that is offline keeps the list that it has, over a reload too.
    *
    * @returns what ends it.
    */
@@ -195,6 +202,7 @@ export class Conflicts {
   #put(conflicts: readonly Conflict[]): void {
     if (JSON.stringify(conflicts) === JSON.stringify(this.#known)) return;
     this.#known = Object.freeze(conflicts);
+    this.#trace.leave(JSON.stringify(conflicts));
     this.#listeners.changed();
   }
 

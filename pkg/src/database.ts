@@ -100,7 +100,7 @@ async function connect(
   const trace = new Trace([wire.name, wire.user, wire.url]);
   const known = trace.found();
   const database = await start();
-  trace.leave();
+  if (!known) trace.leave();
   if (claimGuest && wire.user !== null) {
     try {
       await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
@@ -127,7 +127,7 @@ async function connect(
     return sync.room();
   });
   const outbox = new Outbox(core, writes, tables, wire);
-  const conflicts = new Conflicts(core, sync, wire);
+  const conflicts = new Conflicts(core, sync, trace, wire);
   const members = new Members({ core, sync, outbox, conflicts, writes, tables, identity: wire, release });
   for (const [name, { schema }] of Object.entries(collections)) {
     const table = { rows: new Rows(core, name), intents: new Intents(name, schema) };

@@ -92,7 +92,10 @@ export class Sync {
     if (this.#awaited || busy(this.#state)) await new Promise<void>((resolve) => this.#settling.add(resolve));
   }
 
-  /** Sends and fetches nothing, in no tab that is open now, until {@link Sync.resume}. Writes are saved as ever. */
+  /**
+   * Sends and fetches nothing until {@link Sync.resume}, in no tab: one that is opened later hears of it from those
+   * that are open, and when all are closed it is over. Writes are saved as ever.
+   */
   pause(): void {
     this.#core.command("pause");
   }

@@ -1,6 +1,6 @@
 /**
  * What stays behind of a database when the browser takes only IndexedDB away: without it, a device that lost
- * everything would look like a new one.
+ * everything would look like a new one. It has room for what is worth showing without a server.
  *
  * @internal
  */
@@ -16,8 +16,14 @@ export class Trace {
     return attempt((storage) => storage.getItem(this.#key) !== null) ?? false;
   }
 
-  leave(): void {
-    attempt((storage) => storage.setItem(this.#key, ""));
+  /** Leaves this behind. Where it is more than there is room for, what was left before stays. */
+  leave(text = ""): void {
+    attempt((storage) => storage.setItem(this.#key, text));
+  }
+
+  /** What was left behind, parsed. */
+  left<T>(): T | undefined {
+    return attempt((storage) => JSON.parse(storage.getItem(this.#key) || "null")) ?? undefined;
   }
 
   /** Takes it away, with a database that is deleted. */

@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { openWith } from "../src/database.js";
 import type { Conflict } from "../src/index.js";
 import type { Json } from "../src/wire.js";
 import { codeOf, opened, turn } from "./fixture.js";
-import type { MemoryCore } from "./memory-core.js";
+import { type MemoryCore, MemoryModule } from "./memory-core.js";
 
 type Recorded = { [key: string]: Json };
 
@@ -201,4 +202,38 @@ test("a database without a server has no conflicts, and a closed one answers not
   const { db: other } = await looking();
   await other.close();
   expect(await codeOf(other.conflicts.list())).toBe("closed");
+});
+
+test("the list of the last time is shown until the server gives another", async () => {
+  const left = new Map<string, string>();
+  vi.stubGlobal("localStorage", {
+    getItem: (key: string) => left.get(key) ?? null,
+    setItem: (key: string, text: string) => void left.set(key, text),
+  });
+  onTestFinished(() => void vi.unstubAllGlobals());
+  const conflicts = [recorded("c1"), recorded("c2")];
+  const module = new MemoryModule();
+  const again = () =>
+    openWith(async () => module, { name: "again", url: "https://sync.example.org", user: "ada", collections: { visits: {} } });
+  let db = await again();
+  serve(module.core, conflicts);
+  await db.conflicts.list();
+  await db.close();
+
+  db = await again();
+  onTestFinished(() => db.close());
+  module.core.server = () => {
+    throw { code: "unreachable", message: "" };
+  };
+  const shown: (readonly Conflict[])[] = [];
+  db.conflicts.subscribe((list) => void shown.push(list));
+  expect(shown[0]?.map(({ id, mine }) => [id, mine.value])).toEqual([["c1", "roof ok"], ["c2", "roof ok"]]);
+  expect(Object.isFrozen(shown[0]) && Object.isFrozen(shown[0]?.[0]?.mine)).toBe(true);
+  expect(await codeOf(db.conflicts.resolve("c1", "mine"))).toBe("unreachable");
+
+  conflicts.length = 0;
+  serve(module.core, conflicts);
+  expect(await db.conflicts.list()).toEqual([]);
+  expect(shown.at(-1)).toEqual([]);
+  expect([...left.values()]).toEqual(["[]"]);
 });

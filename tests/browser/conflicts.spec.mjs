@@ -1,7 +1,7 @@
 /** Two people in one visit without knowing of each other: what both wrote is there to see, and can be put back. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drained, openDemo, synced, until } from "./page.mjs";
+import { drained, opened, openDemo, shellKept, synced, until } from "./page.mjs";
 import { insert, onServer, read, update, visit } from "./visits.mjs";
 import { world } from "./world.mjs";
 
@@ -134,4 +134,30 @@ test("without a network the list stays, and a decision says what it needs", asyn
   });
   assert.match(code, /^unreachable: .*connect, then choose again/);
   await told(ben, { notes: "roof leaks" });
+});
+
+test("the list that the server gave last is there after a reload without a network", async (t) => {
+  const parts = await together(t);
+  const { proxy, ben } = parts;
+  await apart(parts, { notes: "roof ok" }, { notes: "roof leaks" });
+  await (await conflicts(ben)).locator("li[data-conflict]").waitFor();
+  await shellKept(ben);
+  await proxy.goOffline();
+  await ben.reload();
+  await opened(ben);
+  assert.deepEqual(await sides(await conflicts(ben)), [
+    { whose: "Yours", value: "roof leaks", stands: true },
+    { whose: "Theirs", value: "roof ok", stands: false },
+  ]);
+  const said = await ben.evaluate(async () => {
+    const [{ id }] = await new Promise((resolve) => db.conflicts.subscribe((known) => known.length > 0 && resolve(known)));
+    return db.conflicts.resolve(id, "theirs").then(() => "resolved", (error) => `${error.code}: ${error.message}`);
+  });
+  assert.equal(said, "unreachable: a conflict is settled on the server: connect, then choose again");
+
+  await proxy.goOnline();
+  await until(ben, () => db.sync.state.phase === "idle");
+  await ben.evaluate(async () => db.conflicts.resolve((await db.conflicts.list())[0].id, "theirs"));
+  await watch(ben);
+  await told(ben, { notes: "roof ok" });
 });

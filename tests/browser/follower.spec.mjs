@@ -35,3 +35,30 @@ test("a tab that does not drain shows how the one that does gets on, and can pau
   const late = await openBare(browser, proxy.origin);
   await until(late, () => db.sync.state.phase === "offline");
 });
+
+test("a pause holds for tabs that are opened later, whoever drains then, and ends for all at once", async (t) => {
+  const { browser, proxy } = await world(t, { www: bare });
+  const first = await openBare(browser, proxy.origin);
+  await synced(first);
+  await first.evaluate(() => db.sync.pause());
+  const second = await openBare(browser, proxy.origin);
+  await until(second, () => db.sync.state.phase === "paused");
+  // The one that was told of it has it to tell, and drains from now on.
+  await first.close();
+  const third = await openBare(browser, proxy.origin);
+  await until(third, () => db.sync.state.phase === "paused");
+  await insert(third, [visit(1)]);
+  await second.close();
+  await until(third, async () => (await navigator.locks.query()).pending.length === 0);
+  // Whatever a tab that drains would do by itself, it has done when it has looked at the state again.
+  await third.evaluate(() => db.sync.now());
+  assert.deepEqual([await proxy.batches(), await third.evaluate(() => db.sync.state.phase)], [[], "paused"]);
+
+  const fourth = await openBare(browser, proxy.origin);
+  await until(fourth, () => db.sync.state.phase === "paused");
+  await fourth.evaluate(() => db.sync.resume());
+  for (const tab of [third, fourth]) await drained(tab);
+  assert.equal((await proxy.batches()).length, 1);
+  const fifth = await openBare(browser, proxy.origin);
+  await synced(fifth);
+});

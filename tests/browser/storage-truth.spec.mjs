@@ -21,15 +21,23 @@ async function startWith(t, bytes) {
   // With this feature, pages are told of ten free gigabytes, whatever there is.
   const args = [...ARGS, "--disable-features=StaticStorageQuota"];
   const parts = await world(t, { www: bare, browser: { args } });
-  const page = await parts.browser.page();
-  const session = await page.context().newCDPSession(page);
-  /** `undefined`: as much as ever. What it overrides is so for as long as its session lives. */
-  const allow = (quotaSize) => session.send("Storage.overrideQuotaForOrigin", { origin: parts.proxy.origin, quotaSize });
-  await allow(bytes);
-  await page.goto(`${parts.proxy.origin}/`);
-  await page.evaluate(() => globalThis.start({}));
+  const open = async (bytes) => {
+    const page = await parts.browser.page();
+    const session = await page.context().newCDPSession(page);
+    /** `undefined`: as much as ever. What it overrides is so for as long as its session lives. */
+    const allow = (quotaSize) => session.send("Storage.overrideQuotaForOrigin", { origin: parts.proxy.origin, quotaSize });
+    await allow(bytes);
+    await page.goto(`${parts.proxy.origin}/`);
+    await page.evaluate(() => globalThis.start({}));
+    return { page, allow };
+  };
+  const startAgain = async (bytes) => {
+    await parts.browser.start();
+    return open(bytes);
+  };
+  const { page, allow } = await open(bytes);
   await synced(page);
-  return { ...parts, page, allow };
+  return { ...parts, page, allow, startAgain };
 }
 
 async function evict(page) {
@@ -79,6 +87,26 @@ test("what is left of a nearly full device's room is kept for sending what is sa
   assert.deepEqual(await outbox(page), []);
   await cache('(cache) => cache.delete("/filler")');
   assert.equal(await codeOf(page, write, visit(100)), null);
+});
+
+test("with no room at all nothing is lost, and what is saved goes as soon as there is some", async (t) => {
+  const { server, proxy, page, browser, startAgain } = await startWith(t, 5 * MIB);
+  await proxy.rule("/api", { kind: "refuse" });
+  await insert(page, visits(100));
+  // A browser that runs remembers for a while how much room there was.
+  await browser.kill();
+  const { page: again, allow } = await startAgain(1);
+  await proxy.clear("/api");
+  await again.evaluate(() => db.sync.now());
+  const { pending, reason, nextTryAt } = await state(again);
+  assert.deepEqual({ pending, reason }, { pending: 100, reason: "storage_full" });
+  assert.ok(nextTryAt !== null, "it is tried again by itself");
+  // What is sent has to be noted down first, or a crash could send it twice.
+  assert.deepEqual(await onServer(server), {});
+  assert.equal(await again.evaluate(() => db.visits.where({}).count()), 100);
+  await allow(5 * MIB);
+  await drained(again);
+  assert.deepEqual(await onServer(server), expected(visits(100)));
 });
 
 test("data that the browser deletes while the page runs is missed and announced, and what the page remembers is saved again", async (t) => {

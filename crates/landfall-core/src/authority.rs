@@ -5,6 +5,7 @@
 
 mod facts;
 mod settlement;
+mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +21,9 @@ use crate::path::Path;
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
-pub use facts::{Decision, Facts, Proposal, Receipt, Rules, Stored, Terms};
+pub use facts::{Decision, Facts, Past, Proposal, Receipt, Rules, Stored, Terms};
 pub use settlement::{Back, settle};
+use whole::Dispute;
 
 /// How far ahead of the server a stamp may be before the server replaces it by its own.
 pub const FUTURE_MAX: Millis = Millis::seconds(60);
@@ -43,6 +45,7 @@ pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime
         court.judge_unit(&rest[..members]);
         rest = &rest[members..];
     }
+    whole::once_each(&mut court.decision.conflicts);
     court.decision
 }
 
@@ -156,6 +159,10 @@ impl Court<'_> {
         let culprit = results.iter().position(|r| matches!(r.verdict, Verdict::Rejected | Verdict::Held));
         if let Some(culprit) = culprit {
             for (key, stored) in before.into_iter().rev() {
+                if let Some(past) = self.facts.pasts.get_mut(&key) {
+                    let version = stored.as_ref().map_or(Version(0), |stored| stored.version);
+                    past.own.split_off(&version.next());
+                }
                 match stored {
                     Some(stored) => self.facts.documents.insert(key, stored),
                     None => self.facts.documents.remove(&key),
@@ -256,7 +263,7 @@ impl Court<'_> {
         let mutation = &Mutation { fields, ..sent.clone() };
         let stored = self.facts.documents.get(&key).cloned();
         let exists = stored.as_ref().is_some_and(|stored| stored.version > Version(0));
-        let Stored { version: previous, document: before, .. } = stored.unwrap_or_default();
+        let Stored { version: previous, document: before, whole, .. } = stored.unwrap_or_default();
         let visible_before = if exists { before.value() } else { None };
         match mutation.op {
             Op::Create => {}
@@ -274,7 +281,15 @@ impl Court<'_> {
 
         let known = self.known(mutation);
         let knew_delete = before.is_deleted() && before.deleted().is_some_and(&known);
-        if mutation.op == Op::Patch && knew_delete {
+        let own = self.own();
+        let whole =
+            (policy == Policy::DocumentLastWriteWins).then(|| whole.unwrap_or_else(|| before.latest()));
+        let stands = whole.filter(|_| whole::decides(mutation, merges));
+        let dispute = stands
+            .filter(|met| !known(*met) && !own(*met))
+            .and_then(|met| Some(Dispute { met, seen: self.seen(sent)? }));
+        let seen_deleted = dispute.as_ref().is_some_and(|dispute| dispute.seen.is_deleted());
+        if mutation.op == Op::Patch && (knew_delete && !self.settles || seen_deleted) {
             return Err(Refusal::new(Code::Gone, "this document was deleted"));
         }
         let mut document = before.clone();
@@ -284,22 +299,28 @@ impl Court<'_> {
         }
         let encounters = meet(&before, mutation, merges);
         let bounded = self.bound(mutation);
-        // Two tabs may write without having seen each other, but a device does not disagree with itself.
-        let own = |met: &Encounter| self.facts.own_writers.contains(&met.register.stamp.writer);
         let prevails = |met: &Encounter| {
-            known(met.register) || policy == Policy::ClientWins && met.is_disputed() && !own(met)
+            known(met.register) || policy == Policy::ClientWins && met.is_disputed() && !own(met.register)
+        };
+        // Of a document that is decided as a whole all of it was seen.
+        let seen = match &dispute {
+            Some(dispute) => Some(dispute.seen.latest()),
+            None => stands.filter(|register| known(*register) || own(*register)),
         };
         let stamp = encounters
             .iter()
-            .filter(|met| prevails(met) && met.register.stamp >= bounded)
-            .fold(bounded, |stamp, met| stamp.max(met.register.stamp.raised_by(mutation.id.writer)));
+            .filter(|met| prevails(met))
+            .map(|met| met.register)
+            .chain(seen)
+            .filter(|register| register.stamp >= bounded)
+            .fold(bounded, |stamp, register| stamp.max(register.stamp.raised_by(mutation.id.writer)));
         let register = Register { stamp, version: previous.next() };
-        let conflicts: Vec<_> = encounters
+        let mut conflicts: Vec<_> = encounters
             .iter()
-            .filter(|met| !known(met.register) && !own(met))
+            .filter(|met| dispute.is_none() && !known(met.register) && !own(met.register))
             .filter_map(|met| Conflict::between(mutation, register, met, self.now, policy))
             .collect();
-        let conflicts = once_each(conflicts);
+        conflicts = once_each(conflicts);
         // What a device makes of it that does not know how these fields are declared.
         let mut as_sent = (mutation.fields != sent.fields).then(|| document.clone());
         if let Some(as_sent) = &mut as_sent {
@@ -308,10 +329,23 @@ impl Court<'_> {
         let given_up = |path: &Path| policy.yields() && conflicts.iter().any(|c| !c.won && c.path == *path);
         // Rules judge what the writer wanted, even where all of it gives way.
         let gives_way = given_up(&Path::default());
-        let untouched = gives_way.then(|| document.clone());
+        let mut instead = gives_way.then(|| document.clone());
         let mut lasting = mutation.clone();
         lasting.fields.retain(|field| !given_up(&field.path));
-        lasting.apply(&mut document, register);
+        let mut whole = whole;
+        if let Some(dispute) = dispute {
+            let outcome = dispute.decide(mutation, register, &before, merges, self.now);
+            (document, instead) = (outcome.wanted, outcome.instead);
+            conflicts.extend(outcome.conflict);
+        } else {
+            lasting.apply(&mut document, register);
+            if whole.is_some() {
+                whole::show_all(&mut conflicts, &document, &before);
+            }
+        }
+        if stands.is_some_and(|met| met.stamp < register.stamp) {
+            whole = Some(register);
+        }
         let changed = as_sent.is_some_and(|as_sent| as_sent != document);
 
         let visible_after = document.value();
@@ -332,8 +366,10 @@ impl Court<'_> {
             verdict => verdict?,
         }
         within_limits(&document, visible_after.as_ref())?;
-
-        let document = untouched.unwrap_or(document);
+        if let Some(instead) = instead {
+            document = instead;
+            within_limits(&document, document.value().as_ref())?;
+        }
         let verdict = if !conflicts.is_empty() {
             Verdict::Conflict
         } else if self.is_unaware(mutation, previous) || changed {
@@ -343,7 +379,10 @@ impl Court<'_> {
         };
         self.decision.conflicts.extend(conflicts);
         let position = self.facts.position;
-        self.facts.documents.insert(key, Stored { version: previous.next(), position, document });
+        self.facts.documents.insert(key, Stored { version: previous.next(), position, document, whole });
+        if whole.is_some() {
+            self.remember(sent, register);
+        }
         Ok(self.accept(mutation, verdict, register, Some(previous)))
     }
 
@@ -379,11 +418,18 @@ impl Court<'_> {
         // writes go; without it (settled long ago) all of them count, as they do on the device.
         let own_through =
             mutation.after.and_then(|id| self.facts.receipts.get(&id)).map(|r| r.result.version);
-        let own_writers = self.facts.own_writers.clone();
+        let own = self.own();
         move |register: Register| {
-            let own = own_writers.contains(&register.stamp.writer);
-            register.version <= base || own && own_through.is_none_or(|version| register.version <= version)
+            register.version <= base
+                || own(register) && own_through.is_none_or(|version| register.version <= version)
         }
+    }
+
+    /// Whether the installation that sends made a register. Two of its tabs may write without having seen each
+    /// other, but a device does not disagree with itself.
+    fn own(&self) -> impl Fn(Register) -> bool + use<> {
+        let own_writers = self.facts.own_writers.clone();
+        move |register: Register| own_writers.contains(&register.stamp.writer)
     }
 
     /// Whether the document has changed in ways that the mutation's writer cannot have known of.

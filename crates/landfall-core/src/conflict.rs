@@ -24,6 +24,9 @@ pub enum Policy {
     /// The one with the greater stamp, in any order of arrival.
     #[default]
     LastWriteWins,
+    /// The one with the greater stamp, in any order of arrival, for the document as a whole: what the other one
+    /// changed is undone.
+    DocumentLastWriteWins,
     /// The one that arrives later.
     ClientWins,
     /// The one that the server has already.
@@ -37,6 +40,7 @@ impl Policy {
     pub const fn name(self) -> &'static str {
         match self {
             Policy::LastWriteWins => "last-write-wins",
+            Policy::DocumentLastWriteWins => "document-last-write-wins",
             Policy::ClientWins => "client-wins",
             Policy::ServerWins => "server-wins",
             Policy::Manual => "manual",
@@ -46,7 +50,7 @@ impl Policy {
     /// Whether what arrives gives way to what stands.
     pub(crate) const fn yields(self) -> bool {
         match self {
-            Policy::LastWriteWins | Policy::ClientWins => false,
+            Policy::LastWriteWins | Policy::DocumentLastWriteWins | Policy::ClientWins => false,
             Policy::ServerWins | Policy::Manual => true,
         }
     }
@@ -97,15 +101,17 @@ pub struct Conflict {
     pub path: Path,
     /// The mutation that arrived later.
     pub mutation: MutationId,
-    /// What that one does. Of two writes that conflict over the document as a whole, one is a delete.
+    /// What that one does.
     pub op: Op,
     /// Its register, whose stamp names the writer and the time.
     pub register: Register,
-    /// What it says; `None` is a removal. Over the document as a whole, everything that it writes.
+    /// What it says; `None` is a removal or the delete. Over the document as a whole, everything that it writes,
+    /// and where documents are decided as wholes the document as its writer had it.
     pub value: Option<Json>,
     /// The register that it met.
     pub met: Register,
-    /// What stood there; `None` is a removal. Under a delete, the members that the register is in.
+    /// What stood there; `None` is a removal or the delete. Under a delete, the members that the register is in,
+    /// and where documents are decided as wholes all of it.
     pub met_value: Option<Json>,
     /// Whether the later arrival won.
     pub won: bool,

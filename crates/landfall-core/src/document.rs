@@ -127,6 +127,38 @@ impl Document {
         if self.is_deleted() { None } else { self.root.value() }
     }
 
+    /// The newest write of all that it holds, deletes too.
+    pub(crate) fn latest(&self) -> Register {
+        let mut latest = self.created;
+        let mut take = |register: Register| {
+            if register.stamp > latest.stamp {
+                latest = register;
+            }
+        };
+        self.root.each_register(&mut |register, _| take(register));
+        self.deleted.into_iter().for_each(take);
+        latest
+    }
+
+    /// This document with the top-level members of `other` in place of its own, of those that are `chosen`.
+    #[must_use]
+    pub(crate) fn with_members(mut self, other: &Document, chosen: impl Fn(&str) -> bool) -> Document {
+        let parts = other.members().filter(|(name, _)| chosen(name));
+        let mut taken =
+            Node::Object(Register::NONE, parts.map(|(n, node)| (n.into(), node.clone())).collect());
+        // What this one has started over without does not come back.
+        taken.replace(Node::Object(self.register(), Map::new()));
+        let (_, mine) = self.root.open();
+        let own = std::mem::take(mine).into_iter().filter(|(name, _)| !chosen(name));
+        *mine = own.chain(std::mem::take(taken.open().1)).collect();
+        self
+    }
+
+    /// All of its fields, whether or not a delete hides them.
+    pub(crate) fn fields(&self) -> Option<Json> {
+        self.root.value()
+    }
+
     /// What a delete hides.
     pub fn hidden(&self) -> Option<Json> {
         if self.is_deleted() { self.root.value() } else { None }

@@ -169,6 +169,12 @@ impl CallerRules<'_> {
         rules.and_then(|rules| rules.read.as_ref()).is_some_and(Expression::looks_at_documents)
     }
 
+    /// Whether the documents of this collection are decided as wholes.
+    pub fn decides_wholes(&self, collection: &Collection) -> bool {
+        let rules = self.rules.collections.get(collection);
+        rules.is_some_and(|rules| rules.terms.policy == Policy::DocumentLastWriteWins)
+    }
+
     /// Whether the caller may say that what a document is now is what it should be.
     pub fn may_settle(&self, collection: &Collection, document: &str) -> bool {
         let Some(rules) = self.rules.collections.get(collection) else { return false };

@@ -10,13 +10,14 @@ mod place;
 mod push;
 mod snapshot;
 mod sqlite;
+mod wholes;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 
 use futures_core::Stream;
-use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Writer};
+use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Version, Writer};
 use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
@@ -87,6 +88,10 @@ pub struct Named {
     /// Collections in which who may see a document depends on what is in it. Their documents as they
     /// were are kept in the history, for telling who loses sight of them.
     pub guarded: BTreeSet<Collection>,
+    /// Collections whose documents are decided as wholes. Of these what comes to stand no longer is kept.
+    pub wholes: BTreeSet<Collection>,
+    /// The versions that mutations of such documents are based on.
+    pub seen: BTreeSet<(DocumentKey, Version)>,
 }
 
 fn stored(number: u64) -> i64 {

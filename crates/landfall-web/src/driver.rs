@@ -56,6 +56,8 @@ pub(crate) struct Driver {
     closed: Cell<bool>,
     listeners: RefCell<Option<Vec<Listener>>>,
     bonds: RefCell<Option<Bonds>>,
+    /// What was last said about pausing, in any tab; nothing yet.
+    paused: Cell<Option<bool>>,
 }
 
 impl Driver {
@@ -121,6 +123,7 @@ impl Driver {
             closed: Cell::new(false),
             listeners: RefCell::default(),
             bonds: RefCell::default(),
+            paused: Cell::default(),
         }))
     }
 

@@ -108,12 +108,15 @@ pub(crate) enum Said {
     Changed,
     /// What is stored is being deleted.
     Gone,
-    /// A command for all of them; [`STATE`]; or, from the one that drains, how that goes, as JSON.
+    /// A command for all of them; [`STATE`]; [`PAUSED`]; or, from the one that drains, how that goes, as JSON.
     Word(String),
 }
 
-/// How does it go? Asked of the tab that drains.
+/// How does it go? Asked by a tab that joins the others.
 pub(crate) const STATE: &str = "state";
+
+/// Nothing is sent or fetched. Said to a tab that has just been opened, by those that were there before.
+pub(crate) const PAUSED: &str = "paused";
 
 /// The other tabs with the same database. What is said here is a hint; nothing depends on its arrival.
 pub(crate) struct Siblings {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::clock::Stamp;
 use crate::conflict::{Conflict, Policy};
-use crate::document::Document;
+use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use crate::json::Json;
 use crate::merge::Merges;
-use crate::mutation::{Op, Refusal};
+use crate::mutation::{Mutation, Op, Refusal};
 use crate::wire::PushResult;
 
 /// A document as the server holds it.
@@ -19,6 +20,18 @@ pub struct Stored {
     pub position: Position,
     /// What it is.
     pub document: Document,
+    /// Where documents are decided as wholes, the write that it comes from.
+    pub whole: Option<Register>,
+}
+
+/// What came before a document that is decided as a whole, as far as its writers in the batch are concerned.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// What stood when its version was the one that a mutation is based on, by that version. Older than that it
+    /// may be by what the client that sends has written itself since.
+    pub seen: BTreeMap<Version, Stored>,
+    /// What that client has written since, with the stamps that it was given, by the version that it made.
+    pub own: BTreeMap<Version, (Mutation, Stamp)>,
 }
 
 /// The verdict on a mutation, kept so that a resend gets the same one.
@@ -41,6 +54,9 @@ pub struct Facts {
     pub receipts: BTreeMap<MutationId, Receipt>,
     /// The writers that belong to the client that sends.
     pub own_writers: BTreeSet<Writer>,
+    /// Of documents that are decided as wholes and that a mutation of the batch does not know as they are, what
+    /// came before.
+    pub pasts: BTreeMap<DocumentKey, Past>,
 }
 
 /// A mutation as it would change a document, for the rules to judge.

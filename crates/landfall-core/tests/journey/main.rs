@@ -21,5 +21,6 @@ mod server;
 mod staging;
 mod tab;
 mod tabs;
+mod wholes;
 mod world;
 mod wrong_clock;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{self, Facts, Proposal, Receipt, Rules, Stored, Terms};
+use landfall_core::authority::{self, Facts, Past, Proposal, Receipt, Rules, Stored, Terms};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
-use landfall_core::conflict::Conflict;
+use landfall_core::conflict::{Conflict, Policy};
 use landfall_core::id::{self, Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::map::Map;
@@ -51,6 +51,10 @@ pub(crate) struct Server {
     /// Mutations that others were judged instead of.
     pub(crate) replaced: BTreeSet<MutationId>,
     pub(crate) conflicts: Vec<Conflict>,
+    pub(crate) policy: Policy,
+    /// What stood before, by its version.
+    earlier: BTreeMap<(DocumentKey, Version), Stored>,
+    history: BTreeMap<(DocumentKey, Version), Mutation>,
     /// Most changes in one page.
     pub(crate) limit: usize,
     /// How many cursors it will not know again.
@@ -73,6 +77,9 @@ impl Default for Server {
             applied: vec![],
             replaced: BTreeSet::new(),
             conflicts: vec![],
+            policy: Policy::default(),
+            earlier: BTreeMap::new(),
+            history: BTreeMap::new(),
             limit: 1_000,
             refuse_cursors: 0,
             pulls_fail: false,
@@ -114,8 +121,9 @@ impl Server {
                 .iter()
                 .filter_map(|(writer, client)| (*client == batch.client).then_some(*writer))
                 .collect(),
+            pasts: mutations.iter().map(|one| (one.key(), self.past(&one.key(), &batch.client))).collect(),
         };
-        let rules = Decency(Terms { merges: merges(), ..Terms::default() });
+        let rules = Decency(Terms { merges: merges(), policy: self.policy });
         let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
         authority::close(&batch.void, &self.receipts, &mut decision);
         if !decision.documents.is_empty() {
@@ -126,11 +134,32 @@ impl Server {
                 self.applied.push(result.id.expect("a verdict on a mutation without a name"));
             }
         }
-        self.documents.extend(decision.documents);
+        for (key, stored) in decision.documents {
+            if let Some(earlier) = self.documents.insert(key.clone(), stored) {
+                self.earlier.insert((key, earlier.version), earlier);
+            }
+        }
+        for (mutation, result) in mutations.into_iter().zip(&decision.results) {
+            if let (Some(stamp), false) = (result.stamp, result.duplicate) {
+                self.history.insert((mutation.key(), result.version), Mutation { stamp, ..mutation });
+            }
+        }
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
         let reply = BatchReply { server_time: now, epoch: self.name(), results: decision.results };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
+    }
+
+    /// What came before a document, all that there is of it.
+    fn past(&self, key: &DocumentKey, client: &id::Client) -> Past {
+        let of = |one: &DocumentKey| one == key;
+        let seen = self.earlier.iter().filter(|((one, _), _)| of(one));
+        let own = self.history.iter().filter(|((one, _), _)| of(one));
+        let own = own.filter(|(_, one)| self.writers.get(&one.id.writer) == Some(client));
+        Past {
+            seen: seen.map(|((_, version), stored)| (*version, stored.clone())).collect(),
+            own: own.map(|((_, version), one)| (*version, (one.clone(), one.stamp))).collect(),
+        }
     }
 
     fn name(&self) -> String {

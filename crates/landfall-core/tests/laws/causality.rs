@@ -46,7 +46,7 @@ proptest! {
         let hidden = document.is_deleted();
         let mut court = Court::default();
         let version = Version(all.len() as u64);
-        court.documents.insert(last.key(), Stored { version, position: Position(1), document });
+        court.documents.insert(last.key(), Stored { version, position: Position(1), document, whole: None });
         last.base = version;
         last.stamp.ticks = ticks;
         let results = court.push(&[last.id.writer.0], std::slice::from_ref(&last));

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{Back, Facts, Proposal, Receipt, Rules, Stored, Terms, decide, settle};
+use landfall_core::authority::{Back, Facts, Past, Proposal, Receipt, Rules, Stored, Terms, decide, settle};
 use landfall_core::conflict::{Conflict, Policy};
 use landfall_core::document::Document;
-use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Writer};
+use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::mutation::{Mutation, Refusal};
 use landfall_core::time::WallTime;
@@ -32,6 +32,10 @@ pub(crate) struct Court {
     pub(crate) receipts: BTreeMap<MutationId, Receipt>,
     pub(crate) conflicts: Vec<Conflict>,
     pub(crate) policy: Policy,
+    /// What stood before each commit, by its version.
+    pub(crate) earlier: BTreeMap<Version, Stored>,
+    /// Every mutation that is in, by the version that it made.
+    history: BTreeMap<Version, Mutation>,
     position: Position,
 }
 
@@ -48,13 +52,41 @@ impl Court {
             documents: self.documents.clone(),
             receipts: self.receipts.clone(),
             own_writers: own.iter().map(|writer| Writer(*writer)).collect::<BTreeSet<_>>(),
+            pasts: self.pasts(own, mutations),
         };
+        if let Some(stored) = self.documents.values().next() {
+            self.earlier.insert(stored.version, stored.clone());
+        }
         let decision =
             decide(&texts, facts, &NoRules(Terms { merges: merges(), policy: self.policy }), WallTime(1));
-        self.documents.extend(decision.documents);
+        for (key, mut stored) in decision.documents {
+            // As a database keeps it.
+            if self.policy == Policy::DocumentLastWriteWins {
+                stored.document = stored.document.encode().decode();
+            }
+            self.documents.insert(key, stored);
+        }
+        for (mutation, result) in mutations.iter().zip(&decision.results) {
+            if result.stamp.is_some() && !result.duplicate {
+                self.history.insert(result.version, mutation.clone());
+            }
+        }
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
         decision.results
+    }
+
+    /// What came before the one document, as a server keeps it where documents are decided as wholes.
+    fn pasts(&self, own: &[u128], mutations: &[Mutation]) -> BTreeMap<DocumentKey, Past> {
+        let Some((key, stored)) = self.documents.iter().next() else { return BTreeMap::new() };
+        let seen = mutations.iter().filter_map(|mutation| {
+            let version = mutation.base;
+            let (_, earlier) = self.earlier.range(..=version).next_back()?;
+            Some((version, if version < stored.version { earlier.clone() } else { stored.clone() }))
+        });
+        let own = self.history.iter().filter(|(_, mutation)| own.contains(&mutation.id.writer.0));
+        let own = own.map(|(version, one)| (*version, (one.clone(), one.stamp)));
+        BTreeMap::from([(key.clone(), Past { seen: seen.collect(), own: own.collect() })])
     }
 
     /// A person, by a writer made for that, puts something back.

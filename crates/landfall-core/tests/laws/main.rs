@@ -10,6 +10,7 @@ mod order;
 mod policy;
 mod reference;
 mod settlement;
+mod whole;
 
 use landfall_core::document::{Document, Register};
 use landfall_core::id::Version;

@@ -17,7 +17,7 @@ use crate::merged;
 use crate::reference::Reference;
 
 /// What a document is, whatever the versions are that led there.
-fn state(document: &Document) -> impl PartialEq + std::fmt::Debug + use<> {
+pub(crate) fn state(document: &Document) -> impl PartialEq + std::fmt::Debug + use<> {
     let Encoded { data, stamps, deleted, versions: _ } = document.encode();
     (data, stamps, deleted.map(|register| register.stamp))
 }
@@ -27,7 +27,7 @@ fn value(json: Option<Json>) -> Option<Value> {
 }
 
 /// The document that all strangers have seen, at version 1 and with stamps below theirs.
-fn seen() -> Document {
+pub(crate) fn seen() -> Document {
     let mut document = Document::default();
     let register = Register { stamp: Stamp { ticks: 1, writer: Writer(99) }, version: Version(1) };
     for (path, text) in [("/a", r#"{"x":{"p":0,"q":0},"y":0}"#), ("/b", "0"), ("/n", "7"), ("/s", r#"["x"]"#)]
@@ -40,7 +40,7 @@ fn seen() -> Document {
 /// What a server makes of mutations that arrive one batch each, all of other clients.
 fn judged(mutations: &[Mutation]) -> Document {
     let mut court = Court::default();
-    let stored = Stored { version: Version(1), position: Position(1), document: seen() };
+    let stored = Stored { version: Version(1), position: Position(1), document: seen(), whole: None };
     court.documents.insert(mutations[0].key(), stored);
     for mutation in mutations {
         let results = court.push(&[mutation.id.writer.0], std::slice::from_ref(mutation));

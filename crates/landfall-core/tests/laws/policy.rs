@@ -39,7 +39,15 @@ fn seen(court: &Court) -> Option<Value> {
     court.text().map(|text| serde_json::from_str(&text).unwrap())
 }
 
-const POLICIES: [Policy; 4] = [Policy::LastWriteWins, Policy::ClientWins, Policy::ServerWins, Policy::Manual];
+const ALL: [Policy; 5] = [
+    Policy::LastWriteWins,
+    Policy::ClientWins,
+    Policy::ServerWins,
+    Policy::Manual,
+    Policy::DocumentLastWriteWins,
+];
+/// Those that decide each field alone.
+const BY_FIELD: &[Policy] = ALL.split_at(4).0;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -48,14 +56,14 @@ proptest! {
     /// what has become of it.
     #[test]
     fn the_disputed_field_is_the_policys_and_the_rest_is_kept(
-        mut all in strangers(1, 1), policy in proptest::sample::select(&POLICIES[..])
+        mut all in strangers(1, 1), policy in proptest::sample::select(BY_FIELD)
     ) {
         disputing(&mut all);
         let (court, verdicts) = under(policy, &all);
         let document = seen(&court).unwrap();
         let newest = (1..all.len()).max_by_key(|n| all[*n].stamp).unwrap();
         let stands = match policy {
-            Policy::LastWriteWins => newest,
+            Policy::LastWriteWins | Policy::DocumentLastWriteWins => newest,
             Policy::ClientWins => all.len() - 1,
             Policy::ServerWins | Policy::Manual => 1,
         };
@@ -68,7 +76,7 @@ proptest! {
         for conflict in &court.conflicts {
             prop_assert_eq!(conflict.policy, policy);
             match policy {
-                Policy::LastWriteWins => {}
+                Policy::LastWriteWins | Policy::DocumentLastWriteWins => {}
                 Policy::ClientWins => prop_assert!(conflict.won),
                 Policy::ServerWins | Policy::Manual => prop_assert!(!conflict.won),
             }
@@ -78,7 +86,7 @@ proptest! {
     /// Of an edit and a delete one stands as a whole.
     #[test]
     fn a_delete_and_an_edit_are_decided_for_the_whole_document(
-        mut all in strangers(1, 1), policy in proptest::sample::select(&POLICIES[..]), edit_first: bool
+        mut all in strangers(1, 1), policy in proptest::sample::select(&ALL[..]), edit_first: bool
     ) {
         all.truncate(2);
         all.push(all[0].clone());
@@ -91,7 +99,7 @@ proptest! {
         let (court, verdicts) = under(policy, &all);
         let edit_is_newer = all[3 - delete].stamp > all[delete].stamp;
         let edit_stands = match policy {
-            Policy::LastWriteWins => edit_is_newer,
+            Policy::LastWriteWins | Policy::DocumentLastWriteWins => edit_is_newer,
             Policy::ClientWins => !edit_first,
             Policy::ServerWins | Policy::Manual => edit_first,
         };
@@ -104,7 +112,7 @@ proptest! {
     /// Who has seen what stands has their way under every policy.
     #[test]
     fn no_policy_is_against_who_has_seen_everything(
-        mut all in strangers(1, 1), policy in proptest::sample::select(&POLICIES[..])
+        mut all in strangers(1, 1), policy in proptest::sample::select(&ALL[..])
     ) {
         disputing(&mut all);
         let mut last = all.pop().unwrap();

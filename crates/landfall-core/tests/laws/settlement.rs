@@ -18,7 +18,7 @@ const SETTLER: u128 = 1 << 100;
 fn court(all: &[Mutation]) -> Court {
     let mut court = Court::default();
     let (version, document) = (Version(all.len() as u64), merged(all));
-    court.documents.insert(all[0].key(), Stored { version, position: Position(1), document });
+    court.documents.insert(all[0].key(), Stored { version, position: Position(1), document, whole: None });
     court
 }
 

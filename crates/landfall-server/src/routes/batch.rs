@@ -1,7 +1,5 @@
 //! Pushes: read, decide, write, in one transaction.
 
-use std::collections::BTreeSet;
-
 use axum::Json as Reply;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -77,14 +75,21 @@ fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
     for mutation in batch.mutations.iter().filter_map(parse) {
         named.receipts.extend([mutation.id].into_iter().chain(mutation.after).chain(mutation.needs.clone()));
         named.documents.insert(mutation.key());
+        named.seen.insert((mutation.key(), mutation.base));
         named.writers.insert(mutation.id.writer);
     }
     named.writers.extend(batch.settled.keys());
     named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
     named.receipts.extend(&batch.void);
-    let collections: BTreeSet<_> = named.documents.iter().map(|key| key.collection.clone()).collect();
-    named.guarded = collections.into_iter().filter(|name| rules.reads_depend_on_documents(name)).collect();
-    named
+    concerning(named, rules)
+}
+
+/// What the rules of the collections that are named want to be known and kept besides.
+pub(super) fn concerning(named: Named, rules: &CallerRules<'_>) -> Named {
+    let all = || named.documents.iter().map(|key| key.collection.clone());
+    let guarded = all().filter(|name| rules.reads_depend_on_documents(name)).collect();
+    let wholes = all().filter(|name| rules.decides_wholes(name)).collect();
+    Named { guarded, wholes, ..named }
 }
 
 fn parse(text: &Json) -> Option<Mutation> {

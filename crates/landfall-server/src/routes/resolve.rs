@@ -15,6 +15,7 @@ use landfall_core::path::Path;
 use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
 
+use super::batch::concerning;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -90,10 +91,7 @@ pub(super) async fn resolve(
     };
     let mut named = Named { documents: BTreeSet::from([key.clone()]), ..Named::default() };
     named.writers.insert(writer);
-    if rules.reads_depend_on_documents(&key.collection) {
-        named.guarded.insert(key.collection.clone());
-    }
-    let facts = push.load(&named).await?;
+    let facts = push.load(&concerning(named, &rules)).await?;
     let before = facts.documents.get(&key).and_then(|stored| visible(&stored.document, &path));
     let (mutation, decision) = authority::settle(&key, back, writer, facts, &rules, now)?;
     let after = decision.documents.get(&key);
@@ -131,13 +129,17 @@ fn back(conflict: &Recorded, choice: &Choice) -> Result<Option<Back>, ApiError> 
     let lost = conflict.lost();
     Ok(Some(match choice {
         Choice::Won => return Ok(None),
+        Choice::Value(value) if conflict.is_of_wholes() && value.is_object() => Back::Whole(value.clone()),
         Choice::Value(_) if path.keys().is_empty() => {
-            let message = "this is about the whole document, which is either deleted or not";
+            let message = "this is about the whole document: choose one of the two";
             return Err(ApiError::bad_request(Code::InvalidRequest, message));
         }
         Choice::Value(value) => Back::Value(path, value.clone()),
         Choice::Lost if lost.deleted() => Back::Deletion,
-        Choice::Lost if path.keys().is_empty() => Back::Document,
+        Choice::Lost if path.keys().is_empty() => match lost.value() {
+            Some(value) if conflict.is_of_wholes() => Back::Whole(value.clone()),
+            Some(_) | None => Back::Document,
+        },
         Choice::Lost => match lost.value() {
             Some(value) => Back::Value(path, value.clone()),
             None => Back::Absence(path),

@@ -1,7 +1,7 @@
 //! Recorded conflicts: written with the push that met them, read in order, settled once.
 
 use landfall_core::clock::Stamp;
-use landfall_core::conflict::Conflict;
+use landfall_core::conflict::{Conflict, Policy};
 use landfall_core::id::{Client, DocumentKey, MutationId, Position};
 use landfall_core::json::Json;
 use landfall_core::mutation::Op;
@@ -121,6 +121,11 @@ impl Recorded {
     /// The document's fields as they are now, those that a delete hides too.
     pub fn data(&self) -> &str {
         &self.data
+    }
+
+    /// Whether it is about two documents as their writers had them, all of each.
+    pub fn is_of_wholes(&self) -> bool {
+        self.path.keys().is_empty() && self.policy == Policy::DocumentLastWriteWins.name()
     }
 
     /// Whose write does not stand.
@@ -374,7 +379,8 @@ fn read(row: &<Db as Database>::Row) -> Result<Recorded, StoreError> {
     let of_all = path.keys().is_empty();
     let deletes = text("op")? == DELETE;
     let side = |user: &str, client: &str, mutation: &str, stamp: &str, written: &str, deletes: bool| {
-        let (value, deleted) = (value(written)?, of_all && deletes);
+        let value = value(written)?;
+        let deleted = of_all && deletes && value.is_none();
         Ok::<_, StoreError>(Side {
             user: text(user)?,
             client: text(client)?,

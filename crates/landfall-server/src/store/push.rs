@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_core::authority::{Decision, Facts, Receipt, Stored};
 use landfall_core::document::Register;
 use landfall_core::encoding::{Encoded, Listed};
-use landfall_core::id::{DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 use sqlx::Transaction;
@@ -24,11 +24,14 @@ pub struct Push {
     pub(super) position: Position,
     /// What guarded documents were before, where there was something to see.
     before: BTreeMap<DocumentKey, String>,
+    /// Collections of which earlier documents are kept.
+    pub(super) wholes: BTreeSet<Collection>,
     commits: Commits,
 }
 
 /// A row of `documents`, as far as merging needs it.
-type DocumentRow = (i64, i64, String, String, String, String, Option<String>, Option<i64>);
+pub(super) type DocumentRow =
+    (i64, i64, String, String, String, String, Option<String>, Option<i64>, Option<String>, Option<i64>);
 
 impl Push {
     pub(super) async fn begin(
@@ -50,7 +53,7 @@ impl Push {
         .await?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
-        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), commits })
+        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), wholes: BTreeSet::new(), commits })
     }
 
     /// The history that the commit will be part of.
@@ -81,6 +84,8 @@ impl Push {
             }
         }
         facts.own_writers = self.own_writers(&facts).await?;
+        self.wholes = named.wholes.clone();
+        self.load_pasts(&named.seen, &mut facts).await?;
         Ok(facts)
     }
 
@@ -90,6 +95,9 @@ impl Push {
     /// Nothing was written, as far as can be known.
     pub async fn commit(mut self, decision: &Decision, mutations: &[Json]) -> Result<(), StoreError> {
         for (ordinal, (key, stored)) in decision.documents.iter().enumerate() {
+            if self.wholes.contains(&key.collection) {
+                self.keep_earlier(key, stored.version).await?;
+            }
             self.write_document(ordinal, key, stored).await?;
         }
         for (id, receipt) in &decision.receipts {
@@ -157,8 +165,8 @@ impl Push {
 
     async fn document(&mut self, key: &DocumentKey) -> Result<Option<Stored>, StoreError> {
         let row: Option<DocumentRow> = sqlx::query_as(
-            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version \
-             FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3",
+            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
+             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3",
         )
         .bind(self.sender.tenant.as_str())
         .bind(key.collection.as_str())
@@ -171,7 +179,7 @@ impl Push {
         Ok(Some(read))
     }
 
-    async fn receipt(&mut self, id: MutationId) -> Result<Option<Receipt>, StoreError> {
+    pub(super) async fn receipt(&mut self, id: MutationId) -> Result<Option<Receipt>, StoreError> {
         let row: Option<(String, String)> =
             sqlx::query_as("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3")
                 .bind(self.sender.tenant.as_str())
@@ -194,7 +202,8 @@ impl Push {
             stored.document.each_register(&mut |register, _| {
                 writers.insert(register.stamp.writer);
             });
-            writers.extend(stored.document.deleted().map(|register| register.stamp.writer));
+            let others = stored.document.deleted().into_iter().chain(stored.whole);
+            writers.extend(others.map(|register| register.stamp.writer));
         }
         let mut own = BTreeSet::new();
         for writer in writers {
@@ -218,13 +227,14 @@ impl Push {
         let Encoded { data, stamps, versions, deleted } = document.document.encode();
         sqlx::query(
             "INSERT INTO documents (tenant, collection, document, version, position, ordinal, hidden, \
-             data, stamp, stamps, versions, delete_stamp, delete_version) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             data, stamp, stamps, versions, delete_stamp, delete_version, whole_stamp, whole_version) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (tenant, collection, document) DO UPDATE SET \
              version = excluded.version, position = excluded.position, ordinal = excluded.ordinal, \
              hidden = excluded.hidden, data = excluded.data, stamp = excluded.stamp, \
              stamps = excluded.stamps, versions = excluded.versions, \
-             delete_stamp = excluded.delete_stamp, delete_version = excluded.delete_version",
+             delete_stamp = excluded.delete_stamp, delete_version = excluded.delete_version, \
+             whole_stamp = excluded.whole_stamp, whole_version = excluded.whole_version",
         )
         .bind(self.sender.tenant.as_str())
         .bind(key.collection.as_str())
@@ -239,6 +249,8 @@ impl Push {
         .bind(json(&versions))
         .bind(deleted.map(|register| register.stamp.to_string()))
         .bind(deleted.map(|register| stored(register.version.0)))
+        .bind(document.whole.map(|register| register.stamp.to_string()))
+        .bind(document.whole.map(|register| stored(register.version.0)))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -312,31 +324,34 @@ pub(super) fn read_epoch(text: &str) -> Result<Epoch, StoreError> {
     number.map(Epoch).map_err(|error| corrupt("the epoch".to_owned(), error.to_string()))
 }
 
-fn read_document(row: DocumentRow) -> Result<Stored, String> {
-    let (version, position, data, stamp, stamps, versions, delete_stamp, delete_version) = row;
+pub(super) fn read_document(row: DocumentRow) -> Result<Stored, String> {
+    let (version, position, data, stamp, stamps, versions, ..) = row;
+    let (.., delete_stamp, delete_version, whole_stamp, whole_version) = row;
     let text = |error: serde_json::Error| error.to_string();
     let name = |error: landfall_core::id::InvalidName| error.to_string();
     let common = stamp.parse().map_err(name)?;
-    let deleted = match (delete_stamp, delete_version) {
+    let register = |stamp: Option<String>, version: Option<i64>| match (stamp, version) {
         (Some(stamp), Some(version)) => {
-            Some(Register { stamp: stamp.parse().map_err(name)?, version: Version(count(version)) })
+            let stamp = stamp.parse().map_err(name)?;
+            Ok::<_, String>(Some(Register { stamp, version: Version(count(version)) }))
         }
-        (_, _) => None,
+        (_, _) => Ok(None),
     };
     let encoded = Encoded {
         data: Json::parse(&data).map_err(|error| error.to_string())?,
         stamps: Listed { common, listed: serde_json::from_str(&stamps).map_err(text)? },
         versions: serde_json::from_str(&versions).map_err(text)?,
-        deleted,
+        deleted: register(delete_stamp, delete_version)?,
     };
     Ok(Stored {
         version: Version(count(version)),
         position: Position(count(position)),
         document: encoded.decode(),
+        whole: register(whole_stamp, whole_version)?,
     })
 }
 
-fn corrupt(what: String, reason: String) -> StoreError {
+pub(super) fn corrupt(what: String, reason: String) -> StoreError {
     StoreError::Corrupt { what, reason }
 }
 

@@ -382,10 +382,12 @@ async fn a_writer_that_settled_belongs_to_no_device() {
 async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_conflicts() {
     let server = Server::start().await;
     let (ada, _, cora) = disagreement(&server).await;
-    // What the second version added is taken away again.
+    // What later versions added is taken away again.
     let columns = ["op", "policy", "client", "met_sub", "met_client", "met_mutation"];
     let drop = columns.map(|column| format!("ALTER TABLE conflicts DROP COLUMN {column};")).concat();
-    let sql = format!("{drop} DROP TABLE audit; PRAGMA user_version = 1");
+    let whole =
+        "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version;";
+    let sql = format!("{drop} {whole} DROP TABLE earlier; DROP TABLE audit; PRAGMA user_version = 1");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server.database().await).await.unwrap();
     let server = server.restart().await;
     let conflict = server.conflicts(&ada).await.remove(0);

@@ -14,3 +14,4 @@ mod pull;
 mod push;
 mod status;
 mod tokens;
+mod wholes;

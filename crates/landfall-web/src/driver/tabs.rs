@@ -9,7 +9,7 @@ use landfall_core::drain::Nudge;
 
 use super::{Driver, take};
 use crate::boundary::{Error, to_json};
-use crate::platform::{self, Leadership, STATE, Said, Siblings};
+use crate::platform::{self, Leadership, PAUSED, STATE, Said, Siblings};
 
 /// A write of this tab that has not got anywhere after so long makes it doubt that whoever drains is alive.
 const DOUBT_MILLIS: u32 = 3_000;
@@ -154,7 +154,15 @@ impl Driver {
             take(&self.doubting);
             self.events.hear_leader(word);
             self.tell_soon();
+        } else if word == PAUSED {
+            // Who has heard of a pause or its end since it was opened knows better.
+            if self.paused.get().is_none() {
+                self.feed_pause(true);
+            }
         } else {
+            if word == STATE && self.paused.get() == Some(true) {
+                self.say(Said::Word(PAUSED.to_owned()));
+            }
             // Whatever it asks for, it wants to know what came of it.
             let _ = self.command(word);
             self.say_soon(Unsaid { changed: false, state: true });
@@ -169,14 +177,22 @@ impl Driver {
     }
 
     fn command(self: &Rc<Driver>, name: &str) -> Result<(), Error> {
-        let inputs = match name {
-            "now" => vec![Input::Nudge(Nudge::Asked)],
-            "pause" => vec![Input::Pause(true)],
-            "resume" => vec![Input::Pause(false), Input::Nudge(Nudge::Asked)],
+        match name {
+            "now" => {}
+            "pause" => {
+                self.feed_pause(true);
+                return Ok(());
+            }
+            "resume" => self.feed_pause(false),
             other => return Err(Error::invalid(format!("no such command: {other}"))),
-        };
-        inputs.into_iter().for_each(|input| self.feed(input));
+        }
+        self.feed(Input::Nudge(Nudge::Asked));
         Ok(())
+    }
+
+    fn feed_pause(self: &Rc<Driver>, paused: bool) {
+        self.paused.set(Some(paused));
+        self.feed(Input::Pause(paused));
     }
 
     pub(super) fn loosen(&self) {
