@@ -11,8 +11,10 @@
 mod attend;
 mod doubt;
 mod failure;
+mod find;
 mod handover;
 mod hear;
+mod indexing;
 mod load;
 mod options;
 mod pull;
@@ -34,13 +36,14 @@ use crate::live::Live;
 use crate::map::Map;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
-use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
+use crate::stored::{Checkpoint, Entry, Indexed, Key, Parked, Store};
 use crate::time::WallTime;
 use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
 pub use failure::Failure;
+pub use find::Found;
 pub use options::{Declared, Options, Remote};
 pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
@@ -152,6 +155,9 @@ enum Purpose {
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
+    Seek(Box<find::Finding>),
+    Fetch { keys: Vec<DocumentKey>, finding: Box<find::Finding> },
+    Index(Collection),
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Adopt(Ticket),
@@ -180,6 +186,12 @@ pub struct Client {
     checkpoint: Checkpoint,
     /// What was pulled and is not in the base yet, as it is stored.
     staged: Vec<(u64, Vec<PullChange>)>,
+    /// What is indexed of it, as far as is known here.
+    indexes: Map<Collection, Indexed>,
+    /// Indexing has failed, and is not tried again.
+    unindexable: bool,
+    /// How much has become known by calls that were answered.
+    bounds: Map<Ticket, Found>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -228,6 +240,9 @@ impl Client {
             ledger: Ledger::default(),
             checkpoint: Checkpoint::default(),
             staged: vec![],
+            indexes: Map::new(),
+            unindexable: false,
+            bounds: Map::new(),
             flight: vec![],
             voiding: vec![],
             parking: vec![],
@@ -315,7 +330,7 @@ impl Client {
         match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) if self.unpack() => {}
-            None if self.drain.is_idle() && self.unpack() => {}
+            None if self.drain.is_idle() && (self.unpack() || self.index()) => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);
@@ -378,6 +393,20 @@ impl Client {
                 self.refetch(damaged);
                 self.loaded_part(ticket, collection, round, rows, next);
             }
+            (Purpose::Seek(finding), Ok(Done { outcome: Outcome::Sought(keys), .. })) => {
+                self.sought(*finding, keys);
+            }
+            (
+                Purpose::Fetch { keys, finding },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
+            ) => {
+                self.refetch(damaged);
+                self.fetched(*finding, keys, rows);
+            }
+            (Purpose::Seek(finding) | Purpose::Fetch { finding, .. }, Err(code)) => {
+                self.outputs.push_back(Output::Unloaded(finding.ticket(), code));
+            }
+            (Purpose::Index(collection), result) => self.indexed(collection, result.map(|done| done.outcome)),
             (Purpose::LoadPart { ticket, .. }, Err(code)) => {
                 self.outputs.push_back(Output::Unloaded(ticket, code));
             }
@@ -454,6 +483,8 @@ impl Client {
                 Purpose::Open
                 | Purpose::Load { .. }
                 | Purpose::LoadPart { .. }
+                | Purpose::Seek(_)
+                | Purpose::Fetch { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
                 | Purpose::Adopt(_)

@@ -1,4 +1,4 @@
-//! What a device keeps, as text in seven stores. This is a format: it outlives the code that wrote it.
+//! What a device keeps, as text in eight stores. This is a format: it outlives the code that wrote it.
 //!
 //! | store | key | value |
 //! |---|---|---|
@@ -9,12 +9,15 @@
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
+//! | `index` | [`index`](crate::index) | nothing: the key names a document of `base` with a value |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
+//! | `meta` | `index/`, collection | [`Indexed`]: what of it is in `index` |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 mod checkpoint;
+mod indexed;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,8 @@ use crate::path::Path;
 use crate::time::WallTime;
 
 pub use checkpoint::{Checkpoint, Progress};
+pub use indexed::Indexed;
+pub(crate) use indexed::{INDEXES, index_key, indexed_collection};
 
 /// A store on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,14 +51,24 @@ pub enum Store {
     Base,
     /// What was pulled and is not in the base yet.
     Staged,
+    /// Which documents of the base have which values.
+    Index,
     /// Single records.
     Meta,
 }
 
 impl Store {
     /// Every store.
-    pub const ALL: [Store; 7] =
-        [Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Base, Store::Staged, Store::Meta];
+    pub const ALL: [Store; 8] = [
+        Store::Journal,
+        Store::Sent,
+        Store::Settled,
+        Store::Parked,
+        Store::Base,
+        Store::Staged,
+        Store::Index,
+        Store::Meta,
+    ];
 
     /// The store's name on the device.
     pub const fn name(self) -> &'static str {
@@ -64,6 +79,7 @@ impl Store {
             Store::Parked => "parked",
             Store::Base => "base",
             Store::Staged => "staged",
+            Store::Index => "index",
             Store::Meta => "meta",
         }
     }
@@ -72,7 +88,7 @@ impl Store {
     pub const fn is_counted(self) -> bool {
         match self {
             Store::Journal | Store::Sent | Store::Settled | Store::Staged => true,
-            Store::Parked | Store::Base | Store::Meta => false,
+            Store::Parked | Store::Base | Store::Index | Store::Meta => false,
         }
     }
 }

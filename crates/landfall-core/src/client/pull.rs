@@ -4,7 +4,7 @@ use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
-use crate::map::Set;
+use crate::map::{Map, Set};
 use crate::outbox::Standing;
 use crate::stored::{BaseRow, Checkpoint, Key, Store};
 use crate::time::WallTime;
@@ -96,10 +96,12 @@ impl Client {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
+        let rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
         let transaction = Transaction::Store {
             asked: Box::new(self.checkpoint.clone()),
             reached: Box::new(reached.clone()),
-            rows: if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] },
+            indexed: self.indexed_of(&rows),
+            rows,
             staged: packed.clone(),
             reset: *reset,
             garbage: garbage.clone(),
@@ -162,6 +164,7 @@ impl Client {
         let mut rows = vec![];
         if page.reset {
             self.staged.clear();
+            self.indexes = Map::new();
         }
         // What comes early is shown step by step, as it goes into the base.
         let later = !page.reached.complete && !page.packed.is_empty();

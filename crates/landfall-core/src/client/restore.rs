@@ -33,6 +33,7 @@ impl Client {
         // What was pulled and cannot be read is pulled again, with everything else.
         self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
+        self.indexes = opened.indexes;
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();

@@ -1,6 +1,6 @@
 //! Reads everything that a client starts from.
 
-use super::{Opened, Outcome, Rows, Write, checkpoint};
+use super::{Opened, Outcome, Rows, Write, checkpoint, index::indexes};
 use crate::id::Client;
 use crate::stored::{self, CLIENT, Key, Parked, SEAL, Store};
 
@@ -40,7 +40,20 @@ pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome)
     let client = Some(name.unwrap_or(client));
     let mut lost = Vec::new();
     let staged = Some(records(next(), &mut lost)).filter(|_| lost.is_empty());
-    let opened =
-        Opened { made, client, checkpoint, journal, sent, settled, parked, voids, staged, damaged, sealed };
+    let indexes = indexes(&next());
+    let opened = Opened {
+        made,
+        client,
+        checkpoint,
+        indexes,
+        journal,
+        sent,
+        settled,
+        parked,
+        voids,
+        staged,
+        damaged,
+        sealed,
+    };
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }

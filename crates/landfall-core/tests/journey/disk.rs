@@ -52,6 +52,11 @@ impl Disk {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.now.texts.remove(&(store, key));
                 }
+                Write::DeleteRange(store, from, to) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    let range = (store, Key::Text(from))..(store, Key::Text(to));
+                    self.now.texts.retain(|key, _| !range.contains(key));
+                }
                 Write::Clear(store) => {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.now.texts.retain(|(other, _), _| *other != store);
@@ -76,6 +81,16 @@ impl Disk {
             Read::Range(store, from, to, count) => {
                 let range = Key::Text(from.clone())..Key::Text(to.clone());
                 of(*store).filter(|(key, _)| range.contains(key)).take(*count as usize).collect()
+            }
+            Read::Keys(store, from, to, count, descending) => {
+                let range = Key::Text(from.clone())..Key::Text(to.clone());
+                let mut keys: Vec<_> = of(*store).filter(|(key, _)| range.contains(key)).collect();
+                if *descending {
+                    keys.reverse();
+                }
+                keys.truncate(*count as usize);
+                // A driver that reads no values gives none.
+                keys.into_iter().map(|(key, _)| (key, String::new())).collect()
             }
         }
     }

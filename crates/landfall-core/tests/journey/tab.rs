@@ -86,7 +86,12 @@ impl Tab {
             remote,
             collections: [(
                 collection(),
-                Declared { version: 1, parents: [("parent".into(), collection())].into(), fields: merges() },
+                Declared {
+                    version: 1,
+                    parents: [("parent".into(), collection())].into(),
+                    fields: merges(),
+                    indexes: vec![],
+                },
             )]
             .into(),
         });

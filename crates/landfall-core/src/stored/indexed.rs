@@ -1,0 +1,66 @@
+//! What is indexed, and how far that has come.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+use crate::id::Collection;
+
+/// The keys of [`Indexed`] in [`Store::Meta`](super::Store::Meta): from the first text, up to and without the second.
+pub(crate) const INDEXES: (&str, &str) = ("index/", "index0");
+
+/// The key of a collection's [`Indexed`].
+pub(crate) fn index_key(collection: &Collection) -> Key {
+    Key::Text(format!("{}{collection}", INDEXES.0))
+}
+
+/// The collection whose [`Indexed`] has this key.
+pub(crate) fn indexed_collection(key: &Key) -> Option<Collection> {
+    match key {
+        Key::Text(text) => text.strip_prefix(INDEXES.0)?.parse().ok(),
+        Key::Counted(_) => None,
+    }
+}
+
+/// What is indexed of a collection. Whoever changes the base keeps it so, whatever its own app has declared.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Indexed {
+    /// The app's schema version that declared the fields.
+    pub version: u32,
+    /// Fields of which every document has a key in the index.
+    pub fields: Vec<Box<str>>,
+    /// The key in the base of the last document that is indexed, while others are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through: Option<String>,
+}
+
+impl Indexed {
+    /// Whether the index has to have keys of a document with this key in the base.
+    pub(crate) fn holds(&self, base_key: &str) -> bool {
+        // As IndexedDB compares them.
+        let is_behind =
+            |through: &String| base_key.encode_utf16().cmp(through.encode_utf16()) == Ordering::Greater;
+        !self.fields.is_empty() && !self.through.as_ref().is_some_and(is_behind)
+    }
+
+    /// Whether an index can be asked for a field.
+    pub(crate) fn answers(&self, field: &str) -> bool {
+        self.through.is_none() && self.fields.iter().any(|other| **other == *field)
+    }
+
+    /// What is to be indexed where an app declares fields and `stored` is what another version of it, or the
+    /// same, has left. Of two versions the later one's declaration counts, however often they take turns; what
+    /// is declared twice under one version is joined.
+    pub(crate) fn wanted(stored: Option<&Indexed>, version: u32, declared: &[Box<str>]) -> Vec<Box<str>> {
+        let Some(stored) = stored else { return declared.to_vec() };
+        match stored.version.cmp(&version) {
+            Ordering::Less => declared.to_vec(),
+            Ordering::Equal => {
+                let new = declared.iter().filter(|field| !stored.fields.contains(field));
+                stored.fields.iter().chain(new).cloned().collect()
+            }
+            Ordering::Greater => stored.fields.clone(),
+        }
+    }
+}
