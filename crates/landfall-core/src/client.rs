@@ -9,6 +9,8 @@
 //! do something, [`Ledger`] which stored records are still needed.
 
 mod attend;
+mod changes;
+mod conclude;
 mod doubt;
 mod failure;
 mod find;
@@ -151,7 +153,7 @@ pub enum Output {
 /// What a transaction was for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Open,
+    Open { rows: Vec<DocumentKey> },
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
@@ -181,6 +183,7 @@ pub struct Client {
     outbox: Outbox,
     replica: Replica,
     ledger: Ledger,
+    seen: changes::Seen,
     drain: Drain,
     live: Live,
     checkpoint: Checkpoint,
@@ -238,6 +241,7 @@ impl Client {
             outbox: Outbox::default(),
             replica: Replica::default(),
             ledger: Ledger::default(),
+            seen: changes::Seen::default(),
             checkpoint: Checkpoint::default(),
             staged: vec![],
             indexes: Map::new(),
@@ -265,7 +269,7 @@ impl Client {
             online: true,
             outputs: VecDeque::new(),
         };
-        client.read_stored();
+        client.read_stored(vec![]);
         client
     }
 
@@ -315,9 +319,9 @@ impl Client {
     /// Does whatever is due.
     fn advance(&mut self, now: WallTime) {
         self.listen(now);
-        if self.refresh && self.opened && self.drain.step().is_none() {
+        if self.refresh && self.opened && self.drain.step().is_none() && !self.is_reading() {
             self.refresh = false;
-            self.read_stored();
+            self.read_stored(vec![]);
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
         if !self.may_sync() || self.is_reading() || self.is_unpacking() {
@@ -342,7 +346,7 @@ impl Client {
 
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
-        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open))
+        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open { .. }))
     }
 
     /// Whether a part of what was pulled is on its way into the base.
@@ -355,145 +359,5 @@ impl Client {
         self.transaction_count += 1;
         self.transactions.insert(id, purpose);
         self.outputs.push_back(Output::Transact(id, transaction));
-    }
-
-    fn conclude(&mut self, purpose: Purpose, result: Result<Done, Code>, now: WallTime) {
-        match (purpose, result) {
-            (Purpose::Open, Ok(Done { outcome: Outcome::Opened(opened), .. })) => self.restore(*opened),
-            (Purpose::Commit { n, tickets, ids }, Ok(Done { added, .. })) => {
-                self.committing = false;
-                let record = *added.first().expect("BUG: a commit that added no record");
-                self.outbox.commit(n, record);
-                self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
-                self.outputs.extend(tickets.into_iter().map(Output::Saved));
-                self.outputs.push_back(Output::Hint);
-                self.progress.saw(self.outbox.unsettled());
-                self.drain.nudge(Nudge::Wrote, now);
-                self.commit();
-            }
-            (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
-                self.committing = false;
-                self.withdraw(ids);
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
-                self.commit();
-            }
-            (
-                Purpose::Load { tickets, keys },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
-            ) => {
-                self.refetch(damaged);
-                self.loaded(keys, None, rows);
-                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
-            }
-            (
-                Purpose::LoadPart { ticket, collection, round },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
-            ) => {
-                // The server has what cannot be read, so everything is fetched once more.
-                self.refetch(damaged);
-                self.loaded_part(ticket, collection, round, rows, next);
-            }
-            (Purpose::Seek(finding), Ok(Done { outcome: Outcome::Sought(keys), .. })) => {
-                self.sought(*finding, keys);
-            }
-            (
-                Purpose::Fetch { keys, finding },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
-            ) => {
-                self.refetch(damaged);
-                self.fetched(*finding, keys, rows);
-            }
-            (Purpose::Seek(finding) | Purpose::Fetch { finding, .. }, Err(code)) => {
-                self.outputs.push_back(Output::Unloaded(finding.ticket(), code));
-            }
-            (Purpose::Index(collection), result) => self.indexed(collection, result.map(|done| done.outcome)),
-            (Purpose::LoadPart { ticket, .. }, Err(code)) => {
-                self.outputs.push_back(Output::Unloaded(ticket, code));
-            }
-            (Purpose::Load { tickets, .. }, Err(code)) => {
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
-            }
-            (
-                Purpose::Fix,
-                Ok(Done { outcome: Outcome::Fixed { sent, added, discarded }, added: records }),
-            ) => {
-                // Another tab has discarded something that is still wanted here.
-                self.refresh |= discarded;
-                self.fixed(sent, added, records.first().copied(), now);
-            }
-            (Purpose::Amend { tickets, amendment }, Ok(Done { outcome: Outcome::Amended, added })) => {
-                self.amended(*amendment, &added, now);
-                self.outputs.extend(tickets.into_iter().map(Output::Saved));
-            }
-            (Purpose::Amend { tickets, .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
-                self.refresh = true;
-                self.outputs
-                    .extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, Code::NotFound)));
-            }
-            (Purpose::Amend { tickets, .. }, Err(code)) => {
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
-            }
-            (Purpose::Adopt(ticket), Ok(Done { outcome: Outcome::Adopted(entries), added })) => {
-                self.adopted(ticket, entries, &added, now);
-            }
-            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Sealed, .. })) => {
-                self.outputs.push_back(Output::Saved(ticket));
-            }
-            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Missed, .. })) => {
-                self.refresh = true;
-                self.outputs.push_back(Output::Unsaved(ticket, Code::PendingWrites));
-            }
-            (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
-                self.outputs.push_back(Output::Unsaved(ticket, code));
-            }
-            (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
-                let Outcome::Settled { settled, rows, checkpoint } = outcome else {
-                    unreachable!("BUG: another outcome than the transaction has")
-                };
-                let record = *added.first().expect("BUG: verdicts that added no record");
-                self.ledger.collected(&garbage);
-                // Another tab has pulled or folded in meanwhile: its rows are not known here.
-                let (cursor, folds) = self.checkpoint.mark();
-                self.refresh |= checkpoint.mark() != (cursor, folds + 1);
-                self.checkpoint = checkpoint;
-                self.settled(record, settled, rows, keys, now);
-            }
-            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, added })) => {
-                self.stored(*page, &added, now);
-            }
-            (Purpose::Unpack { key }, result) => self.unpacked(key, result.map(|done| done.outcome), now),
-            (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
-                // Another tab has pulled or folded an answer in: its rows are not known here.
-                self.refresh = true;
-                self.checkpoint = checkpoint;
-                self.drain.stale(now);
-            }
-            (Purpose::Open, Err(code)) => {
-                self.trouble = Some(code.to_string());
-                if !self.opened {
-                    self.outputs.push_back(Output::Unready(code));
-                }
-            }
-            (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
-                self.outbox.recall();
-                self.trouble = Some(code.to_string());
-                self.drain.fail(None, now);
-            }
-            (
-                Purpose::Open
-                | Purpose::Load { .. }
-                | Purpose::LoadPart { .. }
-                | Purpose::Seek(_)
-                | Purpose::Fetch { .. }
-                | Purpose::Fix
-                | Purpose::Amend { .. }
-                | Purpose::Adopt(_)
-                | Purpose::Seal(_)
-                | Purpose::Store(_),
-                Ok(_),
-            ) => {
-                unreachable!("BUG: another outcome than the transaction has")
-            }
-        }
     }
 }

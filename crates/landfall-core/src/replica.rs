@@ -38,6 +38,11 @@ impl Replica {
         self.whole.contains(&key.collection) || self.rows.contains_key(key)
     }
 
+    /// Whether a change of a document is of interest here.
+    pub fn follows(&self, key: &DocumentKey) -> bool {
+        self.is_loaded(key) || self.expected.contains(&key.collection)
+    }
+
     /// Whether all documents of a collection are known here.
     pub fn is_whole(&self, collection: &Collection) -> bool {
         self.whole.contains(collection)
@@ -80,7 +85,7 @@ impl Replica {
 
     /// The confirmed state has changed.
     pub fn confirm(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
-        if self.is_loaded(&key) || self.expected.contains(&key.collection) {
+        if self.follows(&key) {
             self.rows.get_or_insert_with(key.clone(), Row::default).base = base;
             self.replay(&key, outbox);
         }

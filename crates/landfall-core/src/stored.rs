@@ -1,4 +1,4 @@
-//! What a device keeps, as text in eight stores. This is a format: it outlives the code that wrote it.
+//! What a device keeps, as text in nine stores. This is a format: it outlives the code that wrote it.
 //!
 //! | store | key | value |
 //! |---|---|---|
@@ -10,12 +10,14 @@
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
 //! | `index` | [`index`](crate::index) | nothing: the key names a document of `base` with a value |
+//! | `changes` | counted | the keys in `base` that one commit has changed; none where that could be any; only the last commits |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `index/`, collection | [`Indexed`]: what of it is in `index` |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
+mod base;
 mod checkpoint;
 mod indexed;
 
@@ -23,15 +25,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
-use crate::document::{Document, Register};
-use crate::encoding::{Encoded, Listed};
 use crate::id::{Client, Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
-use crate::json::{self, Json};
-use crate::map::Map;
+use crate::json;
 use crate::mutation::{Field, Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
 
+pub use base::{BaseRow, base_document, base_key, base_range};
 pub use checkpoint::{Checkpoint, Progress};
 pub use indexed::Indexed;
 pub(crate) use indexed::{INDEXES, index_key, indexed_collection};
@@ -53,13 +53,15 @@ pub enum Store {
     Staged,
     /// Which documents of the base have which values.
     Index,
+    /// Which documents in the base have changed of late, commit by commit.
+    Changes,
     /// Single records.
     Meta,
 }
 
 impl Store {
     /// Every store.
-    pub const ALL: [Store; 8] = [
+    pub const ALL: [Store; 9] = [
         Store::Journal,
         Store::Sent,
         Store::Settled,
@@ -67,6 +69,7 @@ impl Store {
         Store::Base,
         Store::Staged,
         Store::Index,
+        Store::Changes,
         Store::Meta,
     ];
 
@@ -80,6 +83,7 @@ impl Store {
             Store::Base => "base",
             Store::Staged => "staged",
             Store::Index => "index",
+            Store::Changes => "changes",
             Store::Meta => "meta",
         }
     }
@@ -87,7 +91,7 @@ impl Store {
     /// Whether the device counts the keys, in the order of commits.
     pub const fn is_counted(self) -> bool {
         match self {
-            Store::Journal | Store::Sent | Store::Settled | Store::Staged => true,
+            Store::Journal | Store::Sent | Store::Settled | Store::Staged | Store::Changes => true,
             Store::Parked | Store::Base | Store::Index | Store::Meta => false,
         }
     }
@@ -144,22 +148,6 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 pub fn write<T: Serialize>(record: &T) -> String {
     serde_json::to_string(record)
         .unwrap_or_else(|_| unreachable!("BUG: a record that cannot be written down"))
-}
-
-/// The key of a document's [`BaseRow`]. Names hold no control characters, so NUL separates.
-pub fn base_key(key: &DocumentKey) -> Key {
-    Key::Text(format!("{}\0{}", key.collection, key.document))
-}
-
-/// The document whose [`BaseRow`] has this key.
-pub fn base_document(key: &str) -> Option<DocumentKey> {
-    let (collection, document) = key.split_once('\0')?;
-    Some(DocumentKey { collection: collection.parse().ok()?, document: document.parse().ok()? })
-}
-
-/// The keys of all documents of a collection: from the first text, up to and without the second.
-pub fn base_range(collection: &Collection) -> (String, String) {
-    (format!("{collection}\0"), format!("{collection}\u{1}"))
 }
 
 /// How urgent an upload is.
@@ -431,64 +419,4 @@ pub struct Parked {
     /// The mutation at fault, where it is another one.
     #[serde(default)]
     pub because: Option<MutationId>,
-}
-
-/// A document as the server confirmed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BaseRow {
-    /// The document's version.
-    #[serde(rename = "v")]
-    pub version: Version,
-    /// The commit that made it.
-    #[serde(rename = "p")]
-    pub position: Position,
-    /// All fields.
-    #[serde(rename = "d")]
-    pub data: Json,
-    /// Stamp of every top-level member that is not listed.
-    #[serde(rename = "s")]
-    pub stamp: Stamp,
-    /// Stamps by path, where they differ.
-    #[serde(rename = "l", default, skip_serializing_if = "Map::is_empty")]
-    pub stamps: Map<Path, Stamp>,
-    /// The delete that hides it. Without the row, a creation after it would look like one that did not
-    /// know of it, and bring back what was deleted.
-    #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
-    pub deleted: Option<Stamp>,
-}
-
-impl BaseRow {
-    /// The document, ready for pending writes on top.
-    pub fn document(&self) -> Document {
-        let encoded = Encoded {
-            data: self.data.clone(),
-            stamps: Listed { common: self.stamp, listed: self.stamps.clone() },
-            versions: Listed::default(),
-            deleted: self.deleted.map(|stamp| Register { stamp, version: Version(0) }),
-        };
-        encoded.decode()
-    }
-
-    /// A document of which nothing is left but that it was deleted.
-    pub fn tombstone(deleted: Stamp, version: Version, position: Position) -> BaseRow {
-        BaseRow { deleted: Some(deleted), ..BaseRow::of(&Document::default(), version, position) }
-    }
-
-    /// A document written down.
-    pub fn of(document: &Document, version: Version, position: Position) -> BaseRow {
-        let Encoded { data, stamps, deleted, versions: _ } = document.encode();
-        BaseRow {
-            version,
-            position,
-            data,
-            stamp: stamps.common,
-            stamps: stamps.listed,
-            deleted: deleted.map(|register| register.stamp),
-        }
-    }
-
-    /// The newest stamp in it.
-    pub fn newest(&self) -> Stamp {
-        self.stamps.values().copied().chain(self.deleted).fold(self.stamp, Stamp::max)
-    }
 }

@@ -4,18 +4,18 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
+mod base;
 mod index;
 mod open;
 mod outbox;
 
 use crate::clock::Stamp;
-use crate::document::Register;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
 use crate::map::Map;
 use crate::mutation::Mutation;
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
-    Parked, Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
+    Parked, SEAL, Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -41,9 +41,18 @@ pub enum Read {
     /// All records of a store, in the order of their keys.
     All(Store),
     /// The records from the first key up to and without the second, and no more than so many of them.
-    Range(Store, String, String, u32),
+    Range(Store, Key, Key, u32),
     /// As a range, but only the keys, and from its end on where `true`. Nothing is read after it.
-    Keys(Store, String, String, u32, bool),
+    Keys(Store, Key, Key, u32, bool),
+}
+
+impl Read {
+    /// The store that is read.
+    pub fn store(&self) -> Store {
+        match self {
+            Read::One(store, _) | Read::All(store) | Read::Range(store, ..) | Read::Keys(store, ..) => *store,
+        }
+    }
 }
 
 /// What a read gives: keys and texts, in the order of the keys.
@@ -59,7 +68,7 @@ pub enum Write {
     /// No record.
     Delete(Store, Key),
     /// No records from the first key up to and without the second.
-    DeleteRange(Store, String, String),
+    DeleteRange(Store, Key, Key),
     /// No records at all. Counted keys go on where they were.
     Clear(Store),
 }
@@ -95,10 +104,14 @@ pub struct Amendment {
 /// One transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transaction {
-    /// Reads everything but the base; names the installation where it has no name yet.
+    /// Reads everything but the base, and of that some documents; names the installation where it has no name yet.
     Open {
         /// The name to take, where there is none.
         client: Client,
+        /// The last of [`Store::Changes`] that is known.
+        after: u64,
+        /// Documents to read again.
+        rows: Vec<DocumentKey>,
     },
     /// Reads the confirmed state of some documents.
     Load(Vec<DocumentKey>),
@@ -220,7 +233,7 @@ pub enum Outcome {
     Adopted(Vec<Entry>),
     /// The database is given up.
     Sealed,
-    /// The verdicts are stored, under the key that the device gave.
+    /// The verdicts are stored, under the first key that the device gave.
     Settled {
         /// How each mutation ended.
         settled: Vec<SettledMutation>,
@@ -229,7 +242,8 @@ pub enum Outcome {
         /// The checkpoint, one fold further.
         checkpoint: Checkpoint,
     },
-    /// What was pulled is stored, each staged record under the key that the device gave.
+    /// What was pulled is stored, each staged record under the key that the device gave. Where documents have
+    /// changed, the last key names that change.
     Stored,
     /// The page was asked for with something else than what is stored now, or more is indexed than was thought.
     /// Nothing was done.
@@ -263,6 +277,10 @@ pub struct Opened {
     pub damaged: Vec<String>,
     /// Whether the database is given up, and only waits to be deleted.
     pub sealed: bool,
+    /// Which documents have changed since, by record; none where that could be any.
+    pub changes: Vec<(u64, Vec<DocumentKey>)>,
+    /// The documents that were asked for, as far as they are there.
+    pub rows: Vec<(DocumentKey, BaseRow)>,
 }
 
 impl Transaction {
@@ -289,8 +307,14 @@ impl Transaction {
     /// The stores it touches.
     pub fn stores(&self) -> Vec<Store> {
         match self {
-            Transaction::Open { .. } => {
-                vec![Store::Journal, Store::Sent, Store::Settled, Store::Parked, Store::Staged, Store::Meta]
+            Transaction::Open { rows, .. } => {
+                let read = |store: &Store| match store {
+                    Store::Base => !rows.is_empty(),
+                    Store::Index => false,
+                    Store::Journal | Store::Sent | Store::Settled | Store::Parked => true,
+                    Store::Staged | Store::Changes | Store::Meta => true,
+                };
+                Store::ALL.into_iter().filter(read).collect()
             }
             Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
@@ -302,18 +326,21 @@ impl Transaction {
             Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
                 Store::ALL.to_vec()
             }
-            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged, Store::Index, Store::Meta],
+            Transaction::Unpack { .. } => {
+                vec![Store::Base, Store::Staged, Store::Changes, Store::Index, Store::Meta]
+            }
         }
     }
 
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
-        let voids = || Read::Range(Store::Meta, VOIDS.0.into(), VOIDS.1.into(), u32::MAX);
-        let indexes = || Read::Range(Store::Meta, INDEXES.0.into(), INDEXES.1.into(), u32::MAX);
+        let text = |text: &str| Key::Text(text.to_owned());
+        let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
+        let indexes = || Read::Range(Store::Meta, text(INDEXES.0), text(INDEXES.1), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
-            Transaction::Open { .. } => vec![
+            Transaction::Open { after, rows, .. } => [
                 Read::One(Store::Meta, Key::Text(CLIENT.into())),
                 checkpoint(),
                 Read::All(Store::Journal),
@@ -322,22 +349,26 @@ impl Transaction {
                 Read::All(Store::Parked),
                 voids(),
                 Read::All(Store::Staged),
+                Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
                 indexes(),
-            ],
+            ]
+            .into_iter()
+            .chain(rows.iter().map(one))
+            .collect(),
             Transaction::Load(keys) => keys.iter().map(one).collect(),
             Transaction::LoadPart(collection, from) => {
                 let (_, to) = stored::base_range(collection);
-                vec![Read::Range(Store::Base, from.clone(), to, PART)]
+                vec![Read::Range(Store::Base, Key::Text(from.clone()), Key::Text(to), PART)]
             }
             Transaction::Seek { collection, from, to, count, descending, .. } => vec![
                 Read::One(Store::Meta, stored::index_key(collection)),
-                Read::Keys(Store::Index, from.clone(), to.clone(), *count, *descending),
+                Read::Keys(Store::Index, text(from), text(to), *count, *descending),
             ],
             Transaction::Index { collection, expected, fields, .. } => {
                 let (from, to) = index::part(collection, expected.as_ref(), fields);
                 vec![
                     Read::One(Store::Meta, stored::index_key(collection)),
-                    Read::Range(Store::Base, from, to, PART),
+                    Read::Range(Store::Base, Key::Text(from), Key::Text(to), PART),
                 ]
             }
             Transaction::Commit(_) => vec![],
@@ -350,8 +381,7 @@ impl Transaction {
             }
             Transaction::Seal { .. } => vec![Read::All(Store::Journal)],
             Transaction::Settle { folds, .. } => {
-                let mut reads = vec![checkpoint()];
-                reads.push(indexes());
+                let mut reads = vec![checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
                 reads
             }
@@ -368,7 +398,7 @@ impl Transaction {
     /// What to write, from what was read; and what that means, once the transaction is complete.
     pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
-            Transaction::Open { client } => open::open(client, read),
+            Transaction::Open { client, .. } => open::open(client, read),
             Transaction::Load(_) => (vec![], loaded(&read, None)),
             Transaction::Seek { field, .. } => (vec![], index::sought(&field, &read)),
             Transaction::Index { collection, expected, version, fields } => {
@@ -390,13 +420,13 @@ impl Transaction {
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Seal { through } => outbox::seal(through, &read[0]),
             Transaction::Settle { settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = settle(settled, folds, &read);
+                let (mut writes, outcome) = base::settle(settled, folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
                 writes.extend(parked.iter().map(put));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
-                (writes, outcome)
+                (base::announced(writes), outcome)
             }
             Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
                 let current = checkpoint(&read[0]);
@@ -407,23 +437,23 @@ impl Transaction {
                 if reset {
                     writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
-                writes.extend(rows.iter().map(put_base));
+                writes.extend(rows.iter().map(base::put));
                 if !index::keep(&mut writes, &indexed, &read[1..]) {
                     return (vec![], Outcome::Stale(current));
                 }
                 writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
                 writes.push(put_checkpoint(&reached));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
-                (writes, Outcome::Stored)
+                (base::announced(writes), Outcome::Stored)
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
             Transaction::Unpack { key, rows, indexed } => {
-                let mut writes: Vec<_> = rows.iter().map(put_base).collect();
+                let mut writes: Vec<_> = rows.iter().map(base::put).collect();
                 if !index::keep(&mut writes, &indexed, &read[1..]) {
                     return (vec![], Outcome::Missed);
                 }
                 writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
-                (writes, Outcome::Stored)
+                (base::announced(writes), Outcome::Stored)
             }
         }
     }
@@ -438,66 +468,7 @@ fn checkpoint(rows: &Rows) -> Checkpoint {
 }
 
 fn loaded(read: &[Rows], next: Option<String>) -> Outcome {
-    let rows: Vec<_> = read.iter().flatten().filter_map(base_row).collect();
+    let rows: Vec<_> = read.iter().flatten().filter_map(base::row).collect();
     let damaged = rows.len() < read.iter().map(Vec::len).sum();
     Outcome::Loaded { rows, damaged, next }
-}
-
-fn base_row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
-    match key {
-        Key::Text(key) => Some((stored::base_document(key)?, stored::read(text)?)),
-        Key::Counted(_) => None,
-    }
-}
-
-fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {
-    let mut checkpoint = checkpoint(&read[0]);
-    checkpoint.folds += 1;
-    let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
-    for (fold, read) in folds.iter().zip(&read[2..]) {
-        // A document without a row may never have been made, or it is gone. A late answer to another tab's
-        // sending must not bring it back, so what a pull has covered is left alone.
-        if !checkpoint.complete || fold.position <= checkpoint.position {
-            continue;
-        }
-        let key = fold.mutation.key();
-        let base = match rows.get(&key) {
-            Some(row) => row.clone(),
-            None => read.first().and_then(base_row).map(|(_, row)| row),
-        };
-        if base.as_ref().map_or(Version(0), |row| row.version) != fold.previous {
-            continue;
-        }
-        let mut document = base.map(|row| row.document()).unwrap_or_default();
-        // What the server makes of a hidden document depends on more than is known here; the pull tells.
-        if document.is_deleted() {
-            continue;
-        }
-        fold.mutation.apply(&mut document, Register { stamp: fold.stamp, version: Version(0) });
-        let row = match document.deleted().filter(|_| document.is_deleted()) {
-            // Whatever else this device writes knows of the delete, so nothing of the document comes back.
-            Some(deleted) => BaseRow::tombstone(deleted.stamp, fold.version, fold.position),
-            None => BaseRow::of(&document, fold.version, fold.position),
-        };
-        rows.insert(key, Some(row));
-        for one in settled.iter_mut().filter(|one| one.id == fold.mutation.id) {
-            one.end = End::Folded;
-        }
-    }
-    let rows: Vec<_> = rows.into_iter().collect();
-    let mut writes = vec![
-        put_checkpoint(&checkpoint),
-        Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
-    ];
-    writes.extend(rows.iter().map(put_base));
-    let folded: Vec<_> = folds.iter().map(|fold| fold.mutation.key()).collect();
-    assert!(index::keep(&mut writes, &folded, &read[1..]), "BUG: folded into a document that was not read");
-    (writes, Outcome::Settled { settled, rows, checkpoint })
-}
-
-fn put_base((key, row): &(DocumentKey, Option<BaseRow>)) -> Write {
-    match row {
-        Some(row) => Write::Put(Store::Base, stored::base_key(key), stored::write(row)),
-        None => Write::Delete(Store::Base, stored::base_key(key)),
-    }
 }

@@ -143,8 +143,8 @@ impl Pending {
             }
             Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED, u32::MAX),
             Read::Range(store, from, to, count) => {
-                let range =
-                    IdbKeyRange::bound_with_lower_open_and_upper_open(&from.into(), &to.into(), false, true)?;
+                let (from, to) = (to_js(from), to_js(to));
+                let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true)?;
                 Pending::list(&object_store(idb, *store)?, &range, *count)
             }
         }

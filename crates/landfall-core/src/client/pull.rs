@@ -85,7 +85,7 @@ impl Client {
         // What is staged already comes before this page.
         let direct = !hidden && stage::is_small(&changes) && (reset || self.staged.is_empty());
         let packed = if direct { vec![] } else { stage::pack(&reply.changes) };
-        let garbage = self.ledger.garbage();
+        let garbage = self.garbage();
         self.store(Page { reached, changes, packed, reset, more: reply.more, garbage }, now);
     }
 
@@ -160,7 +160,9 @@ impl Client {
 
     /// A page is stored, or brought nothing to store.
     pub(super) fn stored(&mut self, page: Page, added: &[u64], now: WallTime) {
-        self.ledger.collected(&page.garbage);
+        self.collected(&page.garbage);
+        let (staged, made) = added.split_at(page.packed.len());
+        self.seen.made(made.first().copied());
         let mut rows = vec![];
         if page.reset {
             self.staged.clear();
@@ -173,7 +175,7 @@ impl Client {
             let visible = before.chain(&page.changes);
             rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
         }
-        self.stage(added, page.changes);
+        self.stage(staged, page.changes);
         self.checkpoint = page.reached;
         let through = self.checkpoint.position;
         let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
@@ -187,7 +189,7 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        let changed = later || !rows.is_empty();
+        let changed = later || page.reset || !rows.is_empty();
         self.show(rows);
         for key in touched {
             self.replica.replay(&key, &self.outbox);

@@ -158,7 +158,7 @@ impl Client {
         }
         self.believe(settled.iter().map(|one| one.id));
         self.parking = parked.clone();
-        let mut garbage = self.ledger.garbage();
+        let mut garbage = self.garbage();
         garbage.extend(strays);
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };

@@ -1,32 +1,52 @@
 //! From what is stored to a living client: at the start, and when another tab has changed it.
 
+use super::changes::Seen;
 use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
 use crate::code::Code;
-use crate::id::MutationId;
+use crate::id::{DocumentKey, MutationId};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
 use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
 
 impl Client {
-    pub(super) fn read_stored(&mut self) {
+    /// Has everything read but the base, and of that these documents.
+    pub(super) fn read_stored(&mut self, rows: Vec<DocumentKey>) {
         // Another name than before: so every tab sees that what was stored is gone, whichever is the first.
         let client = if self.opened { self.options.writer.to_string().parse().ok() } else { None };
         let client = client.unwrap_or_else(|| self.installation.clone());
-        self.transact(Purpose::Open, Transaction::Open { client });
+        let open = Transaction::Open { client, after: self.seen.last(), rows: rows.clone() };
+        self.transact(Purpose::Open { rows }, open);
     }
 
-    /// Builds the outbox: the journal, minus what the verdicts say has ended.
-    pub(super) fn restore(&mut self, opened: Opened) {
+    /// What is stored is here. Documents that other tabs have changed are read together with everything else: a
+    /// write must not leave the outbox before the document with its effect is here.
+    pub(super) fn read(&mut self, rows: Vec<DocumentKey>, opened: Opened) {
         if opened.sealed {
             self.outputs.push_back(Output::Unready(Code::SignedOut));
             return;
         }
+        let same = self.opened && opened.client.as_ref() == Some(&self.installation);
+        let outdated = self.outdated(&opened.changes).filter(|_| same);
+        let rows: Set<_> = rows.into_iter().collect();
+        match outdated {
+            Some(outdated) if !outdated.iter().all(|key| rows.contains(key)) => self.read_stored(outdated),
+            outdated => self.restore(opened, outdated),
+        }
+    }
+
+    /// Builds the outbox: the journal, minus what the verdicts say has ended. Where it is not known what else has
+    /// changed, everything that was read before is forgotten.
+    fn restore(&mut self, opened: Opened, outdated: Option<Vec<DocumentKey>>) {
         let first = !self.opened;
         let client = opened.client.unwrap_or_else(|| self.installation.clone());
         let lost = !first && client != self.installation;
         self.installation = client;
         self.made += usize::from(lost || opened.made);
+        if lost {
+            self.seen = Seen::default();
+        }
+        self.seen.see(&opened.changes);
         self.damaged = opened.damaged;
         let rescued = if lost { self.rescued(opened.made) } else { vec![] };
         self.checkpoint = opened.checkpoint;
@@ -36,6 +56,7 @@ impl Client {
         self.indexes = opened.indexes;
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();
+        let mut touched = self.pending();
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
@@ -106,9 +127,27 @@ impl Client {
         self.progress.saw(self.outbox.unsettled());
         self.tell_ended(unsettled, &ends, &replaced);
         self.opened = true;
-        self.replica.clear();
-        self.load_pending();
-        self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
+        touched.extend(self.pending());
+        if let Some(outdated) = outdated {
+            let mut rows: Map<_, _> = opened.rows.into_iter().collect();
+            self.show(outdated.into_iter().map(|key| (key.clone(), rows.remove(&key))).collect());
+            let packed = self.packed().iter().flat_map(|(_, changes)| changes);
+            self.show(packed.filter_map(|change| self.row(change, self.checkpoint.position)).collect());
+            for key in touched.iter() {
+                self.replica.replay(key, &self.outbox);
+            }
+            self.load_pending();
+        } else {
+            self.replica.clear();
+            self.load_pending();
+            self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
+        }
+    }
+
+    /// Documents that somebody has written to and the base does not show it.
+    fn pending(&self) -> Set<DocumentKey> {
+        let drafts = self.outbox.parked().map(|parked| parked.entry.key());
+        self.outbox.documents().cloned().chain(drafts).collect()
     }
 
     /// What this tab remembers of writes that the server does not have, when what was stored is gone. A refused
@@ -187,9 +226,7 @@ impl Client {
 
     /// Pending writes are judged and folded against their documents, so these are always in memory.
     fn load_pending(&mut self) {
-        let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-        let keys: Set<_> = self.outbox.documents().cloned().chain(drafts).collect();
-        let keys: Vec<_> = keys.into_iter().collect();
+        let keys: Vec<_> = self.pending().into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
         if !keys.is_empty() {
             let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
             self.transact(purpose, Transaction::Load(keys));

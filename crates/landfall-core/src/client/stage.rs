@@ -5,7 +5,7 @@
 //! to go on after a crash; each goes into the base in a transaction of its own, between which the page
 //! lives. What is packed and visible is newer than the base, and whoever reads the base is given it on top.
 
-use super::{Client, Purpose, Transaction};
+use super::{Client, Done, Purpose, Transaction};
 use crate::code::Code;
 use crate::id::{DocumentKey, Position};
 use crate::json::Json;
@@ -71,10 +71,11 @@ impl Client {
     }
 
     /// A packed record is in the base, or is not.
-    pub(super) fn unpacked(&mut self, key: u64, result: Result<Outcome, Code>, now: WallTime) {
+    pub(super) fn unpacked(&mut self, key: u64, result: Result<Done, Code>, now: WallTime) {
         match result {
-            Ok(Outcome::Missed) => self.refresh = true,
-            Ok(_) => {
+            Ok(Done { outcome: Outcome::Missed, .. }) => self.refresh = true,
+            Ok(Done { added, .. }) => {
+                self.seen.made(added.first().copied());
                 let Some(at) = self.staged.iter().position(|(other, _)| *other == key) else { return };
                 let (_, changes) = self.staged.remove(at);
                 // Nothing is folded into the base before a first sync is complete, so nothing here is newer.

@@ -1,6 +1,6 @@
 //! Decides about indexes: which are there, and what the next part of one is.
 
-use super::{Outcome, PART, Rows, Write, base_row};
+use super::{Outcome, PART, Rows, Write, base};
 use crate::id::{Collection, DocumentKey};
 use crate::index;
 use crate::map::Map;
@@ -55,9 +55,9 @@ pub(super) fn index(
         next.version = same.version;
     } else {
         let (from, to) = index::collection_range(collection);
-        writes.push(Write::DeleteRange(Store::Index, from, to));
+        writes.push(Write::DeleteRange(Store::Index, Key::Text(from), Key::Text(to)));
     }
-    let rows: Vec<_> = read[1].iter().filter_map(base_row).collect();
+    let rows: Vec<_> = read[1].iter().filter_map(base::row).collect();
     for (key, row) in &rows {
         let keys = index::keys(collection, &key.document, &next.fields, row);
         writes.extend(keys.into_iter().map(|key| Write::Put(Store::Index, Key::Text(key), String::new())));

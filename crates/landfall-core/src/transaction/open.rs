@@ -1,7 +1,8 @@
 //! Reads everything that a client starts from.
 
-use super::{Opened, Outcome, Rows, Write, checkpoint, index::indexes};
-use crate::id::Client;
+use super::index::indexes;
+use super::{Opened, Outcome, Rows, Write, base, checkpoint};
+use crate::id::{Client, DocumentKey};
 use crate::stored::{self, CLIENT, Key, Parked, SEAL, Store};
 
 pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
@@ -40,7 +41,10 @@ pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome)
     let client = Some(name.unwrap_or(client));
     let mut lost = Vec::new();
     let staged = Some(records(next(), &mut lost)).filter(|_| lost.is_empty());
+    let changes = next().iter().filter_map(changed).collect();
     let indexes = indexes(&next());
+    // What cannot be read looks as if it were not there; whoever loads it notices.
+    let rows = read.iter().flatten().filter_map(base::row).collect();
     let opened = Opened {
         made,
         client,
@@ -54,6 +58,18 @@ pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome)
         staged,
         damaged,
         sealed,
+        changes,
+        rows,
     };
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
+}
+
+/// A record of changed documents: none where that could be any, as with one that cannot be read.
+fn changed((key, text): &(Key, String)) -> Option<(u64, Vec<DocumentKey>)> {
+    let keys: Vec<String> = stored::read(text).unwrap_or_default();
+    let documents = keys.iter().map(|key| stored::base_document(key)).collect::<Option<_>>();
+    match key {
+        Key::Counted(key) => Some((*key, documents.unwrap_or_default())),
+        Key::Text(_) => None,
+    }
 }

@@ -19,6 +19,8 @@ struct Records {
 pub(crate) struct Disk {
     now: Records,
     synced: Records,
+    /// How many confirmed documents were read from it.
+    pub(crate) documents_read: usize,
 }
 
 impl Disk {
@@ -26,7 +28,12 @@ impl Disk {
     pub(crate) fn run(&mut self, transaction: Transaction) -> Result<Done, Code> {
         let durability = transaction.durability();
         let stores = transaction.stores();
-        let read = transaction.reads().iter().map(|read| self.read(read, &stores)).collect();
+        let read: Vec<Rows> = transaction.reads().iter().map(|read| self.read(read, &stores)).collect();
+        if durability == Durability::ReadOnly || matches!(transaction, Transaction::Open { .. }) {
+            let base =
+                transaction.reads().into_iter().zip(&read).filter(|(read, _)| read.store() == Store::Base);
+            self.documents_read += base.map(|(_, rows)| rows.len()).sum::<usize>();
+        }
         let (writes, outcome) = transaction.decide(read);
         assert!(durability != Durability::ReadOnly || writes.is_empty(), "a reader writes");
         let sealed = self.now.texts.contains_key(&(Store::Journal, SEAL));
@@ -54,7 +61,7 @@ impl Disk {
                 }
                 Write::DeleteRange(store, from, to) => {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
-                    let range = (store, Key::Text(from))..(store, Key::Text(to));
+                    let range = (store, from)..(store, to);
                     self.now.texts.retain(|key, _| !range.contains(key));
                 }
                 Write::Clear(store) => {
@@ -79,12 +86,10 @@ impl Disk {
             Read::One(store, wanted) => of(*store).filter(|(key, _)| key == wanted).collect(),
             Read::All(store) => of(*store).collect(),
             Read::Range(store, from, to, count) => {
-                let range = Key::Text(from.clone())..Key::Text(to.clone());
-                of(*store).filter(|(key, _)| range.contains(key)).take(*count as usize).collect()
+                of(*store).filter(|(key, _)| from <= key && key < to).take(*count as usize).collect()
             }
             Read::Keys(store, from, to, count, descending) => {
-                let range = Key::Text(from.clone())..Key::Text(to.clone());
-                let mut keys: Vec<_> = of(*store).filter(|(key, _)| range.contains(key)).collect();
+                let mut keys: Vec<_> = of(*store).filter(|(key, _)| from <= key && key < to).collect();
                 if *descending {
                     keys.reverse();
                 }

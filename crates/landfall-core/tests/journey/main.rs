@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what a case made up itself can be read")]
 
 mod attention;
+mod changes;
 mod crash;
 mod disaster;
 mod disk;

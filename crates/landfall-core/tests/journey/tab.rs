@@ -62,6 +62,8 @@ pub(crate) struct Tab {
     pub(crate) replaced: Vec<(MutationId, MutationId)>,
     /// Decisions that could not be carried out.
     pub(crate) missed: usize,
+    /// How often it had to look at everything again.
+    pub(crate) stale: usize,
     /// Why writes were not saved.
     pub(crate) unsaved: Vec<Code>,
     /// Whether the tab was told that its database is given up.
@@ -118,6 +120,7 @@ impl Tab {
             settled: vec![],
             replaced: vec![],
             missed: 0,
+            stale: 0,
             unsaved: vec![],
             ended: false,
             views: vec![],
@@ -166,6 +169,7 @@ impl Tab {
                     continue;
                 }
                 Output::Stale => {
+                    self.stale += 1;
                     reload = true;
                     continue;
                 }

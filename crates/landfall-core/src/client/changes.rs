@@ -1,0 +1,88 @@
+//! Which documents other tabs have changed: how much of that this tab knows, and what it does about the rest.
+//!
+//! Every change of the base leaves a record in [`Store::Changes`], whose keys the device counts without gaps. So a
+//! tab that knows all of them up to one finds the others behind it, unless it has slept for so long that they
+//! are deleted already: then it forgets what it has read, and reads again.
+
+use super::Client;
+use crate::id::DocumentKey;
+use crate::map::Set;
+use crate::stored::{Key, Store};
+
+/// How many records are kept: those of some minutes of work, or of a page that is unpacked.
+const KEPT: u64 = 32;
+/// Beyond so many documents, forgetting everything is cheaper than reading them one by one.
+const READ_MAX: usize = 1_000;
+
+/// The records of changes that this tab has seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// The oldest that may still be there.
+    first: u64,
+    /// The newest up to which nothing is unknown.
+    last: u64,
+}
+
+impl Seen {
+    /// The newest record up to which nothing is unknown.
+    pub(super) fn last(self) -> u64 {
+        self.last
+    }
+
+    /// The documents of all records behind those that are known; `None` where it could be any.
+    pub(super) fn unseen(self, changes: &[(u64, Vec<DocumentKey>)]) -> Option<Set<DocumentKey>> {
+        let gapless = changes.first().is_none_or(|(record, _)| *record == self.last + 1);
+        let told = changes.iter().all(|(_, documents)| !documents.is_empty());
+        (gapless && told).then(|| changes.iter().flat_map(|(_, documents)| documents).cloned().collect())
+    }
+
+    /// These have been looked at.
+    pub(super) fn see(&mut self, changes: &[(u64, Vec<DocumentKey>)]) {
+        if let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) {
+            // Before it, either everything is known or nothing is there any more.
+            self.first = if self.last == 0 { *first } else { self.first };
+            self.last = *last;
+        }
+    }
+
+    /// A change of this tab's own. If there are others before it, they are found together.
+    pub(super) fn made(&mut self, record: Option<u64>) {
+        self.last += u64::from(record == Some(self.last + 1));
+    }
+
+    /// Records that are old enough to go.
+    pub(super) fn garbage(self) -> impl Iterator<Item = (Store, Key)> {
+        (self.first..self.last.saturating_sub(KEPT)).map(|record| (Store::Changes, Key::Counted(record)))
+    }
+
+    /// These records are deleted.
+    pub(super) fn collected(&mut self, garbage: &[(Store, Key)]) {
+        let last = garbage.iter().filter_map(|(store, key)| match key {
+            Key::Counted(record) if *store == Store::Changes => Some(*record),
+            Key::Counted(_) | Key::Text(_) => None,
+        });
+        self.first = last.max().map_or(self.first, |last| self.first.max(last + 1));
+    }
+}
+
+impl Client {
+    /// Stored records that nothing needs any more.
+    pub(super) fn garbage(&self) -> Vec<(Store, Key)> {
+        let mut garbage = self.ledger.garbage();
+        garbage.extend(self.seen.garbage());
+        garbage
+    }
+
+    /// These records are deleted.
+    pub(super) fn collected(&mut self, garbage: &[(Store, Key)]) {
+        self.ledger.collected(garbage);
+        self.seen.collected(garbage);
+    }
+
+    /// The documents known here that others have changed; `None` where that is not worth reading one by one.
+    pub(super) fn outdated(&self, changes: &[(u64, Vec<DocumentKey>)]) -> Option<Vec<DocumentKey>> {
+        let unseen = self.seen.unseen(changes)?.into_iter();
+        let known: Vec<_> = unseen.filter(|key| self.replica.follows(key)).collect();
+        (known.len() <= READ_MAX).then_some(known)
+    }
+}

@@ -1,0 +1,152 @@
+//! What follows from the end of each transaction.
+
+use super::{Client, Done, Outcome, Output, Purpose};
+use crate::code::Code;
+use crate::drain::Nudge;
+use crate::time::WallTime;
+
+impl Client {
+    /// A transaction is complete, or has failed with nothing done.
+    pub(super) fn conclude(&mut self, purpose: Purpose, result: Result<Done, Code>, now: WallTime) {
+        match (purpose, result) {
+            (Purpose::Open { rows }, Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
+                self.read(rows, *opened);
+            }
+            (Purpose::Commit { n, tickets, ids }, Ok(Done { added, .. })) => {
+                self.committing = false;
+                let record = *added.first().expect("BUG: a commit that added no record");
+                self.outbox.commit(n, record);
+                self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
+                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                self.outputs.push_back(Output::Hint);
+                self.progress.saw(self.outbox.unsettled());
+                self.drain.nudge(Nudge::Wrote, now);
+                self.commit();
+            }
+            (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
+                self.committing = false;
+                self.withdraw(ids);
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
+                self.commit();
+            }
+            (
+                Purpose::Load { tickets, keys },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
+            ) => {
+                self.refetch(damaged);
+                self.loaded(keys, None, rows);
+                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+            }
+            (
+                Purpose::LoadPart { ticket, collection, round },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
+            ) => {
+                // The server has what cannot be read, so everything is fetched once more.
+                self.refetch(damaged);
+                self.loaded_part(ticket, collection, round, rows, next);
+            }
+            (Purpose::Seek(finding), Ok(Done { outcome: Outcome::Sought(keys), .. })) => {
+                self.sought(*finding, keys);
+            }
+            (
+                Purpose::Fetch { keys, finding },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
+            ) => {
+                self.refetch(damaged);
+                self.fetched(*finding, keys, rows);
+            }
+            (Purpose::Seek(finding) | Purpose::Fetch { finding, .. }, Err(code)) => {
+                self.outputs.push_back(Output::Unloaded(finding.ticket(), code));
+            }
+            (Purpose::Index(collection), result) => self.indexed(collection, result.map(|done| done.outcome)),
+            (Purpose::LoadPart { ticket, .. }, Err(code)) => {
+                self.outputs.push_back(Output::Unloaded(ticket, code));
+            }
+            (Purpose::Load { tickets, .. }, Err(code)) => {
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
+            }
+            (
+                Purpose::Fix,
+                Ok(Done { outcome: Outcome::Fixed { sent, added, discarded }, added: records }),
+            ) => {
+                // Another tab has discarded something that is still wanted here.
+                self.refresh |= discarded;
+                self.fixed(sent, added, records.first().copied(), now);
+            }
+            (Purpose::Amend { tickets, amendment }, Ok(Done { outcome: Outcome::Amended, added })) => {
+                self.amended(*amendment, &added, now);
+                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+            }
+            (Purpose::Amend { tickets, .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
+                self.refresh = true;
+                self.outputs
+                    .extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, Code::NotFound)));
+            }
+            (Purpose::Amend { tickets, .. }, Err(code)) => {
+                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
+            }
+            (Purpose::Adopt(ticket), Ok(Done { outcome: Outcome::Adopted(entries), added })) => {
+                self.adopted(ticket, entries, &added, now);
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Sealed, .. })) => {
+                self.outputs.push_back(Output::Saved(ticket));
+            }
+            (Purpose::Seal(ticket), Ok(Done { outcome: Outcome::Missed, .. })) => {
+                self.refresh = true;
+                self.outputs.push_back(Output::Unsaved(ticket, Code::PendingWrites));
+            }
+            (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
+                self.outputs.push_back(Output::Unsaved(ticket, code));
+            }
+            (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
+                let Outcome::Settled { settled, rows, checkpoint } = outcome else {
+                    unreachable!("BUG: another outcome than the transaction has")
+                };
+                let record = *added.first().expect("BUG: verdicts that added no record");
+                self.collected(&garbage);
+                self.seen.made(added.get(1).copied());
+                // Another tab has pulled or folded in meanwhile: its rows are not known here.
+                let (cursor, folds) = self.checkpoint.mark();
+                self.refresh |= checkpoint.mark() != (cursor, folds + 1);
+                self.checkpoint = checkpoint;
+                self.settled(record, settled, rows, keys, now);
+            }
+            (Purpose::Store(page), Ok(Done { outcome: Outcome::Stored, added })) => {
+                self.stored(*page, &added, now);
+            }
+            (Purpose::Unpack { key }, result) => self.unpacked(key, result, now),
+            (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
+                // Another tab has pulled or folded an answer in: its rows are not known here.
+                self.refresh = true;
+                self.checkpoint = checkpoint;
+                self.drain.stale(now);
+            }
+            (Purpose::Open { .. }, Err(code)) => {
+                self.trouble = Some(code.to_string());
+                if !self.opened {
+                    self.outputs.push_back(Output::Unready(code));
+                }
+            }
+            (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
+                self.outbox.recall();
+                self.trouble = Some(code.to_string());
+                self.drain.fail(None, now);
+            }
+            (
+                Purpose::Open { .. }
+                | Purpose::Load { .. }
+                | Purpose::LoadPart { .. }
+                | Purpose::Seek(_)
+                | Purpose::Fetch { .. }
+                | Purpose::Fix
+                | Purpose::Amend { .. }
+                | Purpose::Adopt(_)
+                | Purpose::Seal(_)
+                | Purpose::Store(_),
+                Ok(_),
+            ) => {
+                unreachable!("BUG: another outcome than the transaction has")
+            }
+        }
+    }
+}
