@@ -95,6 +95,13 @@ export interface WireRow {
   data: Record<string, Json> | null;
 }
 
+/** What an index is asked for. */
+export type WireSeek =
+  /** All rows in which the field has this value: no list and no object. */
+  | { field: string; equals: [Json] }
+  /** The first rows in the order of the field. */
+  | { field: string; descending: boolean; count: number };
+
 /** What the core reports to the one listener that `open` was given, as one JSON string per turn. */
 export interface WireEvents {
   /** Visible rows that changed, of documents and collections that were loaded or written here. */
@@ -187,6 +194,14 @@ export interface CoreDatabase {
    * read first, part by part, before this resolves.
    */
   load(collection: string, document?: string): Promise<string>;
+  /**
+   * As `load`, for the rows that an index names: a `WireSeek` as JSON. The rows come as events before this resolves.
+   * Gives, as JSON: `null` where the whole collection was read instead; an empty list where all that was asked for
+   * is known, and all that there is, if it is less; else a list of one `WireRow` with nothing but the field: all
+   * rows up to this one in that order are known. Once known they stay so: what comes to be among them, comes as
+   * an event.
+   */
+  find(collection: string, seek: string): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */
   outbox(): string;
   /**

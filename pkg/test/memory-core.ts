@@ -16,8 +16,11 @@ import type {
   WirePatch,
   WireReceipt,
   WireRow,
+  WireSeek,
   WireState,
 } from "../src/wire.js";
+import { same } from "../src/json.js";
+import { orderOf } from "../src/order.js";
 
 export type Data = Record<string, Json>;
 type Mutation = WireMutation & { document: string };
@@ -109,6 +112,22 @@ export class MemoryCore implements CoreDatabase {
     const reply = JSON.stringify(rows);
     await this.#answered();
     return reply;
+  }
+
+  async find(collection: string, json: string): Promise<string> {
+    const seek = JSON.parse(json) as WireSeek;
+    const { field } = seek;
+    this.loads.push(`${collection}?${"equals" in seek ? JSON.stringify(seek.equals[0]) : seek.count}`);
+    await this.#answered();
+    const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
+    const confirmed = [...this.#table(collection)].map(([id, data]) => ({ ...data, id }));
+    let named = confirmed;
+    if ("equals" in seek) named = confirmed.filter((row) => same(row[field as "id"], seek.equals[0]));
+    else named = confirmed.sort(orderOf(field, seek.descending)).slice(0, seek.count + written.length);
+    const cut = "count" in seek && named.length === seek.count + written.length;
+    this.emit({ rows: [...named.map(({ id }) => id), ...written].map((document) => this.#row({ collection, document })) });
+    const last = named.at(-1);
+    return JSON.stringify(cut && last ? [{ collection, id: last.id, data: { [field]: last[field as "id"] } }] : []);
   }
 
   outbox(): string {

@@ -6,6 +6,7 @@ use js_sys::{Object, Reflect};
 use landfall_core::client::{Act, Declared, Remote};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
+use landfall_core::index::{Seek, Wanted};
 use landfall_core::intent::Intent;
 use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
@@ -107,6 +108,8 @@ pub(crate) struct CollectionOptions {
     pub(crate) parent: Map<Box<str>, Collection>,
     #[serde(default)]
     pub(crate) fields: Merges,
+    #[serde(default)]
+    pub(crate) indexes: Vec<Box<str>>,
 }
 
 /// The user of a database that nobody has signed in to.
@@ -131,8 +134,8 @@ impl OpenOptions {
             let name = name.parse().map_err(|_| {
                 Error::new(Code::InvalidCollection, format!("{name} is no name of a collection"))
             })?;
-            let CollectionOptions { version, parent, fields } = options.clone();
-            Ok((name, Declared { version, parents: parent, fields }))
+            let CollectionOptions { version, parent, fields, indexes } = options.clone();
+            Ok((name, Declared { version, parents: parent, fields, indexes }))
         });
         declared.collect()
     }
@@ -226,6 +229,26 @@ impl WireAct {
                 Act::Edit(Intent::Patch(key, data, with_unset(self.changes, self.unset)).fields()?)
             }
         })
+    }
+}
+
+/// `WireSeek`.
+#[derive(Deserialize)]
+pub(crate) struct WireSeek {
+    field: Box<str>,
+    /// One value, or none where the first in the order of the values are wanted.
+    #[serde(default)]
+    equals: Vec<Json>,
+    #[serde(default)]
+    count: u32,
+    #[serde(default)]
+    descending: bool,
+}
+
+impl WireSeek {
+    pub(crate) fn seek(mut self) -> Seek {
+        let first = Wanted::First { count: self.count, descending: self.descending };
+        Seek { field: self.field, wanted: self.equals.pop().map_or(first, Wanted::Equal) }
     }
 }
 

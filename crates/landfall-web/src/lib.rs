@@ -25,7 +25,7 @@ use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
+use crate::boundary::{Error, OpenOptions, WireAct, WireMutation, WireSeek};
 use crate::driver::Driver;
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
@@ -95,6 +95,19 @@ impl Database {
     pub fn load(&self, collection: String, document: Option<String>) -> Promise {
         let driver = self.driver.clone();
         promise(Box::pin(async move { Ok(driver.load(collection, document).await?.into()) }))
+    }
+
+    /// As `load`, for what an index names of a collection. Takes `WireSeek`; gives `null` where the whole collection
+    /// was read instead, else a list: empty, or with the row up to which all rows in that order are known.
+    ///
+    /// # Errors
+    /// `invalid_collection`, `storage_unavailable`, `closed`.
+    pub fn find(&self, collection: String, seek: String) -> Promise {
+        let driver = self.driver.clone();
+        promise(Box::pin(async move {
+            let seek: WireSeek = boundary::from_json(&seek)?;
+            Ok(driver.find(collection, seek).await?.into())
+        }))
     }
 
     /// Pending writes in journal order, then what needs attention, as JSON.

@@ -58,7 +58,7 @@ impl Client {
             Wanted::Equal(_) => (u32::MAX, false),
             // Whatever is in memory may have left the first ones.
             Wanted::First { count, descending } => {
-                (count.saturating_add(self.unconfirmed(&collection).iter().count() as u32), descending)
+                (count.max(1).saturating_add(self.unconfirmed(&collection).iter().count() as u32), descending)
             }
         };
         let transaction = Transaction::Seek {

@@ -3,14 +3,15 @@
 use std::future::ready;
 use std::rc::Rc;
 
-use landfall_core::client::Client;
+use landfall_core::client::{Client, Found};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
+use landfall_core::json::Json;
 use landfall_core::stored::{Legacy, Urgency};
 
 use super::{Asked, Driver};
-use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
+use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, WireSeek, to_json};
 use crate::platform::{self, Said};
 
 impl Driver {
@@ -126,5 +127,28 @@ impl Driver {
             to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
         };
         Ok(self.with(row))
+    }
+
+    /// Makes known what an index names. Gives how much that is.
+    pub(crate) async fn find(self: Rc<Driver>, collection: String, seek: WireSeek) -> Result<String, Error> {
+        let invalid = |_| Error::new(Code::InvalidCollection, "not a name");
+        let (collection, seek): (Collection, _) = (collection.parse().map_err(invalid)?, seek.seek());
+        let field = seek.field.clone();
+        let mut mine = 0;
+        let find = &mut |client: &mut Client, ticket| {
+            mine = ticket;
+            client.find(ticket, collection.clone(), seek.clone());
+            Ok(vec![])
+        };
+        self.ask(find).await?;
+        Ok(match self.client.borrow_mut().found(mine) {
+            Found::Whole => "null".into(),
+            Found::All => "[]".into(),
+            Found::Through(DocumentKey { collection, document }, value) => {
+                let value = value.iter().map(|value| (&*field, value.text()));
+                let data = Json::object(value);
+                to_json(&[WireRow { collection: &collection, id: &document, data: Some(&data) }])
+            }
+        })
     }
 }
