@@ -41,8 +41,8 @@ export class Core {
     return this.#ask(() => this.#database.load(collection, document));
   }
 
-  find(collection: string, seek: WireSeek): Promise<WireRow[] | null> {
-    return this.#ask(() => this.#database.find(collection, JSON.stringify(seek)));
+  find(collection: string, { field, equals, count }: WireSeek): Promise<WireRow[] | null> {
+    return this.#ask(() => this.#database.load(collection, undefined, field, equals, count));
   }
 
   outbox(): WireEntry[] {

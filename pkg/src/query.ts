@@ -202,12 +202,12 @@ function seek(
 ): WireSeek | undefined {
   for (const field of indexes) {
     const value = filter[field];
-    if (value !== undefined && isScalar(value)) return { field, equals: [value] };
+    if (value !== undefined && isScalar(value)) return { field, equals: JSON.stringify(value), count: 0 };
   }
   const free = Object.keys(filter).length === 0;
   if (free && field !== undefined && indexes.includes(field) && limit > 0 && limit <= WINDOW_MAX) {
     // Some more, for rows that leave the first ones.
-    return { field, descending, count: 2 * limit };
+    return { field, count: (descending ? -2 : 2) * limit };
   }
   return undefined;
 }

@@ -101,7 +101,7 @@ export class Rows {
     for (let tries = 1; !this.knows(plan); tries *= 2) {
       try {
         // Rows may leave the first ones as fast as they are read, so it is more every time.
-        await this.#load(id, id === undefined && seek && "count" in seek ? { ...seek, count: tries * seek.count } : seek);
+        await this.#load(id, seek && { ...seek, count: tries * seek.count });
       } catch (error) {
         // What is no id names no row.
         if (id === undefined || (error as LandfallError).code !== "invalid_document") throw error;
@@ -234,5 +234,5 @@ export class Rows {
 
 /** Names what an index is asked for, however many rows are asked for at a time. */
 function keyOf(seek: WireSeek): string {
-  return JSON.stringify({ ...seek, count: 0 });
+  return JSON.stringify([seek.field, seek.equals, Math.sign(seek.count)]);
 }

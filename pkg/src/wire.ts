@@ -96,11 +96,13 @@ export interface WireRow {
 }
 
 /** What an index is asked for. */
-export type WireSeek =
-  /** All rows in which the field has this value: no list and no object. */
-  | { field: string; equals: [Json] }
-  /** The first rows in the order of the field. */
-  | { field: string; descending: boolean; count: number };
+export interface WireSeek {
+  field: string;
+  /** As JSON: all rows in which the field has this value, which is no list and no object. */
+  equals?: string | undefined;
+  /** Without a value: the first so many rows in the order of the field; the last, where this is negative. */
+  count: number;
+}
 
 /** What the core reports to the one listener that `open` was given, as one JSON string per turn. */
 export interface WireEvents {
@@ -192,16 +194,13 @@ export interface CoreDatabase {
    * Visible rows (`WireRow[]` as JSON) of one document or of a whole collection. Every change from this
    * call on, not only from its answer on, comes as an event; so do the rows of a collection that has to be
    * read first, part by part, before this resolves.
+   *
+   * With a field, it is asked as `WireSeek` says, and all rows come as events. Gives, as JSON: `null` where the whole
+   * collection was read instead; an empty list where all that was asked for is known, and all that there is, if it
+   * is less; else a list of one `WireRow` with nothing but the field: all rows up to this one in that order are
+   * known. Once known they stay so: what comes to be among them, comes as an event.
    */
-  load(collection: string, document?: string): Promise<string>;
-  /**
-   * As `load`, for the rows that an index names: a `WireSeek` as JSON. The rows come as events before this resolves.
-   * Gives, as JSON: `null` where the whole collection was read instead; an empty list where all that was asked for
-   * is known, and all that there is, if it is less; else a list of one `WireRow` with nothing but the field: all
-   * rows up to this one in that order are known. Once known they stay so: what comes to be among them, comes as
-   * an event.
-   */
-  find(collection: string, seek: string): Promise<string>;
+  load(collection: string, document?: string, field?: string, equals?: string, count?: number): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */
   outbox(): string;
   /**

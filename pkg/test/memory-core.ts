@@ -16,11 +16,11 @@ import type {
   WirePatch,
   WireReceipt,
   WireRow,
-  WireSeek,
   WireState,
 } from "../src/wire.js";
 import { same } from "../src/json.js";
 import { orderOf } from "../src/order.js";
+import type { AnyRow } from "../src/rows.js";
 
 export type Data = Record<string, Json>;
 type Mutation = WireMutation & { document: string };
@@ -104,7 +104,8 @@ export class MemoryCore implements CoreDatabase {
     return JSON.stringify(written.map(receipt));
   }
 
-  async load(collection: string, document?: string): Promise<string> {
+  async load(collection: string, document?: string, field?: string, equals?: string, count = 0): Promise<string> {
+    if (field !== undefined) return this.#find(collection, field, equals, count);
     this.loads.push(document === undefined ? collection : `${collection}/${document}`);
     const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
     const ids = document === undefined ? new Set([...this.#table(collection).keys(), ...written]) : [document];
@@ -112,22 +113,6 @@ export class MemoryCore implements CoreDatabase {
     const reply = JSON.stringify(rows);
     await this.#answered();
     return reply;
-  }
-
-  async find(collection: string, json: string): Promise<string> {
-    const seek = JSON.parse(json) as WireSeek;
-    const { field } = seek;
-    this.loads.push(`${collection}?${"equals" in seek ? JSON.stringify(seek.equals[0]) : seek.count}`);
-    await this.#answered();
-    const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
-    const confirmed = [...this.#table(collection)].map(([id, data]) => ({ ...data, id }));
-    let named = confirmed;
-    if ("equals" in seek) named = confirmed.filter((row) => same(row[field as "id"], seek.equals[0]));
-    else named = confirmed.sort(orderOf(field, seek.descending)).slice(0, seek.count + written.length);
-    const cut = "count" in seek && named.length === seek.count + written.length;
-    this.emit({ rows: [...named.map(({ id }) => id), ...written].map((document) => this.#row({ collection, document })) });
-    const last = named.at(-1);
-    return JSON.stringify(cut && last ? [{ collection, id: last.id, data: { [field]: last[field as "id"] } }] : []);
   }
 
   outbox(): string {
@@ -250,6 +235,22 @@ export class MemoryCore implements CoreDatabase {
     const held = this.held ?? [];
     this.held = undefined;
     for (const answer of held) answer();
+  }
+
+  /** What an index names, and what is pending. */
+  async #find(collection: string, field: string, equals: string | undefined, count: number): Promise<string> {
+    this.loads.push(`${collection}?${field}=${equals ?? count}`);
+    const pending = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
+    const confirmed: AnyRow[] = [...this.#table(collection)].map(([id, data]) => ({ ...data, id }));
+    const room = Math.abs(count) + pending.length;
+    const named = equals
+      ? confirmed.filter((row) => same(row[field], JSON.parse(equals)))
+      : confirmed.sort(orderOf(field, count < 0)).slice(0, room);
+    const last = !equals && named.length === room ? named.at(-1) : undefined;
+    await this.#answered();
+    // Read before the answer, and told as they are now, as the core does.
+    this.emit({ rows: [...named.map(({ id }) => id), ...pending].map((document) => this.#row({ collection, document })) });
+    return JSON.stringify(last ? [{ collection, id: last.id, data: { [field]: last[field] } }] : []);
   }
 
   async #answered(): Promise<void> {

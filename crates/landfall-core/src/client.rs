@@ -190,11 +190,11 @@ pub struct Client {
     /// What was pulled and is not in the base yet, as it is stored.
     staged: Vec<(u64, Vec<PullChange>)>,
     /// What is indexed of it, as far as is known here.
-    indexes: Map<Collection, Indexed>,
+    indexes: Vec<(Collection, Indexed)>,
     /// Indexing has failed, and is not tried again.
     unindexable: bool,
     /// How much has become known by calls that were answered.
-    bounds: Map<Ticket, Found>,
+    bounds: Vec<(Ticket, Found)>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -244,9 +244,9 @@ impl Client {
             seen: changes::Seen::default(),
             checkpoint: Checkpoint::default(),
             staged: vec![],
-            indexes: Map::new(),
+            indexes: vec![],
             unindexable: false,
-            bounds: Map::new(),
+            bounds: vec![],
             flight: vec![],
             voiding: vec![],
             parking: vec![],

@@ -7,9 +7,8 @@
 
 mod number;
 
-use crate::id::{Collection, DocumentId};
+use crate::id::{Collection, DocumentId, DocumentKey};
 use crate::json::{self, Json};
-use crate::map::Map;
 use crate::stored::BaseRow;
 
 /// What lists and objects begin with. They are all the same here: nobody looks for them, and behind
@@ -20,7 +19,7 @@ const CONTAINER: &str = "6";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seek {
     /// The field that is indexed.
-    pub field: Box<str>,
+    pub field: String,
     /// Which documents.
     pub wanted: Wanted,
 }
@@ -60,21 +59,15 @@ pub(crate) fn collection_range(collection: &Collection) -> (String, String) {
 }
 
 /// The keys of a document as it is confirmed. What is deleted has none: nobody sees it.
-pub(crate) fn keys(
-    collection: &Collection,
-    document: &DocumentId,
-    fields: &[Box<str>],
-    row: &BaseRow,
-) -> Vec<String> {
-    if row.deleted.is_some() {
-        return vec![];
-    }
+pub(crate) fn keys(document: &DocumentKey, fields: &[String], row: &BaseRow) -> Vec<String> {
     let members = row.data.members().unwrap_or_default();
-    fields.iter().map(|field| key(collection, document, field, &members)).collect()
+    let fields = if row.deleted.is_some() { &[] } else { fields };
+    fields.iter().map(|field| key(document, field, members.get(&**field))).collect()
 }
 
-fn key(collection: &Collection, document: &DocumentId, field: &str, members: &Map<Box<str>, Json>) -> String {
-    format!("{}\0{}\0{document}", field_key(collection, field), encoded(members.get(field)))
+/// The key of a document with a value, or without one.
+pub(crate) fn key(document: &DocumentKey, field: &str, value: Option<&Json>) -> String {
+    format!("{}\0{}\0{}", field_key(&document.collection, field), encoded(value), document.document)
 }
 
 fn field_key(collection: &Collection, field: &str) -> String {

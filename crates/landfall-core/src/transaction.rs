@@ -11,7 +11,6 @@ mod outbox;
 
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
-use crate::map::Map;
 use crate::mutation::Mutation;
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
@@ -122,7 +121,7 @@ pub enum Transaction {
         /// Of this collection.
         collection: Collection,
         /// The field that is indexed.
-        field: Box<str>,
+        field: String,
         /// From this key on.
         from: String,
         /// Up to and without this one.
@@ -141,7 +140,7 @@ pub enum Transaction {
         /// The app's schema version.
         version: u32,
         /// What is to be indexed: from the start, where that is something else than before.
-        fields: Vec<Box<str>>,
+        fields: Vec<String>,
     },
     /// Appends writes to the journal.
     Commit(JournalRecord),
@@ -260,7 +259,7 @@ pub struct Opened {
     /// How far pulling has come.
     pub checkpoint: Checkpoint,
     /// What is indexed.
-    pub indexes: Map<Collection, Indexed>,
+    pub indexes: Vec<(Collection, Indexed)>,
     /// Writes, by record.
     pub journal: Vec<(u64, JournalRecord)>,
     /// Final bytes, by record.

@@ -6,7 +6,6 @@ use js_sys::{Object, Reflect};
 use landfall_core::client::{Act, Declared, Remote};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId, User};
-use landfall_core::index::{Seek, Wanted};
 use landfall_core::intent::Intent;
 use landfall_core::json::{self, Json};
 use landfall_core::map::Map;
@@ -109,7 +108,7 @@ pub(crate) struct CollectionOptions {
     #[serde(default)]
     pub(crate) fields: Merges,
     #[serde(default)]
-    pub(crate) indexes: Vec<Box<str>>,
+    pub(crate) indexes: Vec<String>,
 }
 
 /// The user of a database that nobody has signed in to.
@@ -229,26 +228,6 @@ impl WireAct {
                 Act::Edit(Intent::Patch(key, data, with_unset(self.changes, self.unset)).fields()?)
             }
         })
-    }
-}
-
-/// `WireSeek`.
-#[derive(Deserialize)]
-pub(crate) struct WireSeek {
-    field: Box<str>,
-    /// One value, or none where the first in the order of the values are wanted.
-    #[serde(default)]
-    equals: Vec<Json>,
-    #[serde(default)]
-    count: u32,
-    #[serde(default)]
-    descending: bool,
-}
-
-impl WireSeek {
-    pub(crate) fn seek(mut self) -> Seek {
-        let first = Wanted::First { count: self.count, descending: self.descending };
-        Seek { field: self.field, wanted: self.equals.pop().map_or(first, Wanted::Equal) }
     }
 }
 

@@ -21,11 +21,12 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use landfall_core::backoff::SPREAD;
 use landfall_core::code::Code;
+use landfall_core::index::{Seek, Wanted};
 use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::boundary::{Error, OpenOptions, WireAct, WireMutation, WireSeek};
+use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
 use crate::driver::Driver;
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
@@ -90,23 +91,27 @@ impl Database {
     /// Visible rows of a document or of a whole collection, as JSON, as far as they do not come as events before
     /// this resolves; later changes come as events.
     ///
-    /// # Errors
-    /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
-    pub fn load(&self, collection: String, document: Option<String>) -> Promise {
-        let driver = self.driver.clone();
-        promise(Box::pin(async move { Ok(driver.load(collection, document).await?.into()) }))
-    }
-
-    /// As `load`, for what an index names of a collection. Takes `WireSeek`; gives `null` where the whole collection
-    /// was read instead, else a list: empty, or with the row up to which all rows in that order are known.
+    /// With a field, all rows come as events: those in which it is `equals`, a JSON text, or the first `count` in
+    /// its order; the last, where that is negative. What is answered then is how much is known: `null` for the whole
+    /// collection, else a list: empty for all that was asked for, or with the row that everything up to it is known.
     ///
     /// # Errors
-    /// `invalid_collection`, `storage_unavailable`, `closed`.
-    pub fn find(&self, collection: String, seek: String) -> Promise {
+    /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
+    pub fn load(
+        &self,
+        collection: String,
+        document: Option<String>,
+        field: Option<String>,
+        equals: Option<String>,
+        count: i32,
+    ) -> Promise {
         let driver = self.driver.clone();
         promise(Box::pin(async move {
-            let seek: WireSeek = boundary::from_json(&seek)?;
-            Ok(driver.find(collection, seek).await?.into())
+            let equals = equals.map(|value| boundary::from_json(&value)).transpose()?;
+            let first = Wanted::First { count: count.unsigned_abs(), descending: count < 0 };
+            let wanted = equals.map_or(first, Wanted::Equal);
+            let seek = field.map(|field| Seek { field, wanted });
+            Ok(driver.load(collection, document, seek).await?.into())
         }))
     }
 

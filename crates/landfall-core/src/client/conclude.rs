@@ -58,7 +58,9 @@ impl Client {
             (Purpose::Seek(finding) | Purpose::Fetch { finding, .. }, Err(code)) => {
                 self.outputs.push_back(Output::Unloaded(finding.ticket(), code));
             }
-            (Purpose::Index(collection), result) => self.indexed(collection, result.map(|done| done.outcome)),
+            (Purpose::Index(collection), result) => {
+                self.has_indexed(collection, result.map(|done| done.outcome))
+            }
             (Purpose::LoadPart { ticket, .. }, Err(code)) => {
                 self.outputs.push_back(Output::Unloaded(ticket, code));
             }

@@ -8,8 +8,8 @@ use super::{Client, Output, Purpose, Ticket, Transaction};
 use crate::id::{Collection, DocumentKey};
 use crate::index::{self, Seek, Wanted};
 use crate::json::Json;
-use crate::map::Set;
 use crate::stored::BaseRow;
+use crate::wire::PullChange;
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
 const PART: usize = 400;
@@ -58,7 +58,7 @@ impl Client {
             Wanted::Equal(_) => (u32::MAX, false),
             // Whatever is in memory may have left the first ones.
             Wanted::First { count, descending } => {
-                (count.max(1).saturating_add(self.unconfirmed(&collection).iter().count() as u32), descending)
+                (count.max(1).saturating_add(self.unconfirmed(&collection).len() as u32), descending)
             }
         };
         let transaction = Transaction::Seek {
@@ -77,17 +77,14 @@ impl Client {
 
     /// How much has become known by a call that was answered. Asked once.
     pub fn found(&mut self, ticket: Ticket) -> Found {
-        self.bounds.remove(&ticket).unwrap_or(Found::Whole)
+        let at = self.bounds.iter().position(|(other, _)| *other == ticket);
+        at.map_or(Found::Whole, |at| self.bounds.swap_remove(at).1)
     }
 
-    /// Documents that may be seen otherwise than they are in the base.
-    fn unconfirmed(&self, collection: &Collection) -> Set<DocumentKey> {
+    /// Documents that may be seen otherwise than they are in the base, some of them more than once.
+    fn unconfirmed(&self, collection: &Collection) -> Vec<DocumentKey> {
         let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-        let packed = self.packed().iter().flat_map(|(_, changes)| changes);
-        let packed = packed.map(|change| DocumentKey {
-            collection: change.collection.clone(),
-            document: change.document.clone(),
-        });
+        let packed = self.packed().iter().flat_map(|(_, changes)| changes).map(PullChange::key);
         let keys = self.outbox.documents().cloned().chain(drafts).chain(packed);
         keys.filter(|key| key.collection == *collection).collect()
     }
@@ -102,8 +99,8 @@ impl Client {
             Some(DocumentKey { collection: finding.collection.clone(), document: index::document(key)? })
         };
         let named: Vec<_> = keys.iter().filter_map(named).collect();
-        let unconfirmed = self.unconfirmed(&finding.collection);
-        finding.missing = unconfirmed.into_iter().chain(named).collect();
+        finding.missing = self.unconfirmed(&finding.collection);
+        finding.missing.extend(named);
         finding.keys = keys;
         self.fetch(finding);
     }
@@ -122,24 +119,16 @@ impl Client {
             return self.transact(purpose, Transaction::Load(keys));
         }
         let Finding { ticket, collection, seek: Seek { field, .. }, count, keys, .. } = finding;
-        if keys.len() < count {
-            self.bounds.insert(ticket, Found::All);
-        } else {
-            // What has moved since it was found says nothing of the others.
-            let stands = |key: &String| {
-                let document =
-                    DocumentKey { collection: collection.clone(), document: index::document(key)? };
-                let row = self.replica.base(&document)?;
-                let stands =
-                    index::keys(&collection, &document.document, &[field.clone()], row).contains(key);
-                let value = row.data.members().and_then(|mut members| members.remove(&*field));
-                stands.then_some(Found::Through(document, value))
-            };
-            match keys.iter().rev().find_map(stands) {
-                Some(through) => drop(self.bounds.insert(ticket, through)),
-                None => return self.load_all(ticket, collection),
-            }
-        }
+        // What has moved since it was found says nothing of the others.
+        let stands = |key: &String| {
+            let document = DocumentKey { collection: collection.clone(), document: index::document(key)? };
+            let row = self.replica.base(&document)?;
+            let value = row.data.members().and_then(|mut members| members.remove(&*field));
+            (index::key(&document, &field, value.as_ref()) == *key).then_some(Found::Through(document, value))
+        };
+        let found = if keys.len() < count { Some(Found::All) } else { keys.iter().rev().find_map(stands) };
+        let Some(found) = found else { return self.load_all(ticket, collection) };
+        self.bounds.push((ticket, found));
         self.outputs.push_back(Output::Loaded(ticket));
     }
 

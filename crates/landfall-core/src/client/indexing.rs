@@ -16,7 +16,7 @@ impl Client {
             return false;
         }
         let next = self.options.collections.iter().find_map(|(collection, declared)| {
-            let known = self.indexes.get(collection);
+            let known = self.indexed(collection);
             let fields = Indexed::wanted(known, declared.version, &declared.indexes);
             let done = match known {
                 Some(known) => known.through.is_none() && known.fields == fields,
@@ -35,21 +35,24 @@ impl Client {
         true
     }
 
+    /// What is indexed of a collection, as far as is known here.
+    pub fn indexed(&self, collection: &Collection) -> Option<&Indexed> {
+        self.indexes.iter().find(|(other, _)| other == collection).map(|(_, indexed)| indexed)
+    }
+
     /// Those of the documents that may be indexed: what they were has to be read before they change.
     pub(super) fn indexed_of(&self, rows: &[(DocumentKey, Option<BaseRow>)]) -> Vec<DocumentKey> {
-        let keys = rows.iter().map(|(key, _)| key).filter(|key| self.indexes.contains_key(&key.collection));
+        let keys = rows.iter().map(|(key, _)| key).filter(|key| self.indexed(&key.collection).is_some());
         keys.cloned().collect()
     }
 
     /// A part is indexed, or is not.
-    pub(super) fn indexed(&mut self, collection: Collection, result: Result<Outcome, Code>) {
+    pub(super) fn has_indexed(&mut self, collection: Collection, result: Result<Outcome, Code>) {
         match result {
             Ok(Outcome::Indexed(indexed, damaged)) => {
                 self.refetch(damaged);
-                match indexed {
-                    Some(indexed) => drop(self.indexes.insert(collection, indexed)),
-                    None => drop(self.indexes.remove(&collection)),
-                }
+                self.indexes.retain(|(other, _)| *other != collection);
+                self.indexes.extend(indexed.map(|indexed| (collection, indexed)));
             }
             Ok(_) => unreachable!("BUG: another outcome than the transaction has"),
             // Without it queries are slower, and that is all.

@@ -42,5 +42,5 @@ pub struct Declared {
     /// Top-level fields that merge in another way than by the last write.
     pub fields: Merges,
     /// Top-level fields whose values queries ask for.
-    pub indexes: Vec<Box<str>>,
+    pub indexes: Vec<String>,
 }

@@ -4,7 +4,7 @@ use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
-use crate::map::{Map, Set};
+use crate::map::Set;
 use crate::outbox::Standing;
 use crate::stored::{BaseRow, Checkpoint, Key, Store};
 use crate::time::WallTime;
@@ -115,7 +115,7 @@ impl Client {
         change: &PullChange,
         reached: Position,
     ) -> Option<(DocumentKey, Option<BaseRow>)> {
-        let key = DocumentKey { collection: change.collection.clone(), document: change.document.clone() };
+        let key = change.key();
         match (change.kind.as_str(), &change.data) {
             ("document", Some(data)) => {
                 let row = BaseRow {
@@ -166,7 +166,7 @@ impl Client {
         let mut rows = vec![];
         if page.reset {
             self.staged.clear();
-            self.indexes = Map::new();
+            self.indexes.clear();
         }
         // What comes early is shown step by step, as it goes into the base.
         let later = !page.reached.complete && !page.packed.is_empty();

@@ -73,9 +73,12 @@ fn collection() -> Collection {
     "visits".parse().unwrap()
 }
 
+fn named(id: &str) -> DocumentKey {
+    DocumentKey { collection: collection(), document: id.parse().unwrap() }
+}
+
 fn key_of(value: &Value, id: &str) -> String {
-    let members = value.json().map(|json| ("f".into(), json)).into_iter().collect();
-    key(&collection(), &id.parse().unwrap(), "f", &members)
+    key(&named(id), "f", value.json().as_ref())
 }
 
 fn units(key: &str) -> Vec<u16> {
@@ -110,8 +113,7 @@ proptest! {
             let wanted = Wanted::First { count: 1, descending: false };
             Seek { field: field.into(), wanted }.range(&collection()).unwrap()
         };
-        let members = value.json().map(|json| (field.as_str().into(), json)).into_iter().collect();
-        let key = units(&key(&collection(), &"d".parse().unwrap(), &field, &members));
+        let key = units(&key(&named("d"), &field, value.json().as_ref()));
         let (from, to) = whole(&other);
         prop_assert_eq!(units(&from) <= key && key < units(&to), field == other);
     }
@@ -177,10 +179,10 @@ fn a_key_names_its_document_and_what_has_no_order_says_so() {
         position: crate::id::Position(1),
         data: Json::parse(data).unwrap(),
         stamp: crate::clock::Stamp::ZERO,
-        stamps: Map::new(),
+        stamps: crate::map::Map::new(),
         deleted: None,
     };
-    let keys = |row: &BaseRow| keys(&collection(), &"d".parse().unwrap(), &["a".into(), "b".into()], row);
+    let keys = |row: &BaseRow| keys(&named("d"), &["a".into(), "b".into()], row);
     let both = keys(&row(r#"{"a":[1],"b":"6"}"#));
     assert_eq!(both.iter().map(|key| document(key).unwrap().to_string()).collect::<Vec<_>>(), ["d", "d"]);
     assert_eq!(both.iter().map(|key| is_vague(key)).collect::<Vec<_>>(), [true, false]);

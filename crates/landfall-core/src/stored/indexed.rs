@@ -2,8 +2,6 @@
 
 use std::cmp::Ordering;
 
-use serde::{Deserialize, Serialize};
-
 use super::Key;
 use crate::id::Collection;
 
@@ -24,18 +22,34 @@ pub(crate) fn indexed_collection(key: &Key) -> Option<Collection> {
 }
 
 /// What is indexed of a collection. Whoever changes the base keeps it so, whatever its own app has declared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Indexed {
     /// The app's schema version that declared the fields.
     pub version: u32,
-    /// Fields of which every document has a key in the index.
-    pub fields: Vec<Box<str>>,
     /// The key in the base of the last document that is indexed, while others are not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<String>,
+    /// Fields of which every document has a key in the index.
+    pub fields: Vec<String>,
 }
 
 impl Indexed {
+    /// Reads a record: a list of texts, which takes a page no code of its own.
+    pub(crate) fn read(text: &str) -> Option<Indexed> {
+        let mut texts = super::read::<Vec<String>>(text)?.into_iter();
+        let version = texts.next()?.parse().ok()?;
+        let through = texts.next().filter(|through| !through.is_empty());
+        Some(Indexed { version, through, fields: texts.collect() })
+    }
+
+    /// Writes a record.
+    pub(crate) fn write(&self) -> String {
+        let through = self.through.as_deref().unwrap_or_default();
+        let version = self.version.to_string();
+        let texts: Vec<&str> =
+            [&version, through].into_iter().chain(self.fields.iter().map(|f| &**f)).collect();
+        super::write(&texts)
+    }
+
     /// Whether the index has to have keys of a document with this key in the base.
     pub(crate) fn holds(&self, base_key: &str) -> bool {
         // As IndexedDB compares them.
@@ -46,13 +60,13 @@ impl Indexed {
 
     /// Whether an index can be asked for a field.
     pub(crate) fn answers(&self, field: &str) -> bool {
-        self.through.is_none() && self.fields.iter().any(|other| **other == *field)
+        self.through.is_none() && self.fields.iter().any(|other| other == field)
     }
 
     /// What is to be indexed where an app declares fields and `stored` is what another version of it, or the
     /// same, has left. Of two versions the later one's declaration counts, however often they take turns; what
     /// is declared twice under one version is joined.
-    pub(crate) fn wanted(stored: Option<&Indexed>, version: u32, declared: &[Box<str>]) -> Vec<Box<str>> {
+    pub(crate) fn wanted(stored: Option<&Indexed>, version: u32, declared: &[String]) -> Vec<String> {
         let Some(stored) = stored else { return declared.to_vec() };
         match stored.version.cmp(&version) {
             Ordering::Less => declared.to_vec(),

@@ -3,18 +3,17 @@
 use super::{Outcome, PART, Rows, Write, base};
 use crate::id::{Collection, DocumentKey};
 use crate::index;
-use crate::map::Map;
 use crate::stored::{self, BaseRow, Indexed, Key, Store};
 
 /// What is indexed of every collection.
-pub(super) fn indexes(rows: &Rows) -> Map<Collection, Indexed> {
+pub(super) fn indexes(rows: &Rows) -> Vec<(Collection, Indexed)> {
     rows.iter()
-        .filter_map(|(key, text)| Some((stored::indexed_collection(key)?, stored::read(text)?)))
+        .filter_map(|(key, text)| Some((stored::indexed_collection(key)?, Indexed::read(text)?)))
         .collect()
 }
 
 fn indexed(rows: &Rows) -> Option<Indexed> {
-    rows.first().and_then(|(_, text)| stored::read(text))
+    indexes(rows).pop().map(|(_, indexed)| indexed)
 }
 
 pub(super) fn sought(field: &str, read: &[Rows]) -> Outcome {
@@ -27,11 +26,7 @@ pub(super) fn sought(field: &str, read: &[Rows]) -> Outcome {
 }
 
 /// The part of the base that is indexed next.
-pub(super) fn part(
-    collection: &Collection,
-    known: Option<&Indexed>,
-    fields: &[Box<str>],
-) -> (String, String) {
+pub(super) fn part(collection: &Collection, known: Option<&Indexed>, fields: &[String]) -> (String, String) {
     let (from, to) = stored::base_range(collection);
     let known = known.filter(|known| known.fields == fields);
     // No key is between this one and the one behind it.
@@ -59,7 +54,7 @@ pub(super) fn index(
     }
     let rows: Vec<_> = read[1].iter().filter_map(base::row).collect();
     for (key, row) in &rows {
-        let keys = index::keys(collection, &key.document, &next.fields, row);
+        let keys = index::keys(key, &next.fields, row);
         writes.extend(keys.into_iter().map(|key| Write::Put(Store::Index, Key::Text(key), String::new())));
     }
     next.through = match read[1].last() {
@@ -68,7 +63,7 @@ pub(super) fn index(
         }
         Some(_) | None => None,
     };
-    writes.push(Write::Put(Store::Meta, stored::index_key(collection), stored::write(&next)));
+    writes.push(Write::Put(Store::Meta, stored::index_key(collection), next.write()));
     (writes, Outcome::Indexed(Some(next), rows.len() < read[1].len()))
 }
 
@@ -81,50 +76,48 @@ pub(super) fn keep(writes: &mut Vec<Write>, asked: &[DocumentKey], read: &[Rows]
     }
     if writes.contains(&Write::Clear(Store::Base)) {
         // They are made anew, from the start.
-        writes.extend(
-            indexes.keys().map(|collection| Write::Delete(Store::Meta, stored::index_key(collection))),
-        );
+        let records = indexes.iter().map(|(collection, _)| stored::index_key(collection));
+        writes.extend(records.map(|key| Write::Delete(Store::Meta, key)));
         return true;
     }
-    let old = read[1..].iter().flatten().map(|(key, text)| (key.clone(), text.clone()));
-    let mut current: Map<Key, String> = old.collect();
     let mut changes = Vec::new();
-    for write in writes.iter() {
-        let (key, text) = match write {
-            Write::Put(Store::Base, key, text) => (key, Some(text)),
-            Write::Delete(Store::Base, key) => (key, None),
-            Write::Add(..)
-            | Write::Put(..)
-            | Write::Delete(..)
-            | Write::DeleteRange(..)
-            | Write::Clear(_) => {
-                continue;
-            }
-        };
-        let Key::Text(name) = key else { continue };
+    for (at, write) in writes.iter().enumerate() {
+        let Some((key @ Key::Text(name), text)) = changed(write) else { continue };
         let Some(document) = stored::base_document(name) else { continue };
-        let Some(indexed) = indexes.get(&document.collection).filter(|indexed| indexed.holds(name)) else {
-            continue;
+        let of = |(collection, indexed): &&(Collection, Indexed)| {
+            *collection == document.collection && indexed.holds(name)
         };
+        let Some((_, indexed)) = indexes.iter().find(of) else { continue };
         if !asked.contains(&document) {
             return false;
         }
-        let keys = |text: &String| -> Vec<String> {
-            let row: Option<BaseRow> = stored::read(text);
-            row.map(|row| index::keys(&document.collection, &document.document, &indexed.fields, &row))
-                .unwrap_or_default()
+        // What an earlier write has made of it, or what it was.
+        let earlier = writes[..at].iter().rev().filter_map(changed).find(|(other, _)| *other == key);
+        let mut stored = read[1..].iter().flatten().filter(|(other, _)| other == key);
+        let old = earlier.map_or_else(|| stored.next().map(|(_, text)| text), |(_, text)| text);
+        let keys = |text: Option<&String>| -> Vec<String> {
+            let row: Option<BaseRow> = text.and_then(|text| stored::read(text));
+            row.map(|row| index::keys(&document, &indexed.fields, &row)).unwrap_or_default()
         };
-        let (before, after) =
-            (current.get(key).map(keys).unwrap_or_default(), text.map(keys).unwrap_or_default());
-        let gone = before.iter().filter(|key| !after.contains(key));
-        changes.extend(gone.map(|key| Write::Delete(Store::Index, Key::Text(key.clone()))));
-        let come = after.iter().filter(|key| !before.contains(key));
-        changes.extend(come.map(|key| Write::Put(Store::Index, Key::Text(key.clone()), String::new())));
-        match text {
-            Some(text) => drop(current.insert(key.clone(), text.clone())),
-            None => drop(current.remove(key)),
+        let (before, after) = (keys(old), keys(text));
+        for key in before.iter().filter(|key| !after.contains(key)) {
+            changes.push(Write::Delete(Store::Index, Key::Text(key.clone())));
+        }
+        for key in after.iter().filter(|key| !before.contains(key)) {
+            changes.push(Write::Put(Store::Index, Key::Text(key.clone()), String::new()));
         }
     }
     writes.extend(changes);
     true
+}
+
+/// The document of the base that is written, and what it becomes.
+fn changed(write: &Write) -> Option<(&Key, Option<&String>)> {
+    match write {
+        Write::Put(Store::Base, key, text) => Some((key, Some(text))),
+        Write::Delete(Store::Base, key) => Some((key, None)),
+        Write::Add(..) | Write::Put(..) | Write::Delete(..) | Write::DeleteRange(..) | Write::Clear(_) => {
+            None
+        }
+    }
 }

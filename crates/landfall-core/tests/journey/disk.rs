@@ -100,6 +100,16 @@ impl Disk {
         }
     }
 
+    /// The same without any index.
+    pub(crate) fn unindexed(&self) -> Disk {
+        let mut now = self.now.clone();
+        now.texts.retain(|(store, key), _| match (store, key) {
+            (Store::Meta, Key::Text(key)) => !key.starts_with("index/"),
+            (store, _) => *store != Store::Index,
+        });
+        Disk { now, ..Disk::default() }
+    }
+
     /// Takes back every transaction after the last strict one.
     pub(crate) fn power_cut(&mut self) {
         self.now = self.synced.clone();

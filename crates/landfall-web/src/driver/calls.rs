@@ -6,12 +6,13 @@ use std::rc::Rc;
 use landfall_core::client::{Client, Found};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
+use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
 use landfall_core::stored::{Legacy, Urgency};
 
 use super::{Asked, Driver};
-use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, WireSeek, to_json};
+use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
 use crate::platform::{self, Said};
 
 impl Driver {
@@ -96,20 +97,34 @@ impl Driver {
         self: Rc<Driver>,
         collection: String,
         document: Option<String>,
+        seek: Option<Seek>,
     ) -> Result<String, Error> {
         let invalid = |code| move |_| Error::new(code, "not a name");
         let collection: Collection = collection.parse().map_err(invalid(Code::InvalidCollection))?;
         let document: Option<DocumentId> =
             document.map(|document| document.parse()).transpose().map_err(invalid(Code::InvalidDocument))?;
         let Some(document) = document else {
-            if !self.with(|client| client.is_whole(&collection)) {
+            if seek.is_some() || !self.with(|client| client.is_whole(&collection)) {
+                let mut call = 0;
                 // The rows come as events: all in one text would keep the page from answering for too long.
                 self.ask(&mut |client, ticket| {
-                    client.load_all(ticket, collection.clone());
+                    call = ticket;
+                    match &seek {
+                        Some(seek) => client.find(ticket, collection.clone(), seek.clone()),
+                        None => client.load_all(ticket, collection.clone()),
+                    }
                     Ok(vec![])
                 })
                 .await?;
-                return Ok("[]".into());
+                let found = self.client.borrow_mut().found(call);
+                return Ok(match (found, seek) {
+                    (Found::Through(key, value), Some(seek)) => {
+                        let value = value.iter().map(|value| (&*seek.field, value.text()));
+                        row(&key, Some(&Json::object(value)))
+                    }
+                    (Found::Whole, Some(_)) => "null".into(),
+                    (_, _) => "[]".into(),
+                });
             }
             return Ok(self.with(|client| {
                 let rows = client.collection(&collection).map(|(key, data)| WireRow {
@@ -122,33 +137,10 @@ impl Driver {
         };
         let key = DocumentKey { collection, document };
         self.know(vec![key.clone()]).await?;
-        let row = |client: &Client| {
-            let data = client.document(&key);
-            to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
-        };
-        Ok(self.with(row))
+        Ok(self.with(|client| row(&key, client.document(&key))))
     }
+}
 
-    /// Makes known what an index names. Gives how much that is.
-    pub(crate) async fn find(self: Rc<Driver>, collection: String, seek: WireSeek) -> Result<String, Error> {
-        let invalid = |_| Error::new(Code::InvalidCollection, "not a name");
-        let (collection, seek): (Collection, _) = (collection.parse().map_err(invalid)?, seek.seek());
-        let field = seek.field.clone();
-        let mut mine = 0;
-        let find = &mut |client: &mut Client, ticket| {
-            mine = ticket;
-            client.find(ticket, collection.clone(), seek.clone());
-            Ok(vec![])
-        };
-        self.ask(find).await?;
-        Ok(match self.client.borrow_mut().found(mine) {
-            Found::Whole => "null".into(),
-            Found::All => "[]".into(),
-            Found::Through(DocumentKey { collection, document }, value) => {
-                let value = value.iter().map(|value| (&*field, value.text()));
-                let data = Json::object(value);
-                to_json(&[WireRow { collection: &collection, id: &document, data: Some(&data) }])
-            }
-        })
-    }
+fn row(key: &DocumentKey, data: Option<&Json>) -> String {
+    to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
 }
