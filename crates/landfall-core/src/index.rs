@@ -9,7 +9,7 @@ mod number;
 
 use crate::id::{Collection, DocumentId, DocumentKey};
 use crate::json::{self, Json};
-use crate::stored::BaseRow;
+use crate::stored::{BaseRow, Key};
 
 /// What lists and objects begin with. They are all the same here: nobody looks for them, and behind
 /// everything else their order is seldom asked for.
@@ -59,15 +59,20 @@ pub(crate) fn collection_range(collection: &Collection) -> (String, String) {
 }
 
 /// The keys of a document as it is confirmed. What is deleted has none: nobody sees it.
-pub(crate) fn keys(document: &DocumentKey, fields: &[String], row: &BaseRow) -> Vec<String> {
+pub(crate) fn keys(document: &DocumentKey, fields: &[String], row: &BaseRow) -> Vec<Key> {
     let members = row.data.members().unwrap_or_default();
     let fields = if row.deleted.is_some() { &[] } else { fields };
     fields.iter().map(|field| key(document, field, members.get(&**field))).collect()
 }
 
 /// The key of a document with a value, or without one.
-pub(crate) fn key(document: &DocumentKey, field: &str, value: Option<&Json>) -> String {
-    format!("{}\0{}\0{}", field_key(&document.collection, field), encoded(value), document.document)
+pub(crate) fn key(document: &DocumentKey, field: &str, value: Option<&Json>) -> Key {
+    Key::Text(format!(
+        "{}\0{}\0{}",
+        field_key(&document.collection, field),
+        encoded(value),
+        document.document
+    ))
 }
 
 fn field_key(collection: &Collection, field: &str) -> String {
@@ -75,14 +80,20 @@ fn field_key(collection: &Collection, field: &str) -> String {
 }
 
 /// The document that a key names. Ids hold no control characters.
-pub(crate) fn document(key: &str) -> Option<DocumentId> {
-    key.rsplit_once('\0')?.1.parse().ok()
+pub(crate) fn document(key: &Key) -> Option<DocumentId> {
+    cut(key).1.parse().ok()
 }
 
 /// Whether a key says nothing of the document's place among those of its kind.
-pub(crate) fn is_vague(key: &str) -> bool {
-    let value = key.rsplit_once('\0').and_then(|(rest, _)| rest.rsplit_once('\0'));
-    value.is_some_and(|(_, value)| value == CONTAINER)
+pub(crate) fn is_vague(key: &Key) -> bool {
+    cut(key).0.ends_with(&format!("\0{CONTAINER}"))
+}
+
+/// A key without its document, and that.
+fn cut(key: &Key) -> (&str, &str) {
+    let Key::Text(text) = key else { return ("", "") };
+    let at = text.bytes().rposition(|byte| byte == 0).unwrap_or(0);
+    (&text[..at], text[at..].trim_start_matches('\0'))
 }
 
 fn encoded(value: Option<&Json>) -> String {

@@ -209,7 +209,7 @@ pub enum Outcome {
         next: Option<String>,
     },
     /// Keys of the index in the order asked for, if the index is there as a whole.
-    Sought(Option<Vec<String>>),
+    Sought(Option<Rows>),
     /// What is indexed now, and whether some of the documents could not be read. The server has them.
     Indexed(Option<Indexed>, bool),
     /// The journal holds the record, under the key that the device gave.
@@ -399,7 +399,7 @@ impl Transaction {
         match self {
             Transaction::Open { client, .. } => open::open(client, read),
             Transaction::Load(_) => (vec![], loaded(&read, None)),
-            Transaction::Seek { field, .. } => (vec![], index::sought(&field, &read)),
+            Transaction::Seek { field, .. } => (vec![], index::sought(&field, read)),
             Transaction::Index { collection, expected, version, fields } => {
                 index::index(&collection, expected, Indexed { version, fields, through: None }, &read)
             }

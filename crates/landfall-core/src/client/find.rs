@@ -8,8 +8,8 @@ use super::{Client, Output, Purpose, Ticket, Transaction};
 use crate::id::{Collection, DocumentKey};
 use crate::index::{self, Seek, Wanted};
 use crate::json::Json;
-use crate::stored::BaseRow;
-use crate::wire::PullChange;
+use crate::stored::{BaseRow, Key};
+use crate::transaction::Rows;
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
 const PART: usize = 400;
@@ -24,7 +24,7 @@ pub(super) struct Finding {
     /// How many keys are asked for.
     count: usize,
     /// The keys that were found.
-    keys: Vec<String>,
+    keys: Rows,
     /// Documents that have to be read yet.
     missing: Vec<DocumentKey>,
 }
@@ -83,24 +83,30 @@ impl Client {
 
     /// Documents that may be seen otherwise than they are in the base, some of them more than once.
     fn unconfirmed(&self, collection: &Collection) -> Vec<DocumentKey> {
-        let drafts = self.outbox.parked().map(|parked| parked.entry.key());
-        let packed = self.packed().iter().flat_map(|(_, changes)| changes).map(PullChange::key);
-        let keys = self.outbox.documents().cloned().chain(drafts).chain(packed);
-        keys.filter(|key| key.collection == *collection).collect()
+        let mut keys: Vec<_> = self.outbox.documents().cloned().collect();
+        for parked in self.outbox.parked() {
+            keys.push(parked.entry.key());
+        }
+        for (_, changes) in self.packed() {
+            for change in changes {
+                keys.push(change.key());
+            }
+        }
+        keys.retain(|key| key.collection == *collection);
+        keys
     }
 
     /// An index has answered.
-    pub(super) fn sought(&mut self, mut finding: Finding, keys: Option<Vec<String>>) {
-        let is_vague = |key: &String| index::is_vague(key);
-        let Some(keys) = keys.filter(|keys| !keys.iter().any(is_vague)) else {
+    pub(super) fn sought(&mut self, mut finding: Finding, keys: Option<Rows>) {
+        let Some(keys) = keys.filter(|keys| !keys.iter().any(|(key, _)| index::is_vague(key))) else {
             return self.load_all(finding.ticket, finding.collection);
         };
-        let named = |key: &String| {
-            Some(DocumentKey { collection: finding.collection.clone(), document: index::document(key)? })
-        };
-        let named: Vec<_> = keys.iter().filter_map(named).collect();
         finding.missing = self.unconfirmed(&finding.collection);
-        finding.missing.extend(named);
+        for (key, _) in &keys {
+            if let Some(document) = index::document(key) {
+                finding.missing.push(DocumentKey { collection: finding.collection.clone(), document });
+            }
+        }
         finding.keys = keys;
         self.fetch(finding);
     }
@@ -120,7 +126,7 @@ impl Client {
         }
         let Finding { ticket, collection, seek: Seek { field, .. }, count, keys, .. } = finding;
         // What has moved since it was found says nothing of the others.
-        let stands = |key: &String| {
+        let stands = |(key, _): &(Key, String)| {
             let document = DocumentKey { collection: collection.clone(), document: index::document(key)? };
             let row = self.replica.base(&document)?;
             let value = row.data.members().and_then(|mut members| members.remove(&*field));

@@ -3,6 +3,8 @@
 //! The standard library reads a fraction with a table of 10 KB, which a page would download; the long way, with
 //! whole numbers of any size, takes a microsecond and next to no code.
 
+use crate::merge::Magnitude;
+
 /// Digits beyond these do not change which fraction is the nearest, except that they are there.
 const DIGITS_MAX: usize = 800;
 /// Bits of a fraction's mantissa.
@@ -19,28 +21,19 @@ pub(super) fn ordered(text: &str) -> u64 {
 /// The nearest fraction to a number without a sign, in the bits of IEEE 754; of two that are as near, the even one.
 fn bits(number: &str) -> u64 {
     const INFINITY: u64 = 0x7ff << 52;
-    let (mantissa, power) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
-    // Beyond the length of any document, powers only have to keep their sign.
-    let bound: i64 = if power.starts_with('-') { -1_000_000 } else { 1_000_000 };
-    let power = power.parse().unwrap_or(bound).clamp(-1_000_000, 1_000_000) as i32;
-    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = [integer, fraction].concat();
-    let significant = digits.trim_start_matches('0');
-    // The number is 0.`significant` times ten to the power of this.
-    let exponent = power + integer.len() as i32 - (digits.len() - significant.len()) as i32;
-    if significant.is_empty() || exponent < -400 {
+    let Some(Magnitude { exponent, digits }) = Magnitude::of(number).filter(|m| m.exponent > -400) else {
         return 0;
-    }
+    };
     if exponent > 400 {
         return INFINITY;
     }
-    let (head, tail) = significant.split_at(significant.len().min(DIGITS_MAX));
+    let (head, tail) = digits.split_at(digits.len().min(DIGITS_MAX));
     let mut top = Whole::default();
     for digit in head.bytes().chain((!tail.is_empty()).then_some(b'1')) {
         top.multiply_add(10, u32::from(digit - b'0'));
     }
     let mut bottom = Whole(vec![1]);
-    let tens = exponent - head.len() as i32 - i32::from(!tail.is_empty());
+    let tens = exponent as i32 - head.len() as i32 - i32::from(!tail.is_empty());
     for _ in 0..tens.unsigned_abs() {
         if tens > 0 { &mut top } else { &mut bottom }.multiply_add(10, 0);
     }
@@ -80,8 +73,9 @@ impl Whole {
     }
 
     fn shift(&mut self, bits: u32) {
-        self.multiply_add(1 << (bits % 32), 0);
-        self.0.splice(0..0, std::iter::repeat_n(0, (bits / 32) as usize));
+        for _ in 0..bits {
+            self.multiply_add(2, 0);
+        }
     }
 
     fn bits(&self) -> i32 {

@@ -77,8 +77,15 @@ fn named(id: &str) -> DocumentKey {
     DocumentKey { collection: collection(), document: id.parse().unwrap() }
 }
 
+fn text_of(key: Key) -> String {
+    match key {
+        Key::Text(text) => text,
+        Key::Counted(_) => unreachable!("keys of an index are texts"),
+    }
+}
+
 fn key_of(value: &Value, id: &str) -> String {
-    key(&named(id), "f", value.json().as_ref())
+    text_of(key(&named(id), "f", value.json().as_ref()))
 }
 
 fn units(key: &str) -> Vec<u16> {
@@ -113,7 +120,7 @@ proptest! {
             let wanted = Wanted::First { count: 1, descending: false };
             Seek { field: field.into(), wanted }.range(&collection()).unwrap()
         };
-        let key = units(&key(&named("d"), &field, value.json().as_ref()));
+        let key = units(&text_of(key(&named("d"), &field, value.json().as_ref())));
         let (from, to) = whole(&other);
         prop_assert_eq!(units(&from) <= key && key < units(&to), field == other);
     }
@@ -187,5 +194,5 @@ fn a_key_names_its_document_and_what_has_no_order_says_so() {
     assert_eq!(both.iter().map(|key| document(key).unwrap().to_string()).collect::<Vec<_>>(), ["d", "d"]);
     assert_eq!(both.iter().map(|key| is_vague(key)).collect::<Vec<_>>(), [true, false]);
     let tombstone = BaseRow { deleted: Some(crate::clock::Stamp::ZERO), ..row("{}") };
-    assert_eq!(keys(&tombstone), [""; 0]);
+    assert_eq!(keys(&tombstone), []);
 }

@@ -43,10 +43,11 @@ impl Indexed {
 
     /// Writes a record.
     pub(crate) fn write(&self) -> String {
-        let through = self.through.as_deref().unwrap_or_default();
         let version = self.version.to_string();
-        let texts: Vec<&str> =
-            [&version, through].into_iter().chain(self.fields.iter().map(|f| &**f)).collect();
+        let mut texts = vec![&*version, self.through.as_deref().unwrap_or_default()];
+        for field in &self.fields {
+            texts.push(field);
+        }
         super::write(&texts)
     }
 
@@ -67,14 +68,18 @@ impl Indexed {
     /// same, has left. Of two versions the later one's declaration counts, however often they take turns; what
     /// is declared twice under one version is joined.
     pub(crate) fn wanted(stored: Option<&Indexed>, version: u32, declared: &[String]) -> Vec<String> {
-        let Some(stored) = stored else { return declared.to_vec() };
-        match stored.version.cmp(&version) {
-            Ordering::Less => declared.to_vec(),
-            Ordering::Equal => {
-                let new = declared.iter().filter(|field| !stored.fields.contains(field));
-                stored.fields.iter().chain(new).cloned().collect()
+        match stored {
+            Some(stored) if stored.version > version => stored.fields.clone(),
+            Some(stored) if stored.version == version => {
+                let mut fields = stored.fields.clone();
+                for field in declared {
+                    if !fields.contains(field) {
+                        fields.push(field.clone());
+                    }
+                }
+                fields
             }
-            Ordering::Greater => stored.fields.clone(),
+            Some(_) | None => declared.to_vec(),
         }
     }
 }

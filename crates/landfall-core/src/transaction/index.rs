@@ -3,7 +3,7 @@
 use super::{Outcome, PART, Rows, Write, base};
 use crate::id::{Collection, DocumentKey};
 use crate::index;
-use crate::stored::{self, BaseRow, Indexed, Key, Store};
+use crate::stored::{self, Indexed, Key, Store};
 
 /// What is indexed of every collection.
 pub(super) fn indexes(rows: &Rows) -> Vec<(Collection, Indexed)> {
@@ -16,13 +16,9 @@ fn indexed(rows: &Rows) -> Option<Indexed> {
     indexes(rows).pop().map(|(_, indexed)| indexed)
 }
 
-pub(super) fn sought(field: &str, read: &[Rows]) -> Outcome {
-    let text = |(key, _): &(Key, String)| match key {
-        Key::Text(key) => Some(key.clone()),
-        Key::Counted(_) => None,
-    };
-    let is_answered = indexed(&read[0]).is_some_and(|indexed| indexed.answers(field));
-    Outcome::Sought(is_answered.then(|| read[1].iter().filter_map(text).collect()))
+pub(super) fn sought(field: &str, mut read: Vec<Rows>) -> Outcome {
+    let keys = read.pop();
+    Outcome::Sought(keys.filter(|_| indexed(&read[0]).is_some_and(|indexed| indexed.answers(field))))
 }
 
 /// The part of the base that is indexed next.
@@ -55,7 +51,7 @@ pub(super) fn index(
     let rows: Vec<_> = read[1].iter().filter_map(base::row).collect();
     for (key, row) in &rows {
         let keys = index::keys(key, &next.fields, row);
-        writes.extend(keys.into_iter().map(|key| Write::Put(Store::Index, Key::Text(key), String::new())));
+        writes.extend(keys.into_iter().map(|key| Write::Put(Store::Index, key, String::new())));
     }
     next.through = match read[1].last() {
         Some((Key::Text(last), _)) if read[1].len() == PART as usize => {
@@ -95,16 +91,16 @@ pub(super) fn keep(writes: &mut Vec<Write>, asked: &[DocumentKey], read: &[Rows]
         let earlier = writes[..at].iter().rev().filter_map(changed).find(|(other, _)| *other == key);
         let mut stored = read[1..].iter().flatten().filter(|(other, _)| other == key);
         let old = earlier.map_or_else(|| stored.next().map(|(_, text)| text), |(_, text)| text);
-        let keys = |text: Option<&String>| -> Vec<String> {
-            let row: Option<BaseRow> = text.and_then(|text| stored::read(text));
+        let keys = |text: Option<&String>| -> Vec<Key> {
+            let row = text.and_then(|text| base::read(text));
             row.map(|row| index::keys(&document, &indexed.fields, &row)).unwrap_or_default()
         };
         let (before, after) = (keys(old), keys(text));
         for key in before.iter().filter(|key| !after.contains(key)) {
-            changes.push(Write::Delete(Store::Index, Key::Text(key.clone())));
+            changes.push(Write::Delete(Store::Index, key.clone()));
         }
         for key in after.iter().filter(|key| !before.contains(key)) {
-            changes.push(Write::Put(Store::Index, Key::Text(key.clone()), String::new()));
+            changes.push(Write::Put(Store::Index, key.clone(), String::new()));
         }
     }
     writes.extend(changes);
