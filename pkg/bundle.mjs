@@ -1,7 +1,7 @@
 // Makes the JavaScript that a page downloads: one minified file for each entry of the package.
 //
-// `node bundle.mjs` writes dist from src. `node bundle.mjs FILE` minifies FILE in its place: the glue stays a
-// file of its own, because importing the package must load nothing.
+// `node bundle.mjs` writes dist from src. `node bundle.mjs FILE` guards and minifies the glue FILE in its place: it stays
+// a file of its own, because importing the package must load nothing.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rolldown } from "rolldown";
@@ -11,7 +11,7 @@ const ENTRIES = ["index", "node", "components/index", "react"];
 const [glue] = process.argv.slice(2);
 
 if (glue) {
-  const { code, errors } = minifySync(glue, readFileSync(glue, "utf8"), { module: true });
+  const { code, errors } = minifySync(glue, guarded(readFileSync(glue, "utf8")), { module: true });
   if (errors.length > 0) throw new Error(`${glue}: ${errors[0].message}`);
   writeFileSync(glue, quoted(code));
 } else {
@@ -28,6 +28,35 @@ if (glue) {
     await bundle.close();
     writeFileSync(`dist/${entry}.js`, quoted(output[0].code));
   }
+}
+
+/**
+ * Has the glue tell the core when it has trapped: a panic, an overflow, no memory. Nothing inside can, because a panic
+ * of the module is no more than a trap, and the browser tells only whoever called.
+ */
+function guarded(code) {
+  const marks = code.split(/(?<= = \w+)\.exports;/);
+  // The first instance, and the one that takes the place of a dead one.
+  if (marks.length !== 3) throw new Error(`the glue takes ${marks.length - 1} instances, not 2`);
+  return `${marks.join(".exports; wasm = guard(wasm);")}\n${guard}`;
+}
+
+/** Every way into the module, with an eye on what comes out. The module itself throws nothing: it returns errors. */
+function guard(exports) {
+  let dead = false;
+  const watched = (call) => (...args) => {
+    try {
+      return call(...args);
+    } catch (trap) {
+      if (!dead) {
+        dead = true;
+        abandon(String(trap?.stack ?? trap));
+      }
+      throw trap;
+    }
+  };
+  const entries = Object.entries(exports);
+  return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === "function" ? watched(value) : value]));
 }
 
 /** The minifier writes names of files as `name`, and not every bundler looks for them there. */

@@ -4,6 +4,8 @@ import { drained, openDemo, opened, synced, until } from "./page.mjs";
 import { update } from "./visits.mjs";
 
 const PULL = "/api/v1/sync/pull";
+/** What a first visit waits for. */
+const CORE = "/assets/landfall_web_bg";
 
 const SITES = [
   { id: "site-1", name: "North pumping station", address: "Canal Road 4" },
@@ -63,7 +65,19 @@ export async function tour(parts, see) {
 }
 
 async function beginAsGuest({ proxy, browser }, see) {
-  const page = await openDemo(browser, proxy.origin, { user: null });
+  const page = await browser.page();
+  await proxy.rule(CORE, { kind: "hold", at: "request" });
+  await page.goto(proxy.origin);
+  await page.getByText("This first time").waitFor();
+  await page.getByLabel("Opening").evaluate((bar) => Promise.all(bar.getAnimations().map(({ finished }) => finished)));
+  await see(page, "opening");
+  await page.close();
+  await proxy.clear();
+  await proxy.release();
+  return signIn(await openDemo(browser, proxy.origin, { user: null }), see);
+}
+
+async function signIn(page, see) {
   await see(page, "guest");
   await button(page, "Sign in").first().click();
   await dialog(page, "Sign in").waitFor();

@@ -1,8 +1,9 @@
 //! What is left to do when the core panics.
 //!
-//! The trap that follows takes the instance with it, but not what it holds in the browser: a lock nobody
-//! drains under, a connection, timers. These go here, the page is told why, and the next call from
-//! outside gets a new instance, which reads from storage all that was saved.
+//! In a browser a panic is a trap and nothing else: no message, no hook, which together would be a tenth of what a page
+//! downloads. The glue sees it come out of whatever call it was (`pkg/bundle.mjs`). It takes the instance with it, but
+//! not what that holds in the browser: a lock nobody drains under, a connection, timers. These go here, the page is told,
+//! and the next call from outside gets a new instance, which reads from storage all that was saved.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -20,19 +21,20 @@ thread_local! {
 
 /// Has this database abandoned, should anything in this instance panic.
 pub(crate) fn watch(driver: &Rc<Driver>) {
-    std::panic::set_hook(Box::new(|info| {
-        let message = info.to_string();
-        web_sys::console::error_1(&message.as_str().into());
-        for driver in OPEN.take().iter().filter_map(Weak::upgrade) {
-            driver.abandon(&message);
-        }
-        DEAD.set(true);
-        schedule_reinit();
-    }));
     OPEN.with_borrow_mut(|open| {
         open.retain(|driver| driver.strong_count() > 0);
         open.push(Rc::downgrade(driver));
     });
+}
+
+/// The instance has trapped, in the middle of anything: what is borrowed stays borrowed.
+pub(crate) fn abandon(trap: &str) {
+    DEAD.set(true);
+    let open = OPEN.with(|open| open.try_borrow_mut().map(|mut open| std::mem::take(&mut *open)));
+    for driver in open.unwrap_or_default().iter().filter_map(Weak::upgrade) {
+        driver.abandon(trap);
+    }
+    schedule_reinit();
 }
 
 /// Whether this instance has panicked. It would take calls, and answer none: it is what is left where the

@@ -11,6 +11,7 @@ mod driver;
 mod events;
 mod live;
 mod platform;
+mod request;
 mod run;
 mod store;
 mod transport;
@@ -46,6 +47,13 @@ pub fn open(options: JsValue, auth: Option<Function>, listener: Function) -> Res
         let driver = Driver::open(options, auth, listener).await?;
         Ok(Database { driver }.into())
     })))
+}
+
+/// Called by the glue when the instance has trapped: gives back what it holds, tells the page, and has the next call from
+/// outside made with a new one. `trap` says what is known of it.
+#[wasm_bindgen]
+pub fn abandon(trap: &str) {
+    crash::abandon(trap);
 }
 
 type Answer = Result<JsValue, Error>;

@@ -3,9 +3,8 @@
 
 use std::cell::RefCell;
 
-use gloo_net::http::{Method, Request, RequestBuilder, Response};
 use gloo_timers::callback::Timeout;
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, encode_uri_component};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::json;
@@ -14,10 +13,12 @@ use landfall_core::wire::{Batch, BatchReply, PullReply};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{AbortController, RequestCache, RequestCredentials};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortController, Response};
 
 use crate::boundary::{Error, to_json};
 use crate::platform::within;
+use crate::request::Request;
 
 /// A network that neither answers nor breaks is not waited for longer.
 const PATIENCE_MILLIS: u32 = 30_000;
@@ -72,17 +73,15 @@ impl Transport {
     }
 
     pub(crate) async fn push(&self, batch: &Batch) -> Result<BatchReply, Failure> {
-        let request = Request::post(&format!("{}/api/v1/sync/batch", self.url));
-        self.exchange(request, Some(to_json(batch))).await
+        self.exchange(self.request_to("POST", "/api/v1/sync/batch", Some(to_json(batch)))).await
     }
 
     pub(crate) async fn pull(&self, cursor: Option<&str>) -> Result<PullReply, Failure> {
-        let request = Request::get(&format!("{}/api/v1/sync/pull", self.url));
-        let request = match cursor {
-            Some(cursor) => request.query([("cursor", cursor)]),
-            None => request,
+        let path = match cursor {
+            Some(cursor) => format!("/api/v1/sync/pull?cursor={}", encode_uri_component(cursor)),
+            None => "/api/v1/sync/pull".to_owned(),
         };
-        self.exchange(request, None).await
+        self.exchange(self.request_to("GET", &path, None)).await
     }
 
     /// A call of the app's own, with its token. Gives the body of the answer.
@@ -92,12 +91,10 @@ impl Transport {
         path: &str,
         body: Option<String>,
     ) -> Result<String, Error> {
-        let url = format!("{}{path}", self.url);
-        let method = if method == "POST" { Method::POST } else { Method::GET };
+        let request = self.request_to(if method == "POST" { "POST" } else { "GET" }, path, body);
         let mut renewed = false;
         loop {
-            let request = RequestBuilder::new(&url).method(method.clone());
-            match self.ask(request, body.clone()).await {
+            match self.ask(&request).await {
                 // The token may have run out since it was last used; the app is asked for another, once.
                 Err(trouble) if !renewed && trouble.is_about_the_token() => {
                     renewed = true;
@@ -114,53 +111,45 @@ impl Transport {
         matches!(self.token().await, Ok(Some(_)))
     }
 
-    async fn exchange<T: DeserializeOwned>(
-        &self,
-        request: RequestBuilder,
-        body: Option<String>,
-    ) -> Result<T, Failure> {
-        let text = self.ask(request, body).await.map_err(|trouble| trouble.failure)?;
+    fn request_to(&self, method: &'static str, path: &str, body: Option<String>) -> Request {
+        Request { method, url: format!("{}{path}", self.url), body }
+    }
+
+    async fn exchange<T: DeserializeOwned>(&self, request: Request) -> Result<T, Failure> {
+        let text = self.ask(&request).await.map_err(|trouble| trouble.failure)?;
         json::read(&text).map_err(|_| Failure::NotOurs)
     }
 
     /// A stream of events that has just begun.
     pub(crate) async fn listen(&self, abort: &AbortController) -> Result<Response, Failure> {
-        let request = Request::get(&format!("{}/api/v1/sync/live", self.url));
-        let response = send(self.signed(request).await?, None, abort).await?;
-        let kind = response.headers().get("content-type");
+        let request = self.request_to("GET", "/api/v1/sync/live", None);
+        let response = request.send(self.token().await?, abort).await?;
+        let kind = header(&response, "content-type");
         match response.ok() {
             true if kind.is_some_and(|kind| kind.starts_with("text/event-stream")) => Ok(response),
             true => Err(Failure::NotOurs),
             false => {
-                let text = response.text().await.map_err(|_| Failure::Unreachable)?;
+                let text = text(&response).await?;
                 Err(trouble(&response, &text).failure)
             }
         }
     }
 
-    async fn ask(&self, request: RequestBuilder, body: Option<String>) -> Result<String, Trouble> {
-        let request = self.signed(request).await?;
+    async fn ask(&self, request: &Request) -> Result<String, Trouble> {
+        let token = self.token().await?;
         let abort = AbortController::new().map_err(|_| Failure::Unreachable)?;
         let patience = Timeout::new(PATIENCE_MILLIS, {
             let abort = abort.clone();
             move || abort.abort()
         });
         let answer = async {
-            let response = send(request, body, &abort).await?;
-            let text = response.text().await.map_err(|_| Failure::Unreachable)?;
+            let response = request.send(token, &abort).await?;
+            let text = text(&response).await?;
             if response.ok() { Ok(text) } else { Err(trouble(&response, &text)) }
         };
         let answer = answer.await;
         patience.cancel();
         answer
-    }
-
-    /// A request with the token.
-    async fn signed(&self, request: RequestBuilder) -> Result<RequestBuilder, Failure> {
-        Ok(match self.token().await? {
-            Some(token) => request.header("authorization", &format!("Bearer {token}")),
-            None => request,
-        })
     }
 
     /// The token at hand, or the one that the app gives.
@@ -185,26 +174,20 @@ impl Transport {
     }
 }
 
-/// Sends a request; what comes back may still be on its way.
-async fn send(
-    request: RequestBuilder,
-    body: Option<String>,
-    abort: &AbortController,
-) -> Result<Response, Failure> {
-    let request = request
-        .abort_signal(Some(&abort.signal()))
-        .cache(RequestCache::NoStore)
-        .credentials(RequestCredentials::Omit);
-    let request = match body {
-        Some(body) => request.header("content-type", "application/json").body(body),
-        None => request.build(),
-    };
-    request.map_err(|_| Failure::Unreachable)?.send().await.map_err(|_| Failure::Unreachable)
+/// All of an answer's body.
+async fn text(response: &Response) -> Result<String, Failure> {
+    let text = response.text().map_err(|_| Failure::Unreachable)?;
+    let text = JsFuture::from(text).await.map_err(|_| Failure::Unreachable)?;
+    text.as_string().ok_or(Failure::Unreachable)
+}
+
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers().get(name).ok().flatten()
 }
 
 fn trouble(response: &Response, text: &str) -> Trouble {
     let problem = json::read::<Problem>(text).ok();
-    let header = response.headers().get("retry-after").as_deref().and_then(retry_after);
+    let header = header(response, "retry-after").as_deref().and_then(retry_after);
     let (code, message, asked) = match (problem, response.status()) {
         (Some(Problem { code, message, retry_after_ms }), _) => (code, message, retry_after_ms.map(Millis)),
         // Gateways in front of the server speak by status alone.

@@ -7,16 +7,14 @@ mod loaded;
 mod parts;
 
 use crate::layout::Layout;
-use crate::{shell, wasm};
+use crate::{setup, shell, wasm};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// No budget goes above it. 150 KiB is what users are promised; sign-in, hints, tabs, storage that fails and the first
-/// sync have cost more than was found elsewhere, so this is broken for now, by less than it was, and the next thing to
-/// mend.
-const CAP_BYTES: u64 = 158 * 1024;
+/// No budget goes above it: 150 KiB is what users are promised.
+const CAP_BYTES: u64 = 150 * 1024;
 const BUDGET: &str = "pkg/size-budget.json";
 /// Node's encoder is the one that servers and CDNs use, and anyone can repeat the figure with it.
 const BROTLI_11: &str = "
@@ -74,8 +72,13 @@ impl Weight {
         println!("total brotli={}", self.brotli());
     }
 
-    /// Fails when the package is heavier than the budget, or the budget than the promise.
+    /// Fails when the package is heavier than the budget, or the budget than the promise. Judges only what is built as
+    /// what is published is.
     pub(crate) fn check(&self, layout: &Layout) -> Result<()> {
+        if setup::toolchain()? != setup::Toolchain::Sources {
+            shell::say("not judged: without rust-src the module is a tenth larger than the published one");
+            return Ok(());
+        }
         let budget = layout.root.join(BUDGET);
         let text = std::fs::read_to_string(&budget).with_context(|| format!("cannot read {BUDGET}"))?;
         check(self.brotli(), &text)
