@@ -41,7 +41,7 @@ export class Core {
     return this.#ask(() => this.#database.load(collection, document));
   }
 
-  find(collection: string, { field, equals, count }: WireSeek): Promise<WireRow[] | null> {
+  find(collection: string, { field, equals, count }: WireSeek): Promise<string | null> {
     return this.#ask(() => this.#database.load(collection, undefined, field, equals, count));
   }
 

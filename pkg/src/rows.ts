@@ -203,8 +203,7 @@ export class Rows {
       const reached = await this.#core.find(this.#collection, seek);
       if (ask.stale) return;
       if (reached === null) return this.#finish();
-      const [bound] = reached;
-      this.#reached.set(keyOf(seek), bound ? { ...bound.data, id: bound.id } : null);
+      this.#reached.set(keyOf(seek), reached === "" ? null : rowOf(seek.field, reached));
       if (this.#asking.size === 1) this.#stale = new Map();
     } finally {
       this.#asking.delete(ask);
@@ -235,4 +234,25 @@ export class Rows {
 /** Names what an index is asked for, however many rows are asked for at a time. */
 function keyOf(seek: WireSeek): string {
   return JSON.stringify([seek.field, seek.equals, Math.sign(seek.count)]);
+}
+
+/** What a key in an index says of its row: what is in front of its value and id is the same in all of them. */
+function rowOf(field: string, key: string): AnyRow {
+  const [value = "", id = ""] = key.split("\0").slice(-2);
+  const text = value.slice(1);
+  const kinds = [undefined, null, false, true, () => number(text), () => text.replace(/\x01./g, unescaped)];
+  const read = kinds[Number(value[0])];
+  return { [field]: typeof read === "function" ? read() : read, id } as AnyRow;
+}
+
+/** The bits of a number, so turned that greater numbers have greater ones. */
+function number(hex: string): number {
+  const bits = BigInt(`0x${hex}`);
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigUint64(0, bits >> 63n ? bits ^ (1n << 63n) : ~bits);
+  return view.getFloat64(0);
+}
+
+function unescaped(pair: string): string {
+  return pair === "\x01\x01" ? "\0" : "\x01";
 }

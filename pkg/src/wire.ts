@@ -196,9 +196,9 @@ export interface CoreDatabase {
    * read first, part by part, before this resolves.
    *
    * With a field, it is asked as `WireSeek` says, and all rows come as events. Gives, as JSON: `null` where the whole
-   * collection was read instead; an empty list where all that was asked for is known, and all that there is, if it
-   * is less; else a list of one `WireRow` with nothing but the field: all rows up to this one in that order are
-   * known. Once known they stay so: what comes to be among them, comes as an event.
+   * collection was read instead, else a text: empty where all that was asked for is known, and all that there is,
+   * if it is less, or the key in the index up to which all rows are known. Once known they stay so: what comes to
+   * be among them, comes as an event.
    */
   load(collection: string, document?: string, field?: string, equals?: string, count?: number): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */

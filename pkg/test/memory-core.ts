@@ -250,7 +250,7 @@ export class MemoryCore implements CoreDatabase {
     await this.#answered();
     // Read before the answer, and told as they are now, as the core does.
     this.emit({ rows: [...named.map(({ id }) => id), ...pending].map((document) => this.#row({ collection, document })) });
-    return JSON.stringify(last ? [{ collection, id: last.id, data: { [field]: last[field] } }] : []);
+    return JSON.stringify(last ? `${collection}\0${field}\0${encoded(last[field])}\0${last.id}` : "");
   }
 
   async #answered(): Promise<void> {
@@ -313,6 +313,17 @@ export class MemoryCore implements CoreDatabase {
     this.#disk.mutations.delete(id);
     return mutation;
   }
+}
+
+/** A value as an index has it. */
+function encoded(value: Json | undefined): string {
+  if (typeof value === "string") return `5${value.replaceAll("\x01", "\x01\x02").replaceAll("\0", "\x01\x01")}`;
+  if (typeof value !== "number") return String([undefined, null, false, true].indexOf(value as null));
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value + 0);
+  const bits = view.getBigUint64(0);
+  const turned = value < 0 ? BigInt.asUintN(64, ~bits) : bits | (1n << 63n);
+  return `4${turned.toString(16).padStart(16, "0")}`;
 }
 
 interface Subject {

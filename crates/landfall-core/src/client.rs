@@ -157,8 +157,7 @@ enum Purpose {
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
-    Seek(Box<find::Finding>),
-    Fetch { keys: Vec<DocumentKey>, finding: Box<find::Finding> },
+    Seek { ticket: Ticket, collection: Collection, count: u32 },
     Index(Collection),
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
@@ -193,8 +192,8 @@ pub struct Client {
     indexes: Vec<(Collection, Indexed)>,
     /// Indexing has failed, and is not tried again.
     unindexable: bool,
-    /// How much has become known by calls that were answered.
-    bounds: Vec<(Ticket, Found)>,
+    /// What calls that were answered have found.
+    found: Vec<(Ticket, Found)>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -246,7 +245,7 @@ impl Client {
             staged: vec![],
             indexes: vec![],
             unindexable: false,
-            bounds: vec![],
+            found: vec![],
             flight: vec![],
             voiding: vec![],
             parking: vec![],

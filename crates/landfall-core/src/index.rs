@@ -66,7 +66,7 @@ pub(crate) fn keys(document: &DocumentKey, fields: &[String], row: &BaseRow) -> 
 }
 
 /// The key of a document with a value, or without one.
-pub(crate) fn key(document: &DocumentKey, field: &str, value: Option<&Json>) -> Key {
+pub fn key(document: &DocumentKey, field: &str, value: Option<&Json>) -> Key {
     Key::Text(format!(
         "{}\0{}\0{}",
         field_key(&document.collection, field),

@@ -208,7 +208,7 @@ pub enum Outcome {
         /// The key to go on with, if there may be more of the collection.
         next: Option<String>,
     },
-    /// Keys of the index in the order asked for, if the index is there as a whole.
+    /// Keys of the index in the order asked for, if the index is there as a whole and has an order for them.
     Sought(Option<Rows>),
     /// What is indexed now, and whether some of the documents could not be read. The server has them.
     Indexed(Option<Indexed>, bool),

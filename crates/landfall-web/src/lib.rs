@@ -101,7 +101,7 @@ impl Database {
     ///
     /// With a field, all rows come as events: those in which it is `equals`, a JSON text, or the first `count` in
     /// its order; the last, where that is negative. What is answered then is how much is known: `null` for the whole
-    /// collection, else a list: empty for all that was asked for, or with the row that everything up to it is known.
+    /// collection, else a text: empty for all that was asked for, or the key in the index up to which that is so.
     ///
     /// # Errors
     /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.

@@ -17,7 +17,7 @@ fn indexed(rows: &Rows) -> Option<Indexed> {
 }
 
 pub(super) fn sought(field: &str, mut read: Vec<Rows>) -> Outcome {
-    let keys = read.pop();
+    let keys = read.pop().filter(|keys| !keys.iter().any(|(key, _)| index::is_vague(key)));
     Outcome::Sought(keys.filter(|_| indexed(&read[0]).is_some_and(|indexed| indexed.answers(field))))
 }
 

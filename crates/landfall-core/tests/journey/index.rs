@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use landfall_core::backoff::Random;
-use landfall_core::client::{Found, Input};
+use landfall_core::client::Input;
 use landfall_core::drain::Nudge;
 use landfall_core::id::DocumentKey;
 use landfall_core::index::{Seek, Wanted};
@@ -131,31 +131,38 @@ fn answer(view: &BTreeMap<DocumentKey, String>, Seek { field, wanted }: &Seek) -
 fn ask(world: &mut World, tab: usize, seek: &Seek) -> Vec<(DocumentKey, String)> {
     let mut asked = seek.clone();
     for _ in 0..20 {
-        let found = world.tabs[tab].find(&asked, world.now);
+        let found = world.tabs[tab].find(&asked, world.now).filter(|through| !through.is_empty());
         let rows = answer(&world.tabs[tab].view(), seek);
-        match (found, &seek.wanted, &mut asked.wanted) {
-            (
-                Found::Through(bound, value),
-                Wanted::First { count, descending },
-                Wanted::First { count: more, .. },
-            ) => {
-                let value = value.map(|value| serde_json::from_str(value.text()).unwrap());
-                let is_before = |(key, text): &(DocumentKey, String)| {
-                    let field: serde_json::Value = serde_json::from_str(text).unwrap();
-                    let order =
-                        compare(field.get(&*seek.field), value.as_ref()).then_with(|| key.cmp(&bound));
-                    order != if *descending { Ordering::Less } else { Ordering::Greater }
-                };
-                if rows.len() == *count as usize && rows.last().is_some_and(is_before) {
-                    return rows;
-                }
-                *more *= 2;
-            }
-            (Found::Through(..), _, _) => panic!("the end of what was asked for without an end"),
-            (Found::Whole | Found::All, _, _) => return rows,
+        let Some(through) = found else { return rows };
+        let Wanted::First { count: more, descending } = &mut asked.wanted else {
+            panic!("the end of what was asked for without an end")
+        };
+        let is_before = |(key, text): &(DocumentKey, String)| {
+            let field = Json::parse(text).unwrap().members().unwrap().remove(&*seek.field);
+            let order = place(key, &seek.field, field.as_ref()).cmp(&through);
+            order != if *descending { Ordering::Less } else { Ordering::Greater }
+        };
+        if rows.len() == rows_of(seek) && rows.last().is_some_and(is_before) {
+            return rows;
         }
+        *more *= 2;
     }
     panic!("{seek:?} is never answered");
+}
+
+fn rows_of(seek: &Seek) -> usize {
+    match seek.wanted {
+        Wanted::First { count, .. } => count as usize,
+        Wanted::Equal(_) => usize::MAX,
+    }
+}
+
+/// Where an index has a document with this value.
+fn place(key: &DocumentKey, field: &str, value: Option<&Json>) -> String {
+    match landfall_core::index::key(key, field, value) {
+        Key::Text(text) => text,
+        Key::Counted(_) => unreachable!("keys of an index are texts"),
+    }
 }
 
 /// The answer of an app on the same device that reads everything.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Export, Found, Heard, Input, Options, Output, Remote, Settled, Ticket,
+    Act, Client, Declared, Done, Export, Heard, Input, Options, Output, Remote, Settled, Ticket,
     TransactionId,
 };
 use landfall_core::code::Code;
@@ -238,21 +238,35 @@ impl Tab {
         self.look();
     }
 
-    /// Asks an index, and waits for the answer.
-    pub(crate) fn find(&mut self, seek: &Seek, now: WallTime) -> Found {
-        let ticket = self.ticket();
-        self.client.find(ticket, collection(), seek.clone());
-        self.take_outputs(self.clock(now));
-        while !self.loaded.contains(&ticket) {
-            assert!(self.disk_step(now), "an answer is under way");
+    /// Asks an index, and reads what it names, or everything; gives how far that is known, or nothing.
+    pub(crate) fn find(&mut self, seek: &Seek, now: WallTime) -> Option<String> {
+        loop {
+            let stale = self.stale;
+            let ticket = self.ticket();
+            self.client.find(ticket, collection(), seek);
+            self.wait(ticket, now);
+            let found = self.client.found(ticket);
+            let ticket = self.ticket();
+            match &found {
+                Some(found) => self.client.load(ticket, found.documents.clone()),
+                None => self.client.load_all(ticket, collection()),
+            }
+            self.wait(ticket, now);
+            // What was read is forgotten otherwise.
+            if self.stale == stale {
+                return found.map(|found| found.through);
+            }
         }
-        self.client.found(ticket)
     }
 
     /// Has a document read, unless it is known.
     pub(crate) fn know(&mut self, key: DocumentKey, now: WallTime) {
         let ticket = self.ticket();
         self.client.load(ticket, vec![key]);
+        self.wait(ticket, now);
+    }
+
+    fn wait(&mut self, ticket: Ticket, now: WallTime) {
         self.take_outputs(self.clock(now));
         while !self.loaded.contains(&ticket) {
             assert!(self.disk_step(now), "an answer is under way");

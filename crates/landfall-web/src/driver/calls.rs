@@ -8,12 +8,14 @@ use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
 use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
-use landfall_core::json::Json;
 use landfall_core::stored::{Legacy, Urgency};
 
 use super::{Asked, Driver};
 use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
 use crate::platform::{self, Said};
+
+/// Most documents that are read at once: a few milliseconds of a slow phone.
+const PART: usize = 400;
 
 impl Driver {
     pub(crate) async fn write(
@@ -104,27 +106,38 @@ impl Driver {
         let document: Option<DocumentId> =
             document.map(|document| document.parse()).transpose().map_err(invalid(Code::InvalidDocument))?;
         let Some(document) = document else {
-            if seek.is_some() || !self.with(|client| client.is_whole(&collection)) {
+            let is_whole = self.with(|client| client.is_whole(&collection));
+            if let Some(seek) = &seek
+                && !is_whole
+            {
                 let mut call = 0;
-                // The rows come as events: all in one text would keep the page from answering for too long.
                 self.ask(&mut |client, ticket| {
                     call = ticket;
-                    match &seek {
-                        Some(seek) => client.find(ticket, collection.clone(), seek.clone()),
-                        None => client.load_all(ticket, collection.clone()),
-                    }
+                    client.find(ticket, collection.clone(), seek);
                     Ok(vec![])
                 })
                 .await?;
                 let found = self.client.borrow_mut().found(call);
-                return Ok(match (found, seek) {
-                    (Found::Through(key, value), Some(seek)) => {
-                        let value = value.iter().map(|value| (&*seek.field, value.text()));
-                        row(&key, Some(&Json::object(value)))
+                if let Some(Found { documents, through }) = found {
+                    for part in documents.chunks(PART) {
+                        self.know(part.to_vec()).await?;
                     }
-                    (Found::Whole, Some(_)) => "null".into(),
-                    (_, _) => "[]".into(),
-                });
+                    return Ok(to_json(&through));
+                }
+            }
+            if !is_whole {
+                // The rows come as events: all in one text would keep the page from answering for too long.
+                self.ask(&mut |client, ticket| {
+                    client.load_all(ticket, collection.clone());
+                    Ok(vec![])
+                })
+                .await?;
+            }
+            if seek.is_some() {
+                return Ok("null".into());
+            }
+            if !is_whole {
+                return Ok("[]".into());
             }
             return Ok(self.with(|client| {
                 let rows = client.collection(&collection).map(|(key, data)| WireRow {
@@ -137,10 +150,10 @@ impl Driver {
         };
         let key = DocumentKey { collection, document };
         self.know(vec![key.clone()]).await?;
-        Ok(self.with(|client| row(&key, client.document(&key))))
+        let row = |client: &Client| {
+            let data = client.document(&key);
+            to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
+        };
+        Ok(self.with(row))
     }
-}
-
-fn row(key: &DocumentKey, data: Option<&Json>) -> String {
-    to_json(&[WireRow { collection: &key.collection, id: &key.document, data }])
 }
