@@ -29,10 +29,7 @@ impl Client {
         self.replica.expect(&collection);
         let (count, descending) = match seek.wanted {
             Wanted::Equal(_) => (u32::MAX, false),
-            // Whatever is in memory may have left the first ones.
-            Wanted::First { count, descending } => {
-                (count.max(1).saturating_add(self.unconfirmed(&collection).len() as u32), descending)
-            }
+            Wanted::First { count, descending } => (count.max(1), descending),
         };
         let purpose = Purpose::Seek { ticket, collection: collection.clone(), count };
         let field = seek.field.clone();
@@ -45,25 +42,15 @@ impl Client {
         at.map(|at| self.found.swap_remove(at).1)
     }
 
-    /// Documents that may be seen otherwise than they are in the base, some of them more than once.
-    fn unconfirmed(&self, collection: &Collection) -> Vec<DocumentKey> {
-        let mut keys: Vec<_> = self.outbox.documents().cloned().collect();
-        for parked in self.outbox.parked() {
-            keys.push(parked.entry.key());
-        }
-        for (_, changes) in self.packed() {
-            for change in changes {
-                keys.push(change.key());
-            }
-        }
-        keys.retain(|key| key.collection == *collection);
-        keys
-    }
-
     /// An index has answered.
     pub(super) fn sought(&mut self, ticket: Ticket, collection: &Collection, count: u32, keys: Option<Rows>) {
         if let Some(keys) = keys {
-            let mut documents = self.unconfirmed(collection);
+            // May be seen otherwise than they are in the base.
+            let mut documents: Vec<_> = self.pending().into_iter().collect();
+            for change in self.packed().iter().flat_map(|(_, changes)| changes) {
+                documents.push(change.key());
+            }
+            documents.retain(|key| key.collection == *collection);
             let mut through = String::new();
             for (key, _) in &keys {
                 if let Some(document) = index::document(key) {

@@ -145,7 +145,7 @@ impl Client {
     }
 
     /// Documents that somebody has written to and the base does not show it.
-    fn pending(&self) -> Set<DocumentKey> {
+    pub(super) fn pending(&self) -> Set<DocumentKey> {
         let drafts = self.outbox.parked().map(|parked| parked.entry.key());
         self.outbox.documents().cloned().chain(drafts).collect()
     }

@@ -1,7 +1,5 @@
 //! What is indexed, and how far that has come.
 
-use std::cmp::Ordering;
-
 use super::Key;
 use crate::id::Collection;
 
@@ -49,14 +47,6 @@ impl Indexed {
             texts.push(field);
         }
         super::write(&texts)
-    }
-
-    /// Whether the index has to have keys of a document with this key in the base.
-    pub(crate) fn holds(&self, base_key: &str) -> bool {
-        // As IndexedDB compares them.
-        let is_behind =
-            |through: &String| base_key.encode_utf16().cmp(through.encode_utf16()) == Ordering::Greater;
-        !self.fields.is_empty() && !self.through.as_ref().is_some_and(is_behind)
     }
 
     /// Whether an index can be asked for a field.

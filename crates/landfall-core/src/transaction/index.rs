@@ -80,9 +80,8 @@ pub(super) fn keep(writes: &mut Vec<Write>, asked: &[DocumentKey], read: &[Rows]
     for (at, write) in writes.iter().enumerate() {
         let Some((key @ Key::Text(name), text)) = changed(write) else { continue };
         let Some(document) = stored::base_document(name) else { continue };
-        let of = |(collection, indexed): &&(Collection, Indexed)| {
-            *collection == document.collection && indexed.holds(name)
-        };
+        // Also what is not indexed yet: it makes no difference.
+        let of = |(collection, _): &&(Collection, Indexed)| *collection == document.collection;
         let Some((_, indexed)) = indexes.iter().find(of) else { continue };
         if !asked.contains(&document) {
             return false;

@@ -267,6 +267,67 @@ fn of_two_versions_of_an_app_the_later_one_says_what_is_indexed_and_both_keep_it
 }
 
 #[test]
+fn two_tabs_that_index_at_the_same_time_come_to_one_index() {
+    let mut world = stocked(&["a"]);
+    while world.tabs[0].disk.borrow().count(Store::Index) == 0 {
+        assert!(world.disk_step(0) || world.network_step(0), "something is indexed in the end");
+    }
+    world.app = app(2, &["b"]);
+    let later = world.add_tab(0);
+    world.lead(later, true);
+    while world.disk_step(later) | world.disk_step(0) | world.network_step(later) {}
+    assert_eq!(indexed(&world, later).unwrap().fields.concat(), "b");
+    assert_eq!(indexed(&world, later).unwrap().through, None);
+    check_index(&world, later);
+}
+
+#[test]
+fn a_tab_that_has_not_heard_of_an_index_keeps_it_all_the_same() {
+    let mut world = stocked(&["a"]);
+    world.add_device(1, 0);
+    world.run(1);
+    // A tab that drains too, and has looked at what is stored before there was an index.
+    while world.tabs[0].disk.borrow().count(Store::Base) < MANY {
+        assert!(world.disk_step(0) || world.network_step(0), "everything is fetched in the end");
+    }
+    world.app = app(1, &[]);
+    let other = world.add_tab(0);
+    world.lead(other, true);
+    world.run(other);
+    world.run(0);
+    assert_eq!((indexed(&world, other), world.tabs[0].disk.borrow().count(Store::Index)), (None, MANY));
+    world.tabs[other].hinted = false;
+    save(&mut world, 1, patch("a0001", r#"{"a":100}"#));
+    world.run(1);
+    world.tabs[other].input(Input::Nudge(Nudge::Asked), world.now);
+    world.run(other);
+    assert_eq!(ask(&mut world, other, &equal("a", "100")).len(), 1);
+    assert_eq!(ask(&mut world, other, &equal("a", "1")), scan(&mut world, other, &equal("a", "1")));
+    check_index(&world, 0);
+}
+
+#[test]
+fn what_is_pulled_and_not_in_the_base_yet_is_part_of_an_answer() {
+    let mut world = stocked(&["a"]);
+    world.run(0);
+    world.app = app(1, &[]);
+    world.add_device(1, 0);
+    world.run(1);
+    for n in 0..300 {
+        save(&mut world, 1, patch(&format!("a{n:04}"), r#"{"a":100}"#));
+    }
+    world.run(1);
+    world.tabs[0].input(Input::Nudge(Nudge::Asked), world.now);
+    while world.tabs[0].disk.borrow().count(Store::Staged) == 0 {
+        assert!(world.disk_step(0) || world.network_step(0), "a page comes");
+    }
+    // Somebody opens another tab, while the first one takes a rest.
+    let other = world.add_tab(0);
+    assert_eq!(ask(&mut world, other, &equal("a", "100")).len(), 300);
+    assert_eq!(ask(&mut world, other, &first("a", 3, true)), scan(&mut world, other, &first("a", 3, true)));
+}
+
+#[test]
 fn an_app_that_declares_more_under_the_same_version_takes_nothing_away() {
     let mut world = stocked(&["a"]);
     world.run(0);
