@@ -3,10 +3,10 @@ import { visit } from "./visits.mjs";
 
 const BATCH = 1_000;
 
-/** Has somebody else write `count` visits, numbered from 0, each with what `fields` makes of its number. */
-export async function stock(server, count, fields = () => ({})) {
+/** Has somebody else write visits, numbered from `first` up to `count`, each with what `fields` makes of its number. */
+export async function stock(server, count, fields = () => ({}), first = 0) {
   const token = server.token("stock");
-  for (let from = 0; from < count; from += BATCH) {
+  for (let from = first; from < count; from += BATCH) {
     const mutations = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => creation(from + n, fields));
     const body = { protocol: 1, client: "stock", user: "stock", sentAt: Date.now(), mutations };
     const response = await fetch(`${server.origin}/api/v1/sync/batch`, {

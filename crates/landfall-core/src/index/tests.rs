@@ -1,3 +1,5 @@
+//! The order of keys is the order of rows in a query, and numbers are what JavaScript makes of them.
+
 use proptest::prelude::*;
 use std::cmp::Ordering;
 
@@ -192,7 +194,7 @@ fn a_key_names_its_document_and_what_has_no_order_says_so() {
     let keys = |row: &BaseRow| keys(&named("d"), &["a".into(), "b".into()], row);
     let both = keys(&row(r#"{"a":[1],"b":"6"}"#));
     assert_eq!(both.iter().map(|key| document(key).unwrap().to_string()).collect::<Vec<_>>(), ["d", "d"]);
-    assert_eq!(both.iter().map(|key| is_vague(key)).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(both.iter().map(is_vague).collect::<Vec<_>>(), [true, false]);
     let tombstone = BaseRow { deleted: Some(crate::clock::Stamp::ZERO), ..row("{}") };
     assert_eq!(keys(&tombstone), []);
 }
