@@ -22,9 +22,13 @@ impl Shelf {
             return;
         }
         for id in ids.iter() {
-            self.homes.get_or_insert_with(*id, Vec::new).push(record);
+            let homes = self.homes.get_or_insert_with(*id, Vec::new);
+            if !homes.contains(&record) {
+                homes.push(record);
+            }
         }
-        self.records.insert(record, ids);
+        // A database that was deleted and made anew gives keys a second time.
+        self.records.get_or_insert_with(record, Set::new).extend(ids);
     }
 
     /// Gives the records that nothing needs any more because of this.

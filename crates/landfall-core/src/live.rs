@@ -60,7 +60,12 @@ impl Live {
 
     /// What to do now; `wanted` says whether there is anybody to listen to.
     pub(crate) fn next(&mut self, wanted: bool, now: WallTime) -> Option<Act> {
-        let wanted = wanted && self.unseen.is_none_or(|since| now < since.after(UNSEEN_MAX));
+        let deaf_from = self.unseen.map(|since| since.after(UNSEEN_MAX)).filter(|from| *from <= now);
+        let wanted = wanted && deaf_from.is_none();
+        if let (State::Off { from }, Some(deaf_from)) = (self.state, deaf_from) {
+            // Nothing is to be done until somebody looks, so there is nothing to be woken for.
+            self.state = State::Off { from: from.max(deaf_from) };
+        }
         match self.state {
             State::Off { from } if wanted && is_due(from, now) => {
                 self.state = State::Opening;
@@ -169,6 +174,17 @@ mod tests {
         assert_eq!(live.next(true, NOW.after(UNSEEN_MAX)), Some(Act::Mute));
         assert_eq!(live.wake_at(), None);
         assert_eq!(live.next(true, NOW.after(UNSEEN_MAX)), None);
+        live.see(true, NOW.after(UNSEEN_MAX));
+        assert_eq!(live.next(true, NOW.after(UNSEEN_MAX)), Some(Act::Listen));
+    }
+
+    #[test]
+    fn a_page_that_was_offline_until_nobody_looked_any_more_is_not_woken_for_a_stream() {
+        let mut live = Live::new(Random(1));
+        live.see(false, NOW);
+        assert_eq!(live.next(false, NOW), None);
+        assert_eq!(live.next(true, NOW.after(UNSEEN_MAX)), None);
+        assert_eq!(live.wake_at(), None);
         live.see(true, NOW.after(UNSEEN_MAX));
         assert_eq!(live.next(true, NOW.after(UNSEEN_MAX)), Some(Act::Listen));
     }

@@ -103,7 +103,12 @@ impl Outbox {
         let places = self.items.iter_from(&from).map(|(place, _)| *place);
         let places: Vec<Place> = places.take_while(|place| *place < to).collect();
         for old in places {
-            let new = Place { record, ..old };
+            let mut new = Place { record, ..old };
+            // Where the browser has deleted what was stored, keys are counted from the start again, and what this
+            // tab remembers stands under them until it has looked.
+            while !self.is_free(new) {
+                new.index += 1;
+            }
             let mut item = self.items.remove(&old).expect("BUG: a place without an item");
             if item.standing == Standing::Saving {
                 item.standing = Standing::Saved;

@@ -10,6 +10,7 @@ mod layout;
 mod report;
 mod setup;
 mod shell;
+mod sim;
 mod size;
 mod test;
 mod tidy;
@@ -31,6 +32,9 @@ usage: cargo xtask COMMAND
   wasm [--planted]       build the npm package and print what it weighs
                          --planted: build pkg/wasm-planted, whose bugs the tests must catch
   bench [NAME]           set up, build and run the benchmarks, or the one named
+  sim [SEED] [--seeds N] [--trace] [--shrink] [--planted]
+                         live through N worlds (2000), or the one of a seed; --trace tells its story,
+                         --shrink that of the smallest world that still breaks; --planted finds planted bugs
   help                   this text
 ";
 
@@ -86,6 +90,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             arguments.finish()?;
             bench::run(&Layout::find()?, name.as_deref())
         }
+        "sim" => sim::run(&Layout::find()?, arguments),
         "help" => {
             print!("{USAGE}");
             Ok(())

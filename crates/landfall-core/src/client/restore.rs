@@ -12,8 +12,9 @@ use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
 impl Client {
     /// Has everything read but the base, and of that these documents.
     pub(super) fn read_stored(&mut self, rows: Vec<DocumentKey>) {
-        // Another name than before: so every tab sees that what was stored is gone, whichever is the first.
-        let client = if self.opened { self.options.writer.to_string().parse().ok() } else { None };
+        // Another name each time: so every tab sees that what was stored is gone, whichever is the first.
+        let name = || format!("{}-{}", self.options.writer, self.made).parse().ok();
+        let client = if self.opened { name() } else { None };
         let client = client.unwrap_or_else(|| self.installation.clone());
         let open = Transaction::Open { client, after: self.seen.last(), rows: rows.clone() };
         self.transact(Purpose::Open { rows }, open);
@@ -125,7 +126,10 @@ impl Client {
         }
         self.save_again(rescued);
         self.progress.saw(self.outbox.unsettled());
-        self.tell_ended(unsettled, &ends, &replaced);
+        // Of a database that is gone nobody knows how anything ended.
+        if !lost {
+            self.tell_ended(unsettled, &ends, &replaced);
+        }
         self.opened = true;
         touched.extend(self.pending());
         if let Some(outdated) = outdated {

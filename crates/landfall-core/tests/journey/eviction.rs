@@ -3,7 +3,7 @@
 use landfall_core::client::{Input, Status};
 use landfall_core::stored::Store;
 
-use crate::world::{World, create, patch};
+use crate::world::{Fault, World, create, patch};
 
 /// One device with two tabs, of which the first drains, and a server that cannot be reached: writes of both, one of
 /// them refused before.
@@ -55,6 +55,53 @@ fn what_tabs_remember_is_saved_again_when_what_was_stored_is_gone() {
             world.tabs[1].client.entries().pop().map(|entry| (entry.document.to_string(), entry.status));
         assert_eq!(refused, Some(("refused".to_owned(), Status::NeedsAttention)));
     }
+}
+
+#[test]
+fn what_tabs_remember_is_saved_again_every_time_that_what_was_stored_is_gone() {
+    let mut world = with_writes();
+    for _ in 0..3 {
+        world.tabs[0].disk.borrow_mut().evict();
+        for tab in [0, 1] {
+            look(&mut world, tab);
+        }
+    }
+    assert_eq!(world.tabs[0].settled.iter().filter(|one| one.status == Status::Accepted).count(), 1);
+    world.lead(0, true);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 4, "each once");
+}
+
+#[test]
+fn nobody_is_told_that_a_write_has_ended_that_another_tab_is_about_to_save_again() {
+    let mut world = with_writes();
+    let told = world.tabs[1].settled.len();
+    world.tabs[0].disk.borrow_mut().evict();
+    let now = world.now;
+    world.tabs[0].input(Input::Refresh, now);
+    world.disk_step(0);
+    look(&mut world, 1);
+    assert_eq!(world.tabs[1].settled.len(), told);
+    world.lead(0, true);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 4, "each once");
+}
+
+#[test]
+fn a_write_to_a_database_that_was_made_anew_does_not_take_the_place_of_an_older_one() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.faults.push_back(Fault::LoseRequest);
+    world.disk(0);
+    // While a push is under way it does not look at what is stored.
+    world.tabs[0].disk.borrow_mut().evict();
+    let now = world.now;
+    world.tabs[0].input(Input::Refresh, now);
+    world.write(0, create("e", r#"{"a":2}"#));
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1}"#));
+    world.rest();
+    assert_eq!(world.server.applied.len(), 2);
 }
 
 #[test]

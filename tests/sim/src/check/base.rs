@@ -1,0 +1,139 @@
+//! I9 and I10: what a device has confirmed is what the server had, all of it, and never less than before.
+
+use landfall_core::client::Done;
+use landfall_core::id::{DocumentKey, Position};
+use landfall_core::stored::{BaseRow, CHECKPOINT, Checkpoint, End, Key, Store, base_document, read};
+use landfall_core::transaction::{Outcome, Transaction};
+
+use crate::check::Invariant;
+use crate::mark::Mark;
+use crate::world::World;
+
+/// A transaction is done.
+pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, outcome: &Outcome) {
+    match (transaction, outcome) {
+        (Transaction::Store { asked, reached, rows, reset, .. }, Outcome::Stored) => {
+            if *reset {
+                let current = reached.epoch.as_deref() == Some(&*world.server.store.name());
+                world.devices[device].tainted = !current;
+            } else if reached.position < asked.position {
+                let what = format!("device {device} goes back from {asked:?} to {reached:?}");
+                return world.violate(Invariant::I10, what);
+            }
+            rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+        }
+        (Transaction::Unpack { rows, .. }, Outcome::Stored) => {
+            rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+        }
+        (_, Outcome::Settled { rows, settled, .. }) => {
+            rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+            for one in settled {
+                match one.end {
+                    End::Folded => {
+                        world.marks.hit(Mark::Folded);
+                        // The answer is of a history that is no more, and the device thinks it is done.
+                        if !world.server.store.has(one.id) {
+                            world.witness.excused.insert(one.id);
+                        }
+                    }
+                    End::Accepted { .. } => world.marks.hit(Mark::AcceptedAhead),
+                    End::Parked | End::Discarded | End::Replaced => {}
+                }
+            }
+        }
+        (_, _) => {}
+    }
+}
+
+/// A confirmed document is what the server had at that version.
+fn compare(world: &mut World, device: usize, key: &DocumentKey, row: Option<&BaseRow>) {
+    let Some(row) = row.filter(|_| !world.devices[device].tainted && !world.set_back) else { return };
+    // Its versions are counted from the start again.
+    if world.server.store.forgotten.contains_key(key) {
+        return;
+    }
+    let mut recorded = world.server.store.versions.range((key.clone(), row.version)..);
+    let next = recorded.next().filter(|((other, _), _)| other == key);
+    // Of several changes in one commit only the last is there to compare with.
+    if next.is_some_and(|((_, version), (position, _))| *version > row.version && *position == row.position) {
+        return;
+    }
+    let Some((_, (position, data))) = next.filter(|((_, version), _)| *version == row.version) else {
+        let what = format!("device {device} has {key:?} at {:?}, which never was", row.version);
+        return world.violate(Invariant::I9, what);
+    };
+    let mine = row.deleted.is_none().then_some(&row.data);
+    if mine != data.as_ref() || row.position != *position {
+        let what = format!(
+            "device {device} has {key:?} at {:?} as {mine:?} of {:?}, the server {data:?} of {position:?}",
+            row.version, row.position
+        );
+        world.violate(Invariant::I9, what);
+    }
+}
+
+/// Nothing is missing up to the checkpoint: what is stored is compared with all that the server has.
+pub fn complete(world: &mut World, device: usize) {
+    let disk = &world.devices[device].disk;
+    let checkpoint = disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()));
+    let Some(checkpoint) = checkpoint.and_then(|text| read::<Checkpoint>(text)) else { return };
+    if !checkpoint.complete || checkpoint.staged.is_some() || !disk.records(Store::Staged).is_empty() {
+        return;
+    }
+    let mut missing = None;
+    for (key, row) in &world.server.store.documents {
+        if row.hidden || row.stored.position > checkpoint.position {
+            continue;
+        }
+        let text = disk.records(Store::Base).get(&landfall_core::stored::base_key(key));
+        let mine = text.and_then(|text| read::<BaseRow>(text));
+        if mine.is_none_or(|mine| mine.version != row.stored.version) {
+            missing = Some(format!("device {device} has come to {checkpoint:?} without {key:?}"));
+        }
+    }
+    let mut extra = None;
+    for (key, text) in disk.records(Store::Base) {
+        let Key::Text(key) = key else { continue };
+        let Some(key) = base_document(key) else { continue };
+        let Some(mine) = read::<BaseRow>(text) else { continue };
+        if mine.position > checkpoint.position.max(world.server.store.position) {
+            extra = Some(format!("device {device} has {key:?} of {:?}, which is not yet", mine.position));
+        }
+    }
+    if let Some(what) = missing.or(extra) {
+        world.violate(Invariant::I9, what);
+    }
+}
+
+/// A transaction in a line.
+pub fn line(transaction: &Transaction, done: &Done) -> String {
+    let what = match transaction {
+        Transaction::Store { asked, reached, rows, staged, reset, .. } => {
+            let (Position(from), Position(to)) = (asked.position, reached.position);
+            format!("stores {} rows, {} packed, {from} to {to}, reset {reset}", rows.len(), staged.len())
+        }
+        Transaction::Settle { settled, .. } => format!("settles {settled:?}"),
+        Transaction::Fix(sent) => {
+            format!("fixes {:?}", sent.iter().map(|sent| sent.mutation.id).collect::<Vec<_>>())
+        }
+        Transaction::Commit(record) => {
+            format!("commits {:?}", record.entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
+        }
+        Transaction::Amend(amendment) => format!("amends {amendment:?}"),
+        Transaction::Open { .. } => "opens".to_owned(),
+        Transaction::Load(keys) => format!("loads {} documents", keys.len()),
+        Transaction::LoadPart(..) => "loads a part".to_owned(),
+        Transaction::Seek { field, .. } => format!("asks the index of {field}"),
+        Transaction::Index { fields, .. } => format!("indexes {fields:?}"),
+        Transaction::Adopt(_) => "adopts".to_owned(),
+        Transaction::Seal { .. } => "seals".to_owned(),
+        Transaction::Unpack { key, .. } => format!("unpacks {key}"),
+    };
+    let outcome = match &done.outcome {
+        Outcome::Settled { settled, rows, .. } => format!("{settled:?}, {} rows", rows.len()),
+        Outcome::Stale(_) => "too early".to_owned(),
+        Outcome::Missed => "too late".to_owned(),
+        _ => String::new(),
+    };
+    format!("{what} → {outcome} {:?}", done.added)
+}

@@ -1,0 +1,168 @@
+//! What must be true once everything is mended, nobody writes and time has passed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_core::client::Status;
+use landfall_core::conflict::Policy;
+use landfall_core::id::MutationId;
+use landfall_core::mutation::Op;
+use landfall_core::stored::{
+    CHECKPOINT, Checkpoint, End, JournalRecord, Key, Parked, SettledRecord, Store, read,
+};
+
+use crate::check::{Invariant, base, order};
+use crate::reference::Reference;
+use crate::tab::Tab;
+use crate::world::World;
+
+/// What is still to be done, if anything is.
+pub fn unrest(world: &World) -> Option<String> {
+    let server = world.server.store.visible();
+    for device in 0..world.devices.len() {
+        let tabs = world.tabs_of(device);
+        if tabs.is_empty() {
+            return Some(format!("device {device} has no tab"));
+        }
+        for id in tabs {
+            let Some(tab) = world.tab(id) else { continue };
+            if let Some(what) = unrest_of(world, device, tab, &server) {
+                return Some(format!("tab {id} of device {device} {what}"));
+            }
+        }
+    }
+    None
+}
+
+fn unrest_of(
+    world: &World,
+    device: usize,
+    tab: &Tab,
+    server: &BTreeMap<landfall_core::id::DocumentKey, landfall_core::json::Json>,
+) -> Option<String> {
+    if !tab.ready || !tab.client.is_whole(&crate::tab::collection()) {
+        return Some("is not ready".to_owned());
+    }
+    let entries = tab.client.entries();
+    let is_open = |status, discarding| match status {
+        Status::NeedsAttention => false,
+        Status::Waiting => discarding,
+        Status::Saved | Status::Sending | Status::Paused | Status::Accepted | Status::Discarded => true,
+    };
+    if let Some(open) = entries.iter().find(|entry| is_open(entry.status, entry.discarding)) {
+        return Some(format!("has a pending write: {open:?}"));
+    }
+    // What waits is seen here and not there yet; of what was refused, that is so for creations.
+    let is_draft = |status, kind| match status {
+        Status::NeedsAttention => kind == Op::Create,
+        _ => true,
+    };
+    let drafts = entries.iter().filter(|entry| is_draft(entry.status, entry.kind));
+    let drafts: BTreeSet<_> = drafts.map(|entry| entry.document.clone()).collect();
+    let (mut mine, mut theirs) = (tab.view(), server.clone());
+    mine.retain(|key, _| !drafts.contains(&key.document));
+    theirs.retain(|key, _| !drafts.contains(&key.document));
+    if mine != theirs {
+        return Some(format!("shows {mine:?}, the server {theirs:?}"));
+    }
+    let waits = entries.iter().any(|entry| entry.status == Status::Waiting);
+    for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {
+        let count = world.count(device, store);
+        if !waits && count > 0 {
+            return Some(format!("has {count} records left in {store:?}"));
+        }
+    }
+    None
+}
+
+/// Nothing is lost, nothing is doubled, and everything is what it should be.
+pub fn judge(world: &mut World) {
+    lost(world);
+    doubled(world);
+    order::kept(world);
+    (0..world.devices.len()).for_each(|device| base::complete(world, device));
+    merged(world);
+}
+
+fn lost(world: &mut World) {
+    let mut kept: BTreeSet<MutationId> = BTreeSet::new();
+    for tab in world.tabs.iter().flatten() {
+        kept.extend(tab.client.export().items.iter().map(|item| item.entry.id));
+    }
+    let mut missing = None;
+    for (id, device) in &world.witness.saved {
+        let is_fine = |id: &MutationId| {
+            let witness = &world.witness;
+            world.server.store.has(*id)
+                || kept.contains(id)
+                || witness.given_up.contains(id)
+                || witness.excused.contains(id)
+        };
+        if !world.witness.successors(*id).iter().any(is_fine) {
+            missing = Some(format!("{id} was saved on device {device} and is nowhere"));
+        }
+    }
+    if let Some(what) = missing {
+        world.violate(Invariant::I1, what);
+    }
+}
+
+fn doubled(world: &mut World) {
+    let mut seen = BTreeSet::new();
+    let twice = world.server.store.log.iter().map(|applied| applied.mutation.id).find(|id| !seen.insert(*id));
+    if let Some(id) = twice {
+        world.violate(Invariant::I2, format!("{id} took effect twice"));
+    }
+}
+
+/// I8: another merge, slow and written without a look at the product's, comes to the same.
+fn merged(world: &mut World) {
+    if world.swarm.policy != Policy::LastWriteWins {
+        return;
+    }
+    let mut documents: BTreeMap<_, Reference> = BTreeMap::new();
+    for (at, applied) in world.server.store.log.iter().enumerate() {
+        let key = applied.mutation.key();
+        if world.server.store.forgotten.get(&key).is_some_and(|from| at < *from) {
+            continue;
+        }
+        documents.entry(key).or_default().take(applied, &world.server.store);
+    }
+    if let Some(stamp) = documents.values().find_map(|document| document.twice) {
+        world.violate(Invariant::I7, format!("{stamp} was issued twice for one path"));
+    }
+    let mut wrong = None;
+    for (key, row) in &world.server.store.documents {
+        let reference = documents.get(key).and_then(Reference::value);
+        let product = row.stored.document.value();
+        let product =
+            product.map(|json| serde_json::from_str::<serde_json::Value>(json.text()).expect("JSON"));
+        if reference != product {
+            wrong = Some(format!("{key:?} is {product:?} and should be {reference:?}"));
+        }
+    }
+    if let Some(what) = wrong {
+        world.violate(Invariant::I8, what);
+    }
+}
+
+impl World {
+    /// Writes that a device's disk holds and whose effect is not in its base.
+    pub fn kept(&self, device: usize) -> Vec<MutationId> {
+        let disk = &self.devices[device].disk;
+        let checkpoint = disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()));
+        let checkpoint = checkpoint.and_then(|text| read::<Checkpoint>(text)).unwrap_or_default();
+        let settled = disk.records(Store::Settled).values().filter_map(|text| read::<SettledRecord>(text));
+        let ended: BTreeSet<MutationId> = settled
+            .flat_map(|record| record.settled)
+            .filter(|one| match one.end {
+                End::Accepted { position, .. } => position <= checkpoint.position,
+                End::Folded | End::Parked | End::Discarded | End::Replaced => true,
+            })
+            .map(|one| one.id)
+            .collect();
+        let journal = disk.records(Store::Journal).values().filter_map(|text| read::<JournalRecord>(text));
+        let pending = journal.flat_map(|record| record.entries).map(|entry| entry.id);
+        let parked = disk.records(Store::Parked).values().filter_map(|text| read::<Parked>(text));
+        pending.filter(|id| !ended.contains(id)).chain(parked.map(|parked| parked.entry.id)).collect()
+    }
+}

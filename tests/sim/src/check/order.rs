@@ -1,0 +1,32 @@
+//! I3: of one tab's writes on one document, the server takes those of earlier places first.
+//!
+//! Tabs of one device hear of each other's writes a moment later, or not at all, so one that drains may send
+//! its own before it knows of an earlier one.
+
+use std::collections::BTreeMap;
+
+use crate::check::Invariant;
+use crate::world::World;
+
+/// Looks at everything that took effect.
+pub fn kept(world: &mut World) {
+    let mut last = BTreeMap::new();
+    let mut wrong = None;
+    for applied in &world.server.store.log {
+        let id = applied.mutation.id;
+        let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
+        if world.devices[device].evicted {
+            continue;
+        }
+        let lane = (id.writer, device, applied.mutation.key());
+        let before = last.insert(lane, ((incarnation, place), id));
+        if let Some((earlier, other)) = before
+            && earlier > (incarnation, place)
+        {
+            wrong = Some(format!("{id} at {place:?} of device {device} came after {other} at {earlier:?}"));
+        }
+    }
+    if let Some(what) = wrong {
+        world.violate(Invariant::I3, what);
+    }
+}

@@ -1,0 +1,40 @@
+//! I5: a value that was shown and replaced by another does not come back, unless a person or a refusal
+//! has brought it back.
+//!
+//! Every write of a field sets a value that nobody else writes, so one look tells which write is shown.
+
+use crate::check::Invariant;
+use crate::device::Device;
+use crate::queue::TabId;
+use crate::tab::Shown;
+use crate::world::World;
+
+/// Looks at everything that a tab shows anew.
+pub fn shown(world: &mut World, tab: TabId) {
+    let Some(device) = world.tab(tab).map(|tab| tab.device) else { return };
+    // A wrong clock is corrected once it is known, and with it which of two writes is the later one.
+    let Device { clock, evicted, .. } = &world.devices[device];
+    let blind = world.set_back || *evicted || !clock.is_right();
+    let Some(subject) = world.tabs[tab].as_mut() else { return };
+    let mut found = None;
+    for (key, json) in subject.client.changes() {
+        let Some(members) = json.and_then(|json| json.members()) else { continue };
+        for (name, value) in members.iter().filter(|(name, _)| matches!(&***name, "f" | "g" | "h")) {
+            let Ok(value) = value.text().parse::<u64>() else { continue };
+            let shown = subject.shown.entry((key.clone(), name.clone())).or_insert_with(Shown::default);
+            if shown.now == value {
+                continue;
+            }
+            let fickle = |value: &u64| world.witness.fickle.contains(value);
+            if shown.before.contains(&value) && !blind && !fickle(&value) && !fickle(&shown.now) {
+                let (key, now) = (key.document.as_str(), shown.now);
+                found = Some(format!("tab {tab} shows {value} in {key}/{name} again, after {now}"));
+            }
+            shown.before.insert(shown.now);
+            shown.now = value;
+        }
+    }
+    if let Some(what) = found {
+        world.violate(Invariant::I5, what);
+    }
+}

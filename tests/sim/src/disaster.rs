@@ -1,0 +1,324 @@
+//! What breaks, for how long, and how it ends.
+
+use landfall_core::client::Input;
+use landfall_core::time::Millis;
+
+use crate::chance::Chance;
+use crate::mark::Mark;
+use crate::queue::Event;
+use crate::tab::Asked;
+use crate::world::World;
+
+/// A disaster of the larger kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disaster {
+    /// Another tab is opened.
+    OpenTab,
+    /// A tab is closed.
+    CloseTab,
+    /// The power of a device fails.
+    PowerCut,
+    /// Nothing gets out of a device.
+    CutOut,
+    /// Nothing gets into a device.
+    CutIn,
+    /// Neither.
+    Cut,
+    /// A clock is set.
+    Jump,
+    /// A clock stands still.
+    Freeze,
+    /// There is no room on a disk.
+    Full,
+    /// A disk cannot be read.
+    Broken,
+    /// The lock is taken from the tab that has it, which hears of it later.
+    Steal,
+    /// A tab hangs.
+    Hang,
+    /// The app pauses.
+    Pause,
+    /// The network is paid for by volume.
+    Meter,
+    /// The app has no token.
+    SignOff,
+    /// Somebody signs out, for good.
+    SignOut,
+    /// A server process's clock is set.
+    Node,
+    /// The rules change.
+    Rules,
+    /// The server's data is copied.
+    Backup,
+    /// A copy is put back, and everybody is told.
+    Restore,
+    /// A copy is put back, and nobody is told.
+    Silent,
+    /// Old deletes are forgotten.
+    Purge,
+    /// A device's database is copied to another device.
+    Copy,
+    /// A browser deletes what is stored.
+    Evict,
+}
+
+impl Disaster {
+    /// Every kind.
+    pub const ALL: [Disaster; 24] = [
+        Disaster::OpenTab,
+        Disaster::CloseTab,
+        Disaster::PowerCut,
+        Disaster::CutOut,
+        Disaster::CutIn,
+        Disaster::Cut,
+        Disaster::Jump,
+        Disaster::Freeze,
+        Disaster::Full,
+        Disaster::Broken,
+        Disaster::Steal,
+        Disaster::Hang,
+        Disaster::Pause,
+        Disaster::Meter,
+        Disaster::SignOff,
+        Disaster::SignOut,
+        Disaster::Node,
+        Disaster::Rules,
+        Disaster::Backup,
+        Disaster::Restore,
+        Disaster::Silent,
+        Disaster::Purge,
+        Disaster::Copy,
+        Disaster::Evict,
+    ];
+}
+
+const HOUR: i64 = 3_600_000;
+const YEAR: i64 = 365 * 24 * HOUR;
+
+impl World {
+    /// Something breaks, and something else will.
+    pub fn disaster(&mut self) {
+        if self.healed {
+            return;
+        }
+        let kinds = self.swarm.disasters.clone();
+        let disaster = self.chances.fault.of(&kinds);
+        let device = self.chances.fault.below(self.devices.len());
+        // A stream of its own, so that a disaster that is left out changes no other.
+        let own = Chance::new(self.chances.fault.bits(), 9);
+        if !self.swarm.spared.contains(&disaster) {
+            self.trace.say(self.queue.now, || format!("  {disaster:?} on device {device}"));
+            let outer = std::mem::replace(&mut self.chances.fault, own);
+            self.strike(disaster, device);
+            self.chances.fault = outer;
+        }
+        let calm = self.chances.fault.delay(self.swarm.calm);
+        self.queue.after(calm, Event::Disaster);
+    }
+
+    fn strike(&mut self, disaster: Disaster, device: usize) {
+        let tabs = self.tabs_of(device);
+        let tab = if tabs.is_empty() { None } else { Some(self.chances.fault.of(&tabs)) };
+        let span = self.chances.fault.delay(Millis(90_000));
+        let relief = Event::Relief(disaster, device);
+        match disaster {
+            Disaster::OpenTab => {
+                if tabs.len() < self.swarm.tabs {
+                    self.open(device);
+                }
+            }
+            Disaster::CloseTab => {
+                tab.into_iter().for_each(|tab| self.close(tab));
+                self.queue.after(span, Event::Reopen(device));
+            }
+            Disaster::PowerCut => {
+                self.power_cut(device);
+                self.queue.after(span, Event::Reopen(device));
+            }
+            Disaster::CutOut | Disaster::CutIn | Disaster::Cut => {
+                let both = disaster == Disaster::Cut;
+                self.marks.hit(if both { Mark::Cut } else { Mark::HalfCut });
+                self.devices[device].cut_out |= both || disaster == Disaster::CutOut;
+                self.devices[device].cut_in |= both || disaster == Disaster::CutIn;
+                self.queue.after(span, relief);
+            }
+            Disaster::Jump => {
+                let far = self.chances.fault.of(&[1_000, 60_000, HOUR, 24 * HOUR, YEAR, 50 * YEAR]);
+                let by = if self.chances.fault.one_in(2) { far } else { -far };
+                self.devices[device].clock.jump(by);
+                self.marks.hit(Mark::ClockJump);
+            }
+            Disaster::Freeze => {
+                let now = self.queue.now;
+                self.devices[device].clock.freeze(now);
+                self.marks.hit(Mark::ClockFrozen);
+                self.queue.after(span, relief);
+            }
+            Disaster::Full => {
+                self.devices[device].disk.full = true;
+                self.queue.after(span, relief);
+            }
+            Disaster::Broken => {
+                self.devices[device].disk.broken = true;
+                self.queue.after(Millis(span.0 / 10), relief);
+            }
+            Disaster::Steal => {
+                let Some(tab) = tab else { return };
+                let old = self.devices[device].leader.replace(tab);
+                self.queue.after(Millis(0), Event::Lead(tab, true));
+                if let Some(old) = old.filter(|old| *old != tab) {
+                    self.marks.hit(Mark::Stolen);
+                    self.marks.hit_if(span.0 > 0, Mark::TwoLeaders);
+                    self.queue.after(span, Event::Lead(old, false));
+                }
+            }
+            Disaster::Hang => {
+                let until = self.queue.now.after(span);
+                if let Some(tab) = tab.and_then(|tab| self.tab_mut(tab)) {
+                    tab.hung = until;
+                    self.marks.hit(Mark::Hung);
+                }
+            }
+            Disaster::Pause => {
+                self.marks.hit(Mark::Paused);
+                tabs.iter().for_each(|tab| self.feed(*tab, Input::Pause(true)));
+                self.queue.after(span, relief);
+            }
+            Disaster::Meter => {
+                tabs.iter().for_each(|tab| self.feed(*tab, Input::Metered(true)));
+                self.queue.after(span, relief);
+            }
+            Disaster::SignOff => {
+                self.devices[device].signed_in = false;
+                self.queue.after(span, relief);
+            }
+            Disaster::SignOut => tab.into_iter().for_each(|tab| self.sign_out(tab)),
+            Disaster::Node => {
+                let node = self.chances.fault.below(self.server.nodes.len());
+                self.server.nodes[node] =
+                    self.chances.fault.of(&[0, -300, 300, -10_000, 10_000, -HOUR, HOUR]);
+            }
+            Disaster::Rules => {
+                let digit = self.chances.fault.of(&[None, Some('0'), Some('5'), Some('7')]);
+                self.server.rules.banned = digit;
+                self.marks.hit(Mark::RulesChanged);
+            }
+            Disaster::Backup => self.server.backups.push(self.server.store.clone()),
+            Disaster::Restore | Disaster::Silent => self.restore(disaster == Disaster::Silent),
+            Disaster::Purge => {
+                let gone = self.server.store.purge();
+                self.marks.hit_if(gone > 0, Mark::TombstonesPurged);
+            }
+            Disaster::Copy => self.copy(device),
+            Disaster::Evict => self.evict(device),
+        }
+    }
+
+    /// Something that was broken works again.
+    pub fn relieve(&mut self, disaster: Disaster, device: usize) {
+        let tabs = self.tabs_of(device);
+        let subject = &mut self.devices[device];
+        match disaster {
+            Disaster::CutOut | Disaster::CutIn | Disaster::Cut => {
+                subject.cut_out &= disaster == Disaster::CutIn;
+                subject.cut_in &= disaster == Disaster::CutOut;
+            }
+            Disaster::Freeze => subject.clock.thaw(),
+            Disaster::Full => subject.disk.full = false,
+            Disaster::Broken => subject.disk.broken = false,
+            Disaster::SignOff => subject.signed_in = true,
+            Disaster::Pause => tabs.iter().for_each(|tab| self.feed(*tab, Input::Pause(false))),
+            Disaster::Meter => tabs.iter().for_each(|tab| self.feed(*tab, Input::Metered(false))),
+            Disaster::OpenTab
+            | Disaster::CloseTab
+            | Disaster::PowerCut
+            | Disaster::Jump
+            | Disaster::Steal
+            | Disaster::Hang
+            | Disaster::SignOut
+            | Disaster::Node
+            | Disaster::Rules
+            | Disaster::Backup
+            | Disaster::Restore
+            | Disaster::Silent
+            | Disaster::Purge
+            | Disaster::Copy
+            | Disaster::Evict => {}
+        }
+    }
+
+    fn sign_out(&mut self, tab: usize) {
+        let discard = self.chances.fault.one_in(3);
+        let Some(subject) = self.tab_mut(tab) else { return };
+        if !subject.ready {
+            return;
+        }
+        let ids: Vec<_> = subject.client.export().items.iter().map(|item| item.entry.id).collect();
+        let through = discard.then(|| subject.client.export().through);
+        let ticket = subject.ask(Asked::Seal);
+        match subject.client.seal(ticket, through) {
+            Ok(()) => {
+                self.marks.hit_if(discard && !ids.is_empty(), Mark::SignedOutPending);
+                if discard {
+                    self.witness.excused.extend(ids);
+                }
+                self.perform(tab);
+            }
+            Err(_) => _ = subject.asked.remove(&ticket),
+        }
+    }
+
+    /// The server has an earlier state. What devices still keep must go in again.
+    fn restore(&mut self, silently: bool) {
+        if self.server.backups.is_empty() {
+            return;
+        }
+        let backup = self.chances.fault.below(self.server.backups.len());
+        let old: Vec<_> = self.server.store.log.iter().map(|applied| applied.mutation.id).collect();
+        let refused: Vec<_> = self.server.store.receipts.keys().copied().collect();
+        self.server.restore(backup, silently);
+        self.set_back = true;
+        self.marks.hit(if silently { Mark::RestoredSilently } else { Mark::Restored });
+        let kept = (0..self.devices.len()).flat_map(|device| self.kept(device)).collect::<Vec<_>>();
+        let lost = old.into_iter().chain(refused).filter(|id| !self.server.store.receipts.contains_key(id));
+        self.witness.excused.extend(lost.filter(|id| !kept.contains(id)));
+        self.devices.iter_mut().for_each(|device| device.tainted = true);
+    }
+
+    /// A device's database comes to another device, in the place of what was there.
+    fn copy(&mut self, from: usize) {
+        let to = self.chances.fault.below(self.devices.len());
+        if from == to || self.chances.fault.one_in(2) {
+            return;
+        }
+        self.excuse(to);
+        self.forget(to);
+        let incarnation = self.devices[to].disk.incarnation;
+        let mut disk = self.devices[from].disk.clone();
+        disk.sync();
+        disk.incarnation = incarnation;
+        (disk.full, disk.broken) = (false, false);
+        self.devices[to].disk = disk;
+        self.devices[to].tainted |= self.devices[from].tainted;
+        self.marks.hit(Mark::ProfileCopied);
+        self.queue.after(Millis(100), Event::Reopen(to));
+    }
+
+    fn evict(&mut self, device: usize) {
+        self.excuse(device);
+        let tabs = self.tabs_of(device);
+        self.devices[device].disk.wipe();
+        self.devices[device].evicted = true;
+        self.marks.hit(Mark::Evicted);
+        tabs.into_iter().for_each(|tab| self.feed(tab, Input::Refresh));
+    }
+
+    /// What only this device has is somebody else's fault if it is lost.
+    fn excuse(&mut self, device: usize) {
+        let mine = self.witness.saved.iter().filter(|(_, at)| **at == device).map(|(id, _)| *id);
+        let lost: Vec<_> = mine.filter(|id| !self.server.store.receipts.contains_key(id)).collect();
+        let kept = self.kept(device);
+        self.witness.excused.extend(lost);
+        self.witness.excused.extend(kept);
+    }
+}

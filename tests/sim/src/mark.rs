@@ -1,0 +1,190 @@
+//! What must have happened sometimes: a simulator proves nothing about a disaster that never came.
+
+/// Declares the marks and their list.
+macro_rules! marks {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Something that has to happen in some of many seeds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mark { $($(#[$doc])* $name,)* }
+
+        impl Mark {
+            /// Every mark.
+            pub const ALL: &[Mark] = &[$(Mark::$name,)*];
+        }
+    };
+}
+
+marks! {
+    /// A request did not arrive.
+    RequestLost,
+    /// A push was committed and nobody heard of it.
+    ReplyLostAfterCommit,
+    /// A request arrived twice.
+    RequestDoubled,
+    /// An earlier answer came in the place of a new one.
+    StaleReply,
+    /// Something else answered.
+    Portal,
+    /// The server had no time.
+    Busy,
+    /// The server asked for a pause.
+    RetryAfter,
+    /// A token was refused.
+    TokenRefused,
+    /// The app had no token.
+    TokenWithheld,
+    /// An answer came when nobody waited any more.
+    AnswerTooLate,
+    /// The push of a tab arrived that was gone.
+    OrphanArrived,
+    /// A device was cut off in one direction only.
+    HalfCut,
+    /// A device was cut off.
+    Cut,
+    /// A tab was gone in the middle of something.
+    Crash,
+    /// A tab was gone between a commit and the first sending.
+    CrashBeforePush,
+    /// A tab was gone between an answer and what it says being stored.
+    CrashBeforeSettle,
+    /// A transaction was on disk and its tab never heard of it.
+    CrashUntold,
+    /// The power failed.
+    PowerCut,
+    /// The power failed and took something back.
+    PowerCutLost,
+    /// There was no room for a write.
+    QuotaOnWrite,
+    /// There was no room for a page.
+    QuotaOnPull,
+    /// There was no room for verdicts.
+    QuotaOnSettle,
+    /// What is stored could not be read at a start.
+    StorageUnreadable,
+    /// A clock jumped.
+    ClockJump,
+    /// A clock stood still.
+    ClockFrozen,
+    /// A stamp was too far in the future.
+    Restamped,
+    /// A device's offset was corrected.
+    ClockCorrected,
+    /// Two tabs drained at once.
+    TwoLeaders,
+    /// A lock was taken away.
+    Stolen,
+    /// A tab hung.
+    Hung,
+    /// A hint between tabs was lost.
+    HintLost,
+    /// A stream of hints stood.
+    StreamOpen,
+    /// A stream of hints ended.
+    StreamCut,
+    /// A backup was restored and everybody told.
+    Restored,
+    /// A backup was restored in silence.
+    RestoredSilently,
+    /// A rollback was noticed by the nonce of a commit.
+    RollbackNoticed,
+    /// A device was told of a new epoch.
+    NewEpoch,
+    /// A device was behind the horizon.
+    ResyncRequired,
+    /// Deleted documents were forgotten.
+    TombstonesPurged,
+    /// A cursor was not accepted.
+    CursorRefused,
+    /// A database was copied to another device.
+    ProfileCopied,
+    /// A database was put into an earlier state.
+    ProfileRestored,
+    /// A browser deleted what was stored.
+    Evicted,
+    /// Somebody signed out.
+    SignedOut,
+    /// Somebody signed out who had pending writes.
+    SignedOutPending,
+    /// Rules changed.
+    RulesChanged,
+    /// A server process had another time than the true one.
+    NodeSkewed,
+    /// The app paused.
+    Paused,
+    /// A write waited for a network that is not paid for.
+    Unmetered,
+    /// A document's rules hid it from somebody who had it.
+    Applied,
+    /// A write met others.
+    Merged,
+    /// A conflict was recorded.
+    Conflict,
+    /// A write was refused.
+    Rejected,
+    /// A write was held for a creation.
+    Held,
+    /// A verdict was given once more.
+    Duplicate,
+    /// A group was refused as a whole.
+    GroupRefused,
+    /// A patch brought a deleted document back.
+    Revived,
+    /// A patch met a document that was gone.
+    Gone,
+    /// A document was created after its delete.
+    StartedOver,
+    /// A page ended within a commit.
+    PageWithinCommit,
+    /// Pages were staged before they were visible.
+    Staged,
+    /// A page was asked for too early.
+    PageStale,
+    /// A verdict was folded into the base.
+    Folded,
+    /// A verdict had to wait for a pull.
+    AcceptedAhead,
+    /// A refused write was tried once more.
+    Retried,
+    /// A refused write was edited.
+    Edited,
+    /// A write was discarded.
+    Discarded,
+    /// A discarded write was in already.
+    DiscardedTooLate,
+    /// Two tabs decided about one write.
+    DecidedTwice,
+    /// A refused write changed its document's view back.
+    WriteWithdrawn,
+}
+
+/// How often each thing has happened.
+#[derive(Clone, Debug)]
+pub struct Marks(Vec<u64>);
+
+impl Default for Marks {
+    fn default() -> Marks {
+        Marks(vec![0; Mark::ALL.len()])
+    }
+}
+
+impl Marks {
+    /// It has happened.
+    pub fn hit(&mut self, mark: Mark) {
+        self.0[mark as usize] += 1;
+    }
+
+    /// It has happened, if so.
+    pub fn hit_if(&mut self, happened: bool, mark: Mark) {
+        self.0[mark as usize] += u64::from(happened);
+    }
+
+    /// Adds what happened elsewhere.
+    pub fn add(&mut self, other: &Marks) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine += theirs);
+    }
+
+    /// How often each thing has happened.
+    pub fn counts(&self) -> impl Iterator<Item = (Mark, u64)> {
+        Mark::ALL.iter().copied().zip(self.0.iter().copied())
+    }
+}

@@ -1,0 +1,137 @@
+//! Server processes over one store: the real decision, and a pull that pages by position and ordinal.
+//!
+//! The store and the pull are those of `landfall-server` over maps. What lies between a request and
+//! [`authority::decide`] is not the product's code here, so it is kept as plain as it can be.
+
+mod cursor;
+mod pull;
+mod rules;
+mod store;
+
+use std::collections::BTreeSet;
+
+use landfall_core::authority::{self, Facts};
+use landfall_core::client::Failure;
+use landfall_core::code::Code;
+use landfall_core::conflict::Policy;
+use landfall_core::id::MutationId;
+use landfall_core::mutation::{Mutation, Op};
+use landfall_core::time::WallTime;
+use landfall_core::wire::{Batch, BatchReply, Verdict};
+
+use crate::chance::Chance;
+use crate::mark::{Mark, Marks};
+use crate::planted::{self, Bug};
+
+pub use rules::{REFUSED, Rules, merges};
+pub use store::{Applied, Store};
+
+/// All there is on the server's side.
+#[derive(Debug)]
+pub struct Server {
+    /// What is stored now.
+    pub store: Store,
+    /// What was stored at some time.
+    pub backups: Vec<Store>,
+    /// How wrong each process's clock is.
+    pub nodes: Vec<i64>,
+    /// What it accepts.
+    pub rules: Rules,
+    /// Most changes on a page.
+    pub page: usize,
+    /// The latest time that any process had.
+    pub latest: WallTime,
+    /// How many mutations were judged.
+    pub judged: u64,
+    chance: Chance,
+}
+
+impl Server {
+    /// An empty server.
+    pub fn new(nodes: usize, page: usize, policy: Policy, mut chance: Chance) -> Server {
+        let store = Store::new(chance.bits());
+        let rules = Rules::new(policy);
+        let nodes = vec![0; nodes];
+        Server { store, backups: vec![], nodes, rules, page, latest: WallTime(0), judged: 0, chance }
+    }
+
+    /// `POST /api/v1/sync/batch` at one of the processes.
+    pub fn push(&mut self, batch: &Batch, now: WallTime, marks: &mut Marks) -> Result<BatchReply, Failure> {
+        self.latest = self.latest.max(now);
+        let read = |text: &landfall_core::json::Json| serde_json::from_str::<Mutation>(text.text()).ok();
+        let mutations: Vec<Option<Mutation>> = batch.mutations.iter().map(read).collect();
+        assert!(mutations.iter().all(Option::is_some), "a device sends what cannot be read");
+        let mutations: Vec<Mutation> = mutations.into_iter().flatten().collect();
+        let mut facts = Facts { position: self.store.position.next(), ..Facts::default() };
+        let mut asked: BTreeSet<MutationId> = batch.void.iter().copied().collect();
+        for mutation in &mutations {
+            // An installation whose database was deleted goes on under another name.
+            self.store.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
+            asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
+            let key = mutation.key();
+            if let Some(row) = self.store.documents.get(&key) {
+                facts.documents.insert(key, row.stored.clone());
+            }
+        }
+        let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipts.get(id)?.clone())));
+        facts.receipts = receipts.collect();
+        if planted::is(Bug::NoDedupe) {
+            mutations.iter().for_each(|mutation| _ = facts.receipts.remove(&mutation.id));
+        }
+        let own = self.store.writers.iter().filter(|(_, client)| **client == batch.client);
+        facts.own_writers = own.map(|(writer, _)| *writer).collect();
+        let known = facts.receipts.clone();
+        let before: Vec<bool> = mutations
+            .iter()
+            .map(|mutation| facts.documents.get(&mutation.key()).is_some_and(|s| s.document.is_deleted()))
+            .collect();
+        let mut decision = authority::decide(&batch.mutations, facts, &self.rules, now);
+        authority::close(&batch.void, &known, &mut decision);
+        self.judged += mutations.len() as u64;
+        for (i, mutation) in mutations.iter().enumerate() {
+            let result = &decision.results[i];
+            marks.hit_if(result.duplicate, Mark::Duplicate);
+            marks.hit_if(result.restamped && result.stamp < Some(mutation.stamp), Mark::Restamped);
+            marks.hit(match result.verdict {
+                Verdict::Applied => Mark::Applied,
+                Verdict::Merged => Mark::Merged,
+                Verdict::Conflict => Mark::Conflict,
+                Verdict::Rejected => Mark::Rejected,
+                Verdict::Held => Mark::Held,
+            });
+            let code = result.code.as_deref();
+            marks.hit_if(code == Some(Code::GroupRefused.as_str()), Mark::GroupRefused);
+            marks.hit_if(code == Some(Code::Gone.as_str()), Mark::Gone);
+            let is_in = result.verdict != Verdict::Rejected && !result.duplicate;
+            let visible = decision.documents.get(&mutation.key()).is_some_and(|s| !s.document.is_deleted());
+            marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Patch, Mark::Revived);
+            marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Create, Mark::StartedOver);
+        }
+        let nonce = self.chance.bits();
+        self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
+        let mut results = decision.results;
+        if planted::is(Bug::VerdictRecomputed) {
+            for result in results.iter_mut().filter(|result| result.duplicate) {
+                result.position = self.store.position;
+            }
+        }
+        if planted::is(Bug::ClampNotReturned) {
+            results.iter_mut().filter(|result| result.restamped).for_each(|result| result.stamp = None);
+        }
+        Ok(BatchReply { server_time: now, epoch: self.store.name(), results })
+    }
+
+    /// A process's time.
+    pub fn clock(&mut self, node: usize, now: WallTime) -> WallTime {
+        now.shifted(self.nodes[node])
+    }
+
+    /// An earlier state is put back. Where nobody says so, the history keeps its name.
+    pub fn restore(&mut self, backup: usize, silently: bool) {
+        self.store = self.backups[backup].clone();
+        self.backups.truncate(backup + 1);
+        if !silently {
+            self.store.epoch = self.chance.bits();
+        }
+    }
+}

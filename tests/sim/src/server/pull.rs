@@ -1,0 +1,92 @@
+//! `GET /api/v1/sync/pull`, as `landfall-server` answers it.
+
+use landfall_core::client::Failure;
+use landfall_core::code::Code;
+use landfall_core::id::Position;
+use landfall_core::json::Json;
+use landfall_core::time::WallTime;
+use landfall_core::wire::{PullReply, Reset};
+
+use super::Server;
+use super::cursor::Cursor;
+use super::store::refused;
+use crate::mark::{Mark, Marks};
+use crate::planted::{self, Bug};
+
+/// The place behind all documents of a commit.
+const END: u32 = u32::MAX;
+
+impl Server {
+    /// One page of changes, oldest first, and the cursor behind it.
+    pub fn pull(
+        &mut self,
+        cursor: Option<&str>,
+        now: WallTime,
+        marks: &mut Marks,
+    ) -> Result<PullReply, Failure> {
+        self.latest = self.latest.max(now);
+        let mut reset = None;
+        let head = self.store.position;
+        let cold =
+            Cursor { epoch: self.store.epoch, position: Position(0), nonce: 0, ordinal: END, floor: head };
+        let mut from = cold;
+        if let Some(text) = cursor {
+            let read = Cursor::read(text).ok_or_else(|| refused(Code::InvalidCursor))?;
+            let known = self.store.nonces.get(read.position.0 as usize) == Some(&read.nonce);
+            let known = known || planted::is(Bug::NonceIgnored);
+            if read.epoch == self.store.epoch && !known {
+                // The commit that this device has seen is not the one that is here.
+                marks.hit(Mark::RollbackNoticed);
+                self.store.epoch = self.chance.bits();
+            }
+            // Who started later never had what is forgotten.
+            let behind = read.position.max(read.floor) < self.store.horizon;
+            let behind = behind && !planted::is(Bug::HorizonIgnored);
+            let reason = match (read.epoch == self.store.epoch, behind) {
+                (true, false) => None,
+                (true, true) => Some("resync_required"),
+                (false, _) => Some("new_epoch"),
+            };
+            marks.hit_if(reason == Some("resync_required"), Mark::ResyncRequired);
+            marks.hit_if(reason == Some("new_epoch"), Mark::NewEpoch);
+            reset = reason.map(|reason| Reset { reason: reason.into(), restored_through: Position(0) });
+            from = if reset.is_some() { Cursor { epoch: self.store.epoch, ..cold } } else { read };
+        }
+        let place = (from.position, from.ordinal);
+        let behind = self.store.places.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded));
+        let (mut lines, mut last, mut more) = (vec![], place, false);
+        for (at, key) in behind {
+            if lines.len() == self.page {
+                more = true;
+                break;
+            }
+            last = *at;
+            let row = &self.store.documents[key];
+            // Who started when it was gone already has nothing to take away.
+            if !(row.hidden && at.0 <= from.floor) {
+                lines.push(&*row.line);
+            }
+        }
+        if planted::is(Bug::PageSkipsRestOfCommit) && more {
+            last.1 = END;
+        }
+        let (position, ordinal) = if more { last } else { (head, END) };
+        marks.hit_if(more && ordinal != END, Mark::PageWithinCommit);
+        let nonce = self.store.nonces[position.0 as usize];
+        let next = Cursor { epoch: self.store.epoch, position, nonce, ordinal, floor: from.floor };
+        let remaining = (from.position == Position(0))
+            .then(|| self.store.places.range((std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded)))
+            .map(|rest| rest.count() as u64);
+        Ok(PullReply {
+            server_time: now,
+            epoch: self.store.name(),
+            reset,
+            backed_up_through: Position(0),
+            position: head,
+            changes: Json::array(lines.into_iter()),
+            cursor: next.write(),
+            more,
+            remaining,
+        })
+    }
+}

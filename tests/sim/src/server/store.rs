@@ -1,0 +1,183 @@
+//! What one tenant has on the server, and everything that ever happened to it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use landfall_core::authority::{Decision, Receipt, Stored};
+use landfall_core::client::Failure;
+use landfall_core::clock::Stamp;
+use landfall_core::id::{Client, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::json::Json;
+use landfall_core::map::Map;
+use landfall_core::mutation::Mutation;
+use landfall_core::wire::{PullChange, Verdict};
+
+/// A document, and its line on a page.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// As it is judged.
+    pub stored: Stored,
+    /// Its place within its commit.
+    pub ordinal: u32,
+    /// As it is pulled.
+    pub line: Arc<str>,
+    /// Whether a delete hides it.
+    pub hidden: bool,
+}
+
+/// A mutation that took effect.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// As it came.
+    pub mutation: Arc<Mutation>,
+    /// Whose device it came from.
+    pub client: Client,
+    /// Whose device its writer belongs to: another one where a database was deleted in between.
+    pub owner: Client,
+    /// The stamp that it was given.
+    pub stamp: Stamp,
+    /// What it made of its document.
+    pub version: Version,
+    /// The commit.
+    pub position: Position,
+}
+
+/// What is stored.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// Names the history.
+    pub epoch: u64,
+    /// The newest commit.
+    pub position: Position,
+    /// What tells each commit from another at its position.
+    pub nonces: Vec<u64>,
+    /// Deletes up to here are forgotten.
+    pub horizon: Position,
+    /// Documents that are forgotten, and how long the log was then.
+    pub forgotten: BTreeMap<DocumentKey, usize>,
+    /// Documents as they are now.
+    pub documents: BTreeMap<DocumentKey, Row>,
+    /// Documents by the commit that changed them last.
+    pub places: BTreeMap<(Position, u32), DocumentKey>,
+    /// Verdicts.
+    pub receipts: BTreeMap<MutationId, Receipt>,
+    /// Whose the writers are.
+    pub writers: BTreeMap<Writer, Client>,
+    /// What took effect, in order.
+    pub log: Vec<Applied>,
+    /// What a document was at each version: its text, unless a delete hides it, and the commit.
+    pub versions: BTreeMap<(DocumentKey, Version), (Position, Option<Json>)>,
+}
+
+impl Store {
+    /// Nothing, in a history of this name.
+    pub fn new(epoch: u64) -> Store {
+        Store {
+            epoch,
+            position: Position(0),
+            nonces: vec![0],
+            horizon: Position(0),
+            forgotten: BTreeMap::new(),
+            documents: BTreeMap::new(),
+            places: BTreeMap::new(),
+            receipts: BTreeMap::new(),
+            writers: BTreeMap::new(),
+            log: vec![],
+            versions: BTreeMap::new(),
+        }
+    }
+
+    /// The history's name as it is sent.
+    pub fn name(&self) -> String {
+        format!("{:016x}", self.epoch)
+    }
+
+    /// Stores a decision.
+    pub(super) fn commit(
+        &mut self,
+        client: &Client,
+        texts: &[Json],
+        mutations: Vec<Mutation>,
+        decision: &Decision,
+        nonce: u64,
+    ) {
+        assert_eq!(texts.len(), mutations.len(), "a mutation that was not read");
+        if !decision.documents.is_empty() {
+            self.position = self.position.next();
+            self.nonces.push(nonce);
+        }
+        for (mutation, result) in mutations.into_iter().zip(&decision.results) {
+            let is_in = matches!(result.verdict, Verdict::Applied | Verdict::Merged | Verdict::Conflict);
+            if let (true, false, Some(stamp)) = (is_in, result.duplicate, result.stamp) {
+                let (version, position) = (result.version, result.position);
+                let mutation = Arc::new(mutation);
+                let owner = self.writers.get(&mutation.id.writer).unwrap_or(client).clone();
+                self.log.push(Applied { mutation, client: client.clone(), owner, stamp, version, position });
+            }
+        }
+        self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
+        for (ordinal, (key, stored)) in (0..).zip(&decision.documents) {
+            if let Some(old) = self.documents.get(key) {
+                self.places.remove(&(old.stored.position, old.ordinal));
+            }
+            let (line, data) = line(key, stored);
+            let hidden = data.is_none();
+            self.versions.insert((key.clone(), stored.version), (stored.position, data));
+            self.places.insert((stored.position, ordinal), key.clone());
+            self.documents.insert(key.clone(), Row { stored: stored.clone(), ordinal, line, hidden });
+        }
+    }
+
+    /// Forgets documents that were deleted up to now.
+    pub fn purge(&mut self) -> usize {
+        let gone: Vec<_> = self.documents.iter().filter(|(_, row)| row.hidden).collect();
+        let gone: Vec<_> =
+            gone.into_iter().map(|(key, row)| (key.clone(), (row.stored.position, row.ordinal))).collect();
+        for (key, place) in &gone {
+            self.documents.remove(key);
+            self.places.remove(place);
+            self.forgotten.insert(key.clone(), self.log.len());
+        }
+        if !gone.is_empty() {
+            self.horizon = self.position;
+        }
+        gone.len()
+    }
+
+    /// What everybody should see in the end.
+    pub fn visible(&self) -> BTreeMap<DocumentKey, Json> {
+        let value = |row: &Row| row.stored.document.value();
+        self.documents.iter().filter_map(|(key, row)| Some((key.clone(), value(row)?))).collect()
+    }
+
+    /// Whether a mutation has taken effect.
+    pub fn has(&self, id: MutationId) -> bool {
+        self.receipts.get(&id).is_some_and(|receipt| receipt.result.verdict != Verdict::Rejected)
+    }
+}
+
+/// A document as it is pulled, and what is visible of it.
+fn line(key: &DocumentKey, stored: &Stored) -> (Arc<str>, Option<Json>) {
+    let encoded = stored.document.encode();
+    let hidden = stored.document.is_deleted();
+    let change = PullChange {
+        kind: if hidden { "tombstone" } else { "document" }.into(),
+        collection: key.collection.clone(),
+        document: key.document.clone(),
+        version: stored.version,
+        position: stored.position,
+        data: (!hidden).then(|| encoded.data.clone()),
+        stamp: match encoded.deleted {
+            Some(deleted) if hidden => deleted.stamp,
+            Some(_) | None => encoded.stamps.common,
+        },
+        stamps: if hidden { Map::new() } else { encoded.stamps.listed },
+    };
+    let text = serde_json::to_string(&change).expect("BUG: a change is JSON");
+    (text.into(), (!hidden).then_some(encoded.data))
+}
+
+/// A refusal of a whole request.
+pub(crate) fn refused(code: landfall_core::code::Code) -> Failure {
+    Failure::Refused { code: code.to_string(), retry_after: None }
+}

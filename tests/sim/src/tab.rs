@@ -1,0 +1,128 @@
+//! One tab: the real core, and what it has been asked and has asked for.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use landfall_core::client::{Client, Declared, Done, Options, Remote, Ticket, TransactionId};
+use landfall_core::code::Code;
+use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
+use landfall_core::time::WallTime;
+
+use crate::server::merges;
+
+/// The one collection of these worlds.
+pub const COLLECTION: &str = "notes";
+
+/// What the app waits for.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Writes, or what a person has decided.
+    Write(Vec<MutationId>),
+    /// The whole collection.
+    Load,
+    /// The end of the database.
+    Seal,
+}
+
+/// What was shown of one field.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// What is shown now.
+    pub now: u64,
+    /// What was shown before that.
+    pub before: BTreeSet<u64>,
+}
+
+/// One tab.
+#[derive(Debug)]
+pub struct Tab {
+    /// The core.
+    pub client: Client,
+    /// Which device it is on.
+    pub device: usize,
+    /// Its writer.
+    pub writer: Writer,
+    /// Whether it can be used.
+    pub ready: bool,
+    /// Nothing happens in it before then.
+    pub hung: WallTime,
+    /// How transactions have ended that it was not told of.
+    pub answers: VecDeque<(TransactionId, Result<Done, Code>)>,
+    /// The request that is on its way.
+    pub request: Option<u64>,
+    /// For when its timer is armed, by its own clock, and which timer that is.
+    pub timer: Option<(WallTime, u64)>,
+    /// How many timers it has had in a row without anything else happening.
+    pub idle_timers: u32,
+    /// Which stream of hints it has, and whether that stands.
+    pub stream: Option<(u64, bool)>,
+    /// Whether a hint is on its way to it.
+    pub hinted: bool,
+    /// The server wants nothing of it before then.
+    pub not_before: WallTime,
+    /// What the app waits for.
+    pub asked: BTreeMap<Ticket, Asked>,
+    /// What was shown of each field.
+    pub shown: BTreeMap<(DocumentKey, Box<str>), Shown>,
+    tickets: Ticket,
+}
+
+/// The collection's name.
+pub fn collection() -> Collection {
+    COLLECTION.parse().expect("BUG: a name that is none")
+}
+
+/// A document of the collection.
+pub fn key(document: &str) -> DocumentKey {
+    DocumentKey { collection: collection(), document: document.parse().expect("BUG: a name that is none") }
+}
+
+impl Tab {
+    /// A tab that knows nothing yet.
+    pub fn new(device: usize, installation: u128, writer: u128) -> Tab {
+        let declared = Declared {
+            version: 1,
+            parents: [("parent".into(), collection())].into(),
+            fields: merges(),
+            indexes: vec![],
+        };
+        let client = Client::new(Options {
+            client: format!("{installation:032x}").parse().expect("BUG: a name that is none"),
+            user: "u_17".parse().expect("BUG: a name that is none"),
+            writer: Writer(writer),
+            seed: writer as u64 ^ 0x5eed,
+            remote: Remote::Present,
+            collections: [(collection(), declared)].into(),
+        });
+        Tab {
+            client,
+            device,
+            writer: Writer(writer),
+            ready: false,
+            hung: WallTime(0),
+            answers: VecDeque::new(),
+            request: None,
+            timer: None,
+            idle_timers: 0,
+            stream: None,
+            hinted: false,
+            not_before: WallTime(0),
+            asked: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            tickets: 0,
+        }
+    }
+
+    /// Names a call of the app.
+    pub fn ask(&mut self, asked: Asked) -> Ticket {
+        self.tickets += 1;
+        self.asked.insert(self.tickets, asked);
+        self.tickets
+    }
+
+    /// What the app sees.
+    pub fn view(&self) -> BTreeMap<DocumentKey, landfall_core::json::Json> {
+        let name = collection();
+        let documents = self.client.collection(&name);
+        documents.map(|(key, json)| (key.clone(), json.clone())).collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! What the checkers know that no device and no server does: everything that was promised.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use landfall_core::id::MutationId;
+use landfall_core::mutation::{Change, Field};
+use landfall_core::stored::{End, Entry, Place};
+use landfall_core::transaction::{Amendment, Outcome, Transaction};
+
+/// Where a write was made: the device, how often its disk was put back before, the place in its journal.
+pub type Home = (usize, u64, Place);
+
+/// Everything that was promised, and what excuses that it is not kept.
+#[derive(Debug, Default)]
+pub struct Witness {
+    /// Writes whose promise has resolved, and on which device.
+    pub saved: BTreeMap<MutationId, usize>,
+    /// Where each write stands in its journal.
+    pub homes: BTreeMap<MutationId, Home>,
+    /// Writes that nobody wants any more.
+    pub given_up: BTreeSet<MutationId>,
+    /// Writes that go on under other names.
+    pub replaced: BTreeMap<MutationId, Vec<MutationId>>,
+    /// Writes that a person or a browser has thrown away, or a backup without them.
+    pub excused: BTreeSet<MutationId>,
+    /// Values of writes that may come and go.
+    pub fickle: BTreeSet<u64>,
+}
+
+/// The values that a write sets: all of them are different.
+pub fn values(fields: &[Field]) -> Vec<u64> {
+    let mut found = Vec::new();
+    for field in fields {
+        if let Change::Set(value) = &field.change {
+            let words = value.text().split(|c: char| !c.is_ascii_digit());
+            found.extend(words.filter_map(|word| word.parse::<u64>().ok()));
+        }
+    }
+    found
+}
+
+impl Witness {
+    /// Something is stored on a device.
+    pub fn transacted(
+        &mut self,
+        device: usize,
+        incarnation: u64,
+        transaction: &Transaction,
+        outcome: &Outcome,
+        added: &[u64],
+    ) {
+        match (transaction, outcome) {
+            (Transaction::Commit(record), Outcome::Committed) => {
+                self.journalled(device, incarnation, &record.entries, added[0]);
+            }
+            (Transaction::Amend(amendment), Outcome::Amended) => {
+                self.amended(device, incarnation, amendment, added);
+            }
+            (Transaction::Settle { .. }, Outcome::Settled { settled, .. }) => {
+                let closed = settled.iter().filter(|one| one.end == End::Discarded);
+                self.given_up.extend(closed.map(|one| one.id));
+            }
+            (_, _) => {}
+        }
+    }
+
+    fn journalled(&mut self, device: usize, incarnation: u64, entries: &[Entry], record: u64) {
+        for (index, entry) in (0..).zip(entries) {
+            let place = entry.place.unwrap_or(Place { record, index });
+            let home = (device, incarnation, place);
+            // What a browser had deleted is saved again, behind what was written since.
+            let moved = |old: &Home| old.0 == device && old.1 < incarnation;
+            if self.homes.get(&entry.id).is_none_or(moved) {
+                self.homes.insert(entry.id, home);
+            }
+        }
+    }
+
+    fn amended(&mut self, device: usize, incarnation: u64, amendment: &Amendment, added: &[u64]) {
+        let entries = &amendment.record.entries;
+        if !entries.is_empty() {
+            self.journalled(device, incarnation, entries, added[0]);
+        }
+        for entry in entries {
+            if let Some(old) = entry.replaces {
+                self.replaced.entry(old).or_default().push(entry.id);
+            }
+            self.fickle.extend(values(&entry.fields));
+        }
+        self.given_up.extend(amendment.voids.iter().copied());
+        let dropped = amendment.unpark.iter().filter(|id| !self.replaced.contains_key(id));
+        self.given_up.extend(dropped.copied());
+    }
+
+    /// Everything that a write goes on as, itself first.
+    pub fn successors(&self, id: MutationId) -> Vec<MutationId> {
+        let (mut all, mut next) = (vec![id], 0);
+        while let Some(id) = all.get(next) {
+            let more: Vec<_> = self.replaced.get(id).into_iter().flatten().copied().collect();
+            all.extend(more.into_iter().filter(|id| !all.contains(id)).collect::<Vec<_>>());
+            next += 1;
+        }
+        all
+    }
+}

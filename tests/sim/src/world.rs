@@ -1,0 +1,520 @@
+//! Everything there is, and the loop that makes it happen.
+
+use std::collections::BTreeMap;
+
+use landfall_core::client::{Input, Output};
+use landfall_core::code::Code;
+use landfall_core::stored::Store;
+use landfall_core::time::{Millis, WallTime};
+use landfall_core::transaction::{Durability, Outcome, Transaction};
+
+use crate::chance::Chance;
+use crate::check::{self, Invariant, Violation};
+use crate::clock::Clock;
+use crate::device::Device;
+use crate::mark::{Mark, Marks};
+use crate::network::Network;
+use crate::planted::{self, Bug};
+use crate::queue::{Event, Queue, TabId};
+use crate::server::Server;
+use crate::swarm::Swarm;
+use crate::tab::{Asked, Tab, collection};
+use crate::trace::Trace;
+use crate::witness::Witness;
+
+/// When every world begins.
+pub const START: WallTime = WallTime(1_790_000_000_000);
+
+/// Streams of chance, one for each concern.
+#[derive(Debug)]
+pub struct Chances {
+    /// What disks do.
+    pub disk: Chance,
+    /// What users do.
+    pub work: Chance,
+    /// What breaks.
+    pub fault: Chance,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    /// What the world is like now.
+    pub swarm: Swarm,
+    /// What is going to happen.
+    pub queue: Queue,
+    /// The server's side.
+    pub server: Server,
+    /// The devices.
+    pub devices: Vec<Device>,
+    /// Tabs that there were; those that are gone are empty.
+    pub tabs: Vec<Option<Tab>>,
+    /// What lies between.
+    pub network: Network,
+    /// Chance.
+    pub chances: Chances,
+    /// What was promised.
+    pub witness: Witness,
+    /// What has happened.
+    pub marks: Marks,
+    /// The story.
+    pub trace: Trace,
+    /// What must not be and is.
+    pub violation: Option<Violation>,
+    /// Whether nothing goes wrong any more.
+    pub healed: bool,
+    /// Whether the history of the server was ever set back.
+    pub set_back: bool,
+    /// How many things users still do.
+    pub acts: usize,
+    /// The last value that somebody wrote.
+    pub value: u64,
+    names: u128,
+}
+
+impl World {
+    /// The world of a seed, at its beginning.
+    pub fn new(seed: u64, swarm: Swarm) -> World {
+        let server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
+        let chances =
+            Chances { disk: Chance::new(seed, 3), work: Chance::new(seed, 4), fault: Chance::new(seed, 5) };
+        let mut world = World {
+            queue: Queue::new(Chance::new(seed, 6), START),
+            server,
+            devices: vec![],
+            tabs: vec![],
+            network: Network::new(Chance::new(seed, 7)),
+            chances,
+            witness: Witness::default(),
+            marks: Marks::default(),
+            trace: Trace::default(),
+            violation: None,
+            healed: false,
+            set_back: false,
+            acts: swarm.acts,
+            value: 1_000,
+            names: u128::from(Chance::new(seed, 8).bits()) << 32,
+            swarm,
+        };
+        for device in 0..world.swarm.devices {
+            let skew = world.chances.fault.of(&world.swarm.skews.clone());
+            world.devices.push(Device { clock: Clock::skewed(skew), signed_in: true, ..Device::default() });
+            world.open(device);
+            let think = world.chances.work.delay(world.swarm.pace);
+            world.queue.after(think, Event::Work(device));
+        }
+        if !world.swarm.disasters.is_empty() {
+            let calm = world.chances.fault.delay(world.swarm.calm);
+            world.queue.after(calm, Event::Disaster);
+        }
+        world
+    }
+
+    /// Lets everything happen that happens within a time, unless something must not be.
+    pub fn run(&mut self, span: Millis, until: impl Fn(&World) -> bool) {
+        let end = self.queue.now.after(span);
+        while self.violation.is_none() && !until(self) {
+            let Some(event) = self.queue.next(end) else { break };
+            self.happen(event);
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        let facts = match &event {
+            Event::Disk(device) => [1, *device as u64, 0],
+            Event::Told(tab) => [2, *tab as u64, 0],
+            Event::Arrive(request) => [3, *request, 0],
+            Event::Answer(request) => [4, *request, 0],
+            Event::GiveUp(request) => [5, *request, 0],
+            Event::Timer(tab, n) => [6, *tab as u64, *n],
+            Event::Lead(tab, leads) => [7, *tab as u64, u64::from(*leads)],
+            Event::Hint(tab) => [8, *tab as u64, 0],
+            Event::Heard(tab, n, _) => [9, *tab as u64, *n],
+            Event::Work(device) => [10, *device as u64, 0],
+            Event::Disaster => [11, 0, 0],
+            Event::Relief(disaster, device) => [12, *disaster as u64, *device as u64],
+            Event::Reopen(device) => [13, *device as u64, 0],
+        };
+        self.trace.note(self.queue.now, facts, || format!("{event:?}"));
+        let subject = match &event {
+            Event::Told(tab)
+            | Event::Timer(tab, _)
+            | Event::Lead(tab, _)
+            | Event::Hint(tab)
+            | Event::Heard(tab, _, _) => Some(*tab),
+            Event::Answer(request) => self.network.asker(*request),
+            Event::GiveUp(request) => self.network.asker(*request),
+            Event::Disk(_)
+            | Event::Arrive(_)
+            | Event::Work(_)
+            | Event::Disaster
+            | Event::Relief(..)
+            | Event::Reopen(_) => None,
+        };
+        let hung = subject.and_then(|tab| self.tab(tab)).map_or(WallTime(0), |tab| tab.hung);
+        if hung > self.queue.now {
+            return self.queue.after(hung.since(self.queue.now), event);
+        }
+        match event {
+            Event::Disk(device) => self.disk_step(device),
+            Event::Told(tab) => {
+                let Some((id, result)) = self.tab_mut(tab).and_then(|tab| tab.answers.pop_front()) else {
+                    return;
+                };
+                self.feed(tab, Input::Transacted(id, result));
+            }
+            Event::Arrive(request) => self.arrive(request),
+            Event::Answer(request) => self.answer(request),
+            Event::GiveUp(request) => self.give_up(request),
+            Event::Timer(tab, n) => self.timer(tab, n),
+            Event::Lead(tab, leads) => {
+                // It may have got the lock back before it heard that it had lost it.
+                let holds = self.devices.iter().any(|device| device.leader == Some(tab));
+                if leads == holds {
+                    self.feed(tab, Input::Lead(leads));
+                }
+            }
+            Event::Hint(tab) => self.feed(tab, Input::Refresh),
+            Event::Heard(tab, stream, heard) => self.hear(tab, stream, heard),
+            Event::Work(device) => self.work(device),
+            Event::Disaster => self.disaster(),
+            Event::Relief(disaster, device) => self.relieve(disaster, device),
+            Event::Reopen(device) => {
+                if !self.tabs_of(device).is_empty() {
+                    return;
+                }
+                self.open(device);
+            }
+        }
+    }
+
+    /// A tab, if it is not gone.
+    pub fn tab(&self, tab: TabId) -> Option<&Tab> {
+        self.tabs.get(tab).and_then(Option::as_ref)
+    }
+
+    /// A tab to be changed, if it is not gone.
+    pub fn tab_mut(&mut self, tab: TabId) -> Option<&mut Tab> {
+        self.tabs.get_mut(tab).and_then(Option::as_mut)
+    }
+
+    /// The tabs of a device.
+    pub fn tabs_of(&self, device: usize) -> Vec<TabId> {
+        let tabs = self.tabs.iter().enumerate();
+        tabs.filter(|(_, tab)| tab.as_ref().is_some_and(|tab| tab.device == device))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// A name that nothing else has.
+    pub fn name(&mut self) -> u128 {
+        self.names += 1;
+        self.names
+    }
+
+    /// Something must not be.
+    pub fn violate(&mut self, invariant: Invariant, what: String) {
+        if self.violation.is_none() {
+            self.trace.say(self.queue.now, || format!("VIOLATION {invariant:?}: {what}"));
+            self.violation = Some(Violation { invariant, what });
+        }
+    }
+
+    /// Opens a tab on a device.
+    pub fn open(&mut self, device: usize) -> TabId {
+        let (installation, writer) = (self.name(), self.name());
+        let id = self.tabs.len();
+        self.trace.say(self.queue.now, || format!("  tab {id} opens on device {device}"));
+        self.tabs.push(Some(Tab::new(device, installation, writer)));
+        self.perform(id);
+        self.elect(device);
+        id
+    }
+
+    /// A tab is gone, with everything that was not on disk.
+    pub fn close(&mut self, tab: TabId) {
+        let Some(old) = self.tabs[tab].take() else { return };
+        self.trace.say(self.queue.now, || format!("  tab {tab} is gone"));
+        let device = &mut self.devices[old.device];
+        device.waiting.retain(|(asker, _, _)| *asker != tab);
+        if device.leader == Some(tab) {
+            device.leader = None;
+            self.elect(old.device);
+        }
+    }
+
+    /// Gives the lock to a tab, if nobody has it.
+    fn elect(&mut self, device: usize) {
+        if self.devices[device].leader.is_none()
+            && let Some(tab) = self.tabs_of(device).first()
+        {
+            self.devices[device].leader = Some(*tab);
+            let delay = self.chances.disk.delay(Millis(100));
+            self.queue.after(delay, Event::Lead(*tab, true));
+        }
+    }
+
+    /// Gives a tab a fact and does what it wants done.
+    pub fn feed(&mut self, tab: TabId, input: Input) {
+        let now = self.queue.now;
+        let Some(Tab { device, .. }) = self.tab(tab) else { return };
+        let reading = self.devices[*device].clock.read(now);
+        let Some(subject) = self.tab_mut(tab) else { return };
+        if !matches!(input, Input::Tick) {
+            subject.idle_timers = 0;
+        }
+        subject.client.handle_input(input, reading);
+        self.perform(tab);
+    }
+
+    /// Does what a tab wants done.
+    pub fn perform(&mut self, tab: TabId) {
+        loop {
+            let Some(subject) = self.tab_mut(tab) else { return };
+            let Some(output) = subject.client.poll_output() else { break };
+            self.put_out(tab, output);
+        }
+        self.arm(tab);
+        check::view::shown(self, tab);
+    }
+
+    fn put_out(&mut self, tab: TabId, output: Output) {
+        let Some(subject) = self.tab_mut(tab) else { return };
+        let device = subject.device;
+        match output {
+            Output::Transact(id, transaction) => {
+                self.devices[device].waiting.push_back((tab, id, transaction));
+                let delay = self.chances.disk.delay(self.swarm.disk);
+                self.queue.after(delay, Event::Disk(device));
+            }
+            Output::Push(_) | Output::Pull(_) | Output::Ask => self.send(tab, output),
+            Output::Listen => self.listen(tab),
+            Output::Mute => subject.stream = None,
+            Output::Ready | Output::Stale => {
+                subject.ready = true;
+                self.load(tab);
+            }
+            Output::Unready(code) => {
+                self.close(tab);
+                self.marks.hit_if(code != Code::SignedOut, Mark::StorageUnreadable);
+                if code == Code::SignedOut {
+                    self.forget(device);
+                }
+                self.queue.after(Millis(1_000), Event::Reopen(device));
+            }
+            // Nobody asked for it: what was lost is saved again.
+            Output::Saved(u64::MAX) => {}
+            Output::Saved(ticket) => match subject.asked.remove(&ticket) {
+                Some(Asked::Write(ids)) => {
+                    let now = self.queue.now;
+                    self.trace.say(now, || format!("  saved {ids:?}"));
+                    self.witness.saved.extend(ids.into_iter().map(|id| (id, device)));
+                }
+                Some(Asked::Seal) => {
+                    self.marks.hit(Mark::SignedOut);
+                    self.close(tab);
+                    self.forget(device);
+                    self.queue.after(Millis(1_000), Event::Reopen(device));
+                }
+                Some(Asked::Load) | None => {
+                    self.violate(Invariant::Answers, format!("tab {tab} saved what nobody asked for"));
+                }
+            },
+            Output::Unsaved(u64::MAX, _) => {}
+            Output::Unsaved(ticket, code) => {
+                let asked = subject.asked.remove(&ticket);
+                self.marks.hit_if(code == Code::NotFound, Mark::DecidedTwice);
+                if asked.is_none() {
+                    self.violate(Invariant::Answers, format!("tab {tab} did not save what nobody asked for"));
+                }
+            }
+            Output::Loaded(ticket) => _ = subject.asked.remove(&ticket),
+            Output::Unloaded(ticket, _) => {
+                subject.asked.remove(&ticket);
+                self.queue.after(Millis(1_000), Event::Hint(tab));
+            }
+            Output::Settled(settled) => check::verdict::told(self, tab, &settled),
+            Output::Replaced(_) => {}
+            Output::Hint => self.tell_siblings(tab),
+        }
+    }
+
+    fn load(&mut self, tab: TabId) {
+        let Some(subject) = self.tab_mut(tab) else { return };
+        let ticket = subject.ask(Asked::Load);
+        subject.client.load_all(ticket, collection());
+    }
+
+    /// The other tabs of the device hear that something was stored, if they hear anything.
+    fn tell_siblings(&mut self, tab: TabId) {
+        let Some(Tab { device, .. }) = self.tab(tab) else { return };
+        for other in self.tabs_of(*device) {
+            if other == tab {
+                continue;
+            }
+            if self.chances.fault.per_mille(self.swarm.deaf) {
+                self.marks.hit(Mark::HintLost);
+                continue;
+            }
+            let delay = self.chances.disk.delay(Millis(60));
+            self.queue.after(delay, Event::Hint(other));
+        }
+    }
+
+    /// Sees to it that a tab is asked again when it wants to be, as the browser's timers do.
+    fn arm(&mut self, tab: TabId) {
+        let now = self.queue.now;
+        let Some(Tab { device, .. }) = self.tab(tab) else { return };
+        let reading = self.devices[*device].clock.read(now);
+        let Some(subject) = self.tab_mut(tab) else { return };
+        let wake_at = subject.client.wake_at();
+        if wake_at == subject.timer.map(|(at, _)| at) {
+            return;
+        }
+        let n = subject.timer.map_or(0, |(_, n)| n) + u64::from(subject.idle_timers) + now.0;
+        subject.timer = wake_at.map(|at| (at, n));
+        if let Some(at) = wake_at {
+            if planted::is(Bug::TimerForgotten) && at > reading.after(Millis(60_000)) {
+                return;
+            }
+            // A browser makes a timer of nothing one of a few milliseconds.
+            let wait = at.since(reading).0.clamp(4, i32::MAX as u64);
+            self.queue.after(Millis(wait), Event::Timer(tab, n));
+        }
+    }
+
+    fn timer(&mut self, tab: TabId, n: u64) {
+        let Some(subject) = self.tab_mut(tab) else { return };
+        if subject.timer.is_none_or(|(_, armed)| armed != n) {
+            return;
+        }
+        subject.timer = None;
+        subject.idle_timers += 1;
+        if subject.idle_timers > 5_000 {
+            let client = &subject.client;
+            let what = format!("tab {tab} is woken again and again for nothing: {client:?}");
+            return self.violate(Invariant::Idle, what);
+        }
+        self.feed(tab, Input::Tick);
+    }
+
+    /// Whether the tab is gone now, in the middle of something.
+    pub fn crashes(&mut self, tab: TabId) -> bool {
+        if self.tab(tab).is_none() || !self.chances.fault.per_mille(self.swarm.crash) {
+            return false;
+        }
+        self.marks.hit(Mark::Crash);
+        let device = self.tab(tab).map_or(0, |tab| tab.device);
+        if self.chances.fault.per_mille(self.swarm.power) {
+            self.power_cut(device);
+        } else {
+            self.close(tab);
+        }
+        let delay = self.chances.fault.delay(Millis(5_000));
+        self.queue.after(delay, Event::Reopen(device));
+        true
+    }
+
+    /// Everything on a device that was not synced may be gone.
+    pub fn power_cut(&mut self, device: usize) {
+        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        let pending = self.devices[device].disk.pending();
+        let lost = self.chances.fault.below(pending + 1);
+        self.marks.hit(Mark::PowerCut);
+        self.marks.hit_if(lost > 0, Mark::PowerCutLost);
+        self.devices[device].disk.power_cut(lost);
+    }
+
+    fn disk_step(&mut self, device: usize) {
+        let runnable = self.devices[device].runnable();
+        if runnable.is_empty() {
+            return;
+        }
+        let at = self.chances.disk.of(&runnable);
+        let (tab, id, transaction) =
+            self.devices[device].waiting.remove(at).expect("BUG: no transaction there");
+        if self.crashes(tab) {
+            match &transaction {
+                Transaction::Fix(_) => self.marks.hit(Mark::CrashBeforePush),
+                Transaction::Settle { .. } => self.marks.hit(Mark::CrashBeforeSettle),
+                _ => {}
+            }
+            return;
+        }
+        let result = self.transact(device, transaction);
+        if self.crashes(tab) {
+            return self.marks.hit(Mark::CrashUntold);
+        }
+        let Some(subject) = self.tab_mut(tab) else { return };
+        subject.answers.push_back((id, result));
+        let delay = self.chances.disk.delay(self.swarm.disk);
+        self.queue.after(delay, Event::Told(tab));
+    }
+
+    /// Does what a driver does: read, decide, write, all in one transaction.
+    fn transact(
+        &mut self,
+        device: usize,
+        transaction: Transaction,
+    ) -> Result<landfall_core::client::Done, Code> {
+        let durability = transaction.durability();
+        let quota = self.chances.fault.per_mille(self.swarm.quota);
+        let disk = &self.devices[device].disk;
+        let fails = disk.broken || durability != Durability::ReadOnly && (quota || disk.full);
+        if fails {
+            match &transaction {
+                Transaction::Commit(_) => self.marks.hit(Mark::QuotaOnWrite),
+                Transaction::Store { .. } => self.marks.hit(Mark::QuotaOnPull),
+                Transaction::Settle { .. } => self.marks.hit(Mark::QuotaOnSettle),
+                _ => {}
+            }
+            // Opening writes at most a name; where there is no room for that there is no database.
+            let opens = matches!(transaction, Transaction::Open { .. });
+            if let Transaction::Commit(record) = &transaction {
+                let values = record.entries.iter().flat_map(|entry| crate::witness::values(&entry.fields));
+                self.witness.fickle.extend(values);
+            }
+            let broken = opens || self.devices[device].disk.broken;
+            return Err(if broken { Code::StorageUnavailable } else { Code::StorageFull });
+        }
+        let stores = transaction.stores();
+        let read = disk.read(&transaction.reads(), &stores);
+        let seen = transaction.clone();
+        let (writes, outcome) = transaction.decide(read);
+        let durability = planted::durability(durability, &seen);
+        let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
+        self.mark_outcome(&seen, &done.outcome);
+        let incarnation = self.devices[device].disk.incarnation;
+        self.trace.say(self.queue.now, || format!("  device {device} {}", check::base::line(&seen, &done)));
+        self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
+        check::base::transacted(self, device, &seen, &done.outcome);
+        Ok(done)
+    }
+
+    fn mark_outcome(&mut self, transaction: &Transaction, outcome: &Outcome) {
+        match (transaction, outcome) {
+            (Transaction::Store { reached, .. }, Outcome::Stored) => {
+                self.marks.hit_if(reached.staged.is_some(), Mark::Staged);
+            }
+            (_, Outcome::Stale(_)) => self.marks.hit(Mark::PageStale),
+            (_, _) => {}
+        }
+    }
+
+    /// A device's database is deleted.
+    pub fn forget(&mut self, device: usize) {
+        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        self.devices[device].disk.wipe();
+    }
+
+    /// How many records there are in a store of a device.
+    pub fn count(&self, device: usize, store: Store) -> usize {
+        self.devices[device].disk.records(store).len()
+    }
+
+    /// Who waits for what, for those who look at a seed.
+    pub fn pending(&self) -> BTreeMap<TabId, String> {
+        let tabs = self.tabs.iter().enumerate().filter_map(|(id, tab)| Some((id, tab.as_ref()?)));
+        tabs.map(|(id, tab)| (id, format!("{:?}", tab.client.state()))).collect()
+    }
+}
