@@ -1,6 +1,6 @@
 import { fromCore, LandfallError } from "./errors.js";
 import type { ExportedItem } from "./export.js";
-import type { CoreDatabase, Json, WireAct, WireEntry, WireMutation, WireReceipt, WireRow, WireState } from "./wire.js";
+import type { CoreDatabase, Json, WireAct, WireEntry, WireMutation, WireReceipt, WireRow, WireSeek, WireState } from "./wire.js";
 
 /** A core that crashes more often than this within {@link CALM_MS} is given up. */
 const CRASHES_MAX = 3;
@@ -39,6 +39,10 @@ export class Core {
 
   load(collection: string, document?: string): Promise<WireRow[]> {
     return this.#ask(() => this.#database.load(collection, document));
+  }
+
+  find(collection: string, { field, equals, count }: WireSeek): Promise<string | null> {
+    return this.#ask(() => this.#database.load(collection, undefined, field, equals, count));
   }
 
   outbox(): WireEntry[] {

@@ -129,8 +129,8 @@ async function connect(
   const outbox = new Outbox(core, writes, tables, wire);
   const conflicts = new Conflicts(core, sync, trace, wire);
   const members = new Members({ core, sync, outbox, conflicts, writes, tables, identity: wire, release });
-  for (const [name, { schema }] of Object.entries(collections)) {
-    const table = { rows: new Rows(core, name), intents: new Intents(name, schema) };
+  for (const [name, { schema, indexes }] of Object.entries(collections)) {
+    const table = { rows: new Rows(core, name, indexes), intents: new Intents(name, schema) };
     tables.set(name, table);
     const collection = new Collection(table.rows, writes, table.intents);
     Object.defineProperty(members, name, { value: collection, enumerable: true });

@@ -43,6 +43,8 @@ export function check({ name, url, user, auth, collections }: Options<Collection
     for (const of of Object.values(parent)) {
       if (!Object.hasOwn(collections, of)) refuse(`${collection}: no such parent collection: ${of}`);
     }
+    // Documents are found by their id anyway.
+    if (indexes.some((field) => !isName(field) || field === "id")) refuse(`${collection}: no index over ${indexes}`);
     wire.collections[collection] = { version, parent: { ...parent }, fields: { ...fields }, indexes: [...indexes] };
   }
   return wire;

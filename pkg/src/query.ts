@@ -1,9 +1,10 @@
 import { LandfallError } from "./errors.js";
 import { same } from "./json.js";
 import { firstOf, orderOf } from "./order.js";
-import type { AnyRow, Rows } from "./rows.js";
+import type { AnyRow, Plan, Rows } from "./rows.js";
 import type { Filter } from "./schema.js";
-import { type Plan, View } from "./view.js";
+import { View } from "./view.js";
+import type { WireSeek } from "./wire.js";
 
 interface Terms {
   readonly filter: Readonly<Record<string, unknown>>;
@@ -77,9 +78,8 @@ export class Query<R extends { readonly id: string }> {
    * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
    */
   async all(): Promise<R[]> {
-    const { matches, order, limit, id } = this.#plan();
-    await this.#rows.know(id);
-    return typed<R>(firstOf(this.#rows.filter(matches, id), order, limit));
+    const plan = this.#plan();
+    return typed<R>(firstOf(await this.#rows.matching(plan), plan.order, plan.limit));
   }
 
   /**
@@ -88,9 +88,8 @@ export class Query<R extends { readonly id: string }> {
    * @throws {@link LandfallError} `storage_unavailable`, `closed`, `core_crashed`.
    */
   async count(): Promise<number> {
-    const { matches, limit, id } = this.#plan();
-    await this.#rows.know(id);
-    return Math.min(this.#rows.filter(matches, id).length, limit);
+    const plan = this.#plan();
+    return Math.min((await this.#rows.matching(plan)).length, plan.limit);
   }
 
   /**
@@ -165,7 +164,13 @@ export class Query<R extends { readonly id: string }> {
     const { filter, field, descending = false, limit = Infinity } = this.#terms;
     const { id } = filter;
     const one = typeof id === "string" ? id : undefined;
-    return { matches: this.#matches, order: orderOf(field, descending), limit, id: one };
+    return {
+      matches: this.#matches,
+      order: orderOf(field, descending),
+      limit,
+      id: one,
+      seek: seek(this.#rows.indexes, filter, field, descending, limit),
+    };
   }
 
   #with(terms: Partial<Terms>): Query<R> {
@@ -182,6 +187,33 @@ function matcher(filter: Readonly<Record<string, unknown>>): (row: AnyRow) => bo
     for (const [field, value] of wanted) if (!same(row[field], value)) return false;
     return true;
   };
+}
+
+/** Beyond so many rows, reading all of them in one go is faster than each by its name. */
+const WINDOW_MAX = 1_000;
+
+/** What to ask an index for instead of reading everything, if there is one that helps. */
+function seek(
+  indexes: readonly string[],
+  filter: Readonly<Record<string, unknown>>,
+  field: string | undefined,
+  descending: boolean,
+  limit: number,
+): WireSeek | undefined {
+  for (const field of indexes) {
+    const value = filter[field];
+    if (value !== undefined && isScalar(value)) return { field, equals: JSON.stringify(value), count: 0 };
+  }
+  const free = Object.keys(filter).length === 0;
+  if (free && field !== undefined && indexes.includes(field) && limit > 0 && limit <= WINDOW_MAX) {
+    // Some more, for rows that leave the first ones.
+    return { field, count: (descending ? -2 : 2) * limit };
+  }
+  return undefined;
+}
+
+function isScalar(value: unknown): value is string | number | boolean | null {
+  return typeof value === "number" ? Number.isFinite(value) : value === null || ["string", "boolean"].includes(typeof value);
 }
 
 /** The one place where rows get the type that their schema gave them when they were written. */

@@ -55,7 +55,11 @@ function output(outcome: Outcome<unknown>): unknown {
 export interface CollectionOptions {
   /** Any Standard Schema. Left out: rows are plain JSON objects. */
   readonly schema?: StandardSchema;
-  /** Fields to index. */
+  /**
+   * Fields to index, best such that hold numbers, `true`, `false`, `null` or short texts. A query reads no more than
+   * it asks for where one of them has to equal a value, and where it sorts by one of them, has a limit and no
+   * other condition. They are made in idle time once a first sync is complete; until then, a query reads the collection.
+   */
   readonly indexes?: readonly string[];
   /** How a field merges where last write wins is not it. */
   readonly fields?: Readonly<Record<string, FieldMerge>>;

@@ -1,17 +1,7 @@
 import type { LandfallError } from "./errors.js";
 import { report } from "./listeners.js";
-import { firstOf, type Order, search } from "./order.js";
-import type { AnyRow, Change, Rows, Watcher } from "./rows.js";
-
-/** What a query asks for. */
-export interface Plan {
-  /** The only row that can match. */
-  readonly id: string | undefined;
-  readonly matches: (row: AnyRow) => boolean;
-  readonly order: Order;
-  /** `Infinity` for all. */
-  readonly limit: number;
-}
+import { firstOf, search } from "./order.js";
+import type { AnyRow, Change, Plan, Rows, Watcher } from "./rows.js";
 
 /**
  * The live answer to a query: the rows that match, sorted, of which the first `limit` are shown.
@@ -90,7 +80,9 @@ export class View implements Watcher {
 
   async #fill(): Promise<void> {
     try {
-      await this.#rows.know(this.#plan.id);
+      // It may have changed, or have gone stale, since it was known.
+      do await this.#rows.know(this.#plan);
+      while (!this.#stopped && !this.#rows.knows(this.#plan));
     } catch (error) {
       // `Rows` passes on what the core threw, and the core throws nothing else. After a crash the next core
       // is asked: if there is one, everything goes stale, and if not, everything ends.
@@ -98,9 +90,8 @@ export class View implements Watcher {
       if (!this.#stopped && reason.code !== "core_crashed") this.ended(reason);
       return;
     }
-    // Gone stale once more since: then another fill is under way.
-    if (this.#stopped || !this.#rows.knows(this.#plan.id)) return;
-    if (this.#room === Infinity || this.#plan.id !== undefined) this.#select();
+    if (this.#stopped) return;
+    if (this.#room === Infinity || this.#plan.id !== undefined || this.#plan.seek) this.#select();
     this.#ready = true;
     this.#deliver();
   }
@@ -111,7 +102,7 @@ export class View implements Watcher {
   }
 
   #select(): void {
-    const rows = this.#rows.filter(this.#plan.matches, this.#plan.id);
+    const rows = this.#rows.filter(this.#plan);
     this.#sorted = firstOf(rows, this.#plan.order, this.#room);
     this.#cut = this.#sorted.length < rows.length;
   }
@@ -144,6 +135,11 @@ export class View implements Watcher {
     queueMicrotask(() => {
       this.#due = false;
       if (this.#stopped || !this.#ready) return;
+      if (!this.#rows.reaches(this.#plan, this.#sorted)) {
+        // What is known does not say which rows follow those that have left.
+        this.#ready = false;
+        return void this.#fill();
+      }
       const shown = this.#sorted.slice(0, this.#plan.limit);
       const last = this.#last;
       if (last?.length === shown.length && shown.every((row, i) => row === last[i])) return;

@@ -95,6 +95,15 @@ export interface WireRow {
   data: Record<string, Json> | null;
 }
 
+/** What an index is asked for. */
+export interface WireSeek {
+  field: string;
+  /** As JSON: all rows in which the field has this value, which is no list and no object. */
+  equals?: string | undefined;
+  /** Without a value: the first so many rows in the order of the field; the last, where this is negative. */
+  count: number;
+}
+
 /** What the core reports to the one listener that `open` was given, as one JSON string per turn. */
 export interface WireEvents {
   /** Visible rows that changed, of documents and collections that were loaded or written here. */
@@ -185,8 +194,13 @@ export interface CoreDatabase {
    * Visible rows (`WireRow[]` as JSON) of one document or of a whole collection. Every change from this
    * call on, not only from its answer on, comes as an event; so do the rows of a collection that has to be
    * read first, part by part, before this resolves.
+   *
+   * With a field, it is asked as `WireSeek` says, and all rows come as events. Gives, as JSON: `null` where the whole
+   * collection was read instead, else a text: empty where all that was asked for is known, and all that there is,
+   * if it is less, or the key in the index up to which all rows are known. Once known they stay so: what comes to
+   * be among them, comes as an event.
    */
-  load(collection: string, document?: string): Promise<string>;
+  load(collection: string, document?: string, field?: string, equals?: string, count?: number): Promise<string>;
   /** `WireEntry[]` as JSON: pending mutations in journal order, then what needs attention. */
   outbox(): string;
   /**

@@ -18,6 +18,9 @@ import type {
   WireRow,
   WireState,
 } from "../src/wire.js";
+import { same } from "../src/json.js";
+import { orderOf } from "../src/order.js";
+import type { AnyRow } from "../src/rows.js";
 
 export type Data = Record<string, Json>;
 type Mutation = WireMutation & { document: string };
@@ -101,7 +104,8 @@ export class MemoryCore implements CoreDatabase {
     return JSON.stringify(written.map(receipt));
   }
 
-  async load(collection: string, document?: string): Promise<string> {
+  async load(collection: string, document?: string, field?: string, equals?: string, count = 0): Promise<string> {
+    if (field !== undefined) return this.#find(collection, field, equals, count);
     this.loads.push(document === undefined ? collection : `${collection}/${document}`);
     const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
     const ids = document === undefined ? new Set([...this.#table(collection).keys(), ...written]) : [document];
@@ -233,6 +237,22 @@ export class MemoryCore implements CoreDatabase {
     for (const answer of held) answer();
   }
 
+  /** What an index names, and what is pending. */
+  async #find(collection: string, field: string, equals: string | undefined, count: number): Promise<string> {
+    this.loads.push(`${collection}?${field}=${equals ?? count}`);
+    const pending = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
+    const confirmed: AnyRow[] = [...this.#table(collection)].map(([id, data]) => ({ ...data, id }));
+    const room = Math.abs(count) + pending.length;
+    const named = equals
+      ? confirmed.filter((row) => same(row[field], JSON.parse(equals)))
+      : confirmed.sort(orderOf(field, count < 0)).slice(0, room);
+    const last = !equals && named.length === room ? named.at(-1) : undefined;
+    await this.#answered();
+    // Read before the answer, and told as they are now, as the core does.
+    this.emit({ rows: [...named.map(({ id }) => id), ...pending].map((document) => this.#row({ collection, document })) });
+    return JSON.stringify(last ? `${collection}\0${field}\0${encoded(last[field])}\0${last.id}` : "");
+  }
+
   async #answered(): Promise<void> {
     if (this.held) await new Promise<void>((resolve) => this.held?.push(resolve));
   }
@@ -293,6 +313,17 @@ export class MemoryCore implements CoreDatabase {
     this.#disk.mutations.delete(id);
     return mutation;
   }
+}
+
+/** A value as an index has it. */
+function encoded(value: Json | undefined): string {
+  if (typeof value === "string") return `5${value.replaceAll("\x01", "\x01\x02").replaceAll("\0", "\x01\x01")}`;
+  if (typeof value !== "number") return String([undefined, null, false, true].indexOf(value as null));
+  const view = new DataView(new ArrayBuffer(8));
+  view.setFloat64(0, value + 0);
+  const bits = view.getBigUint64(0);
+  const turned = value < 0 ? BigInt.asUintN(64, ~bits) : bits | (1n << 63n);
+  return `4${turned.toString(16).padStart(16, "0")}`;
 }
 
 interface Subject {

@@ -3,11 +3,11 @@ import { visit } from "./visits.mjs";
 
 const BATCH = 1_000;
 
-/** Has somebody else write `count` visits, numbered from 0. */
-export async function stock(server, count) {
+/** Has somebody else write visits, numbered from `first` up to `count`, each with what `fields` makes of its number. */
+export async function stock(server, count, fields = () => ({}), first = 0) {
   const token = server.token("stock");
-  for (let from = 0; from < count; from += BATCH) {
-    const mutations = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => creation(from + n));
+  for (let from = first; from < count; from += BATCH) {
+    const mutations = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => creation(from + n, fields));
     const body = { protocol: 1, client: "stock", user: "stock", sentAt: Date.now(), mutations };
     const response = await fetch(`${server.origin}/api/v1/sync/batch`, {
       method: "POST",
@@ -23,8 +23,8 @@ export async function stock(server, count) {
 
 const WRITER = "57".repeat(16);
 
-function creation(n) {
-  const { id, ...row } = stocked(n);
+function creation(n, more) {
+  const { id, ...row } = stocked(n, more);
   const fields = Object.entries(row).map(([name, value]) => ({ path: `/${name}`, op: "set", value }));
   return {
     id: `${WRITER}:${n + 1}`, group: null, replaces: null, needs: [], firstSentAt: null, collection: "visits",
@@ -33,7 +33,7 @@ function creation(n) {
 }
 
 /** The nth visit of the stock. */
-export function stocked(n) {
+export function stocked(n, fields = () => ({})) {
   const notes = `visit ${n}: gutters, roof, cellar and the stairs to it; see the photographs of last year for comparison`;
-  return visit(n, { id: `visit-${String(n).padStart(6, "0")}`, notes });
+  return visit(n, { id: `visit-${String(n).padStart(6, "0")}`, notes, ...fields(n) });
 }

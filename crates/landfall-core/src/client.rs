@@ -13,8 +13,10 @@ mod changes;
 mod conclude;
 mod doubt;
 mod failure;
+mod find;
 mod handover;
 mod hear;
+mod indexing;
 mod load;
 mod options;
 mod pull;
@@ -36,13 +38,14 @@ use crate::live::Live;
 use crate::map::Map;
 use crate::outbox::Outbox;
 use crate::replica::Replica;
-use crate::stored::{Checkpoint, Entry, Key, Parked, Store};
+use crate::stored::{Checkpoint, Entry, Indexed, Key, Parked, Store};
 use crate::time::WallTime;
 use crate::transaction::{Amendment, Opened, Outcome, Transaction};
 use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 
 pub use attend::Act;
 pub use failure::Failure;
+pub use find::Found;
 pub use options::{Declared, Options, Remote};
 pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
@@ -154,6 +157,8 @@ enum Purpose {
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
+    Seek { ticket: Ticket, collection: Collection, count: u32 },
+    Index(Collection),
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Adopt(Ticket),
@@ -183,6 +188,12 @@ pub struct Client {
     checkpoint: Checkpoint,
     /// What was pulled and is not in the base yet, as it is stored.
     staged: Vec<(u64, Vec<PullChange>)>,
+    /// What is indexed of it, as far as is known here.
+    indexes: Vec<(Collection, Indexed)>,
+    /// Indexing has failed, and is not tried again.
+    unindexable: bool,
+    /// What calls that were answered have found.
+    found: Vec<(Ticket, Found)>,
     /// Mutations of the push that is under way, in the order of the batch.
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
@@ -232,6 +243,9 @@ impl Client {
             seen: changes::Seen::default(),
             checkpoint: Checkpoint::default(),
             staged: vec![],
+            indexes: vec![],
+            unindexable: false,
+            found: vec![],
             flight: vec![],
             voiding: vec![],
             parking: vec![],
@@ -319,7 +333,7 @@ impl Client {
         match self.drain.next(ready, now) {
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) if self.unpack() => {}
-            None if self.drain.is_idle() && self.unpack() => {}
+            None if self.drain.is_idle() && (self.unpack() || self.index()) => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);

@@ -22,6 +22,7 @@ pub mod document;
 pub mod drain;
 pub mod encoding;
 pub mod id;
+pub mod index;
 pub mod intent;
 pub mod json;
 pub mod ledger;

@@ -136,9 +136,9 @@ enum Rank {
 /// A number that is not zero: 0.`digits` times ten to the power of `exponent`, with no zero at either end of
 /// the digits. Exact for any number; floating point would cost a page as much as all merging.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Magnitude {
-    exponent: i64,
-    digits: String,
+pub(crate) struct Magnitude {
+    pub(crate) exponent: i64,
+    pub(crate) digits: String,
 }
 
 impl Rank {
@@ -155,7 +155,7 @@ impl Rank {
 
 impl Magnitude {
     /// `None` for zero.
-    fn of(number: &str) -> Option<Magnitude> {
+    pub(crate) fn of(number: &str) -> Option<Magnitude> {
         let (mantissa, power) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         // Far beyond any document's length, powers only have to keep their sign.
         let bound = if power.starts_with('-') { i64::MIN / 2 } else { i64::MAX / 2 };

@@ -24,7 +24,7 @@ pub struct Replica {
     rows: Map<DocumentKey, Row>,
     /// Collections that are here as a whole.
     whole: Set<Collection>,
-    /// Collections of which parts are here, and the rest is being read.
+    /// Collections of which parts are here; the rest is being read, or is read when somebody asks for it.
     expected: Set<Collection>,
     /// How often everything was forgotten.
     round: u64,
@@ -54,10 +54,12 @@ impl Replica {
         self.whole.insert(collection);
     }
 
-    /// All documents of a collection are about to be read: each is shown as it comes, and what changes
-    /// meanwhile is kept.
+    /// Somebody waits for documents of a collection: each is shown as it comes, and from now on whatever is
+    /// confirmed in it is kept and shown.
     pub fn expect(&mut self, collection: &Collection) {
-        self.expected.insert(collection.clone());
+        if !self.expected.insert(collection.clone()) {
+            return;
+        }
         let known = self.rows.keys().filter(|key| key.collection == *collection).cloned();
         self.changed.extend(known);
     }

@@ -1,4 +1,4 @@
-//! What a device keeps, as text in eight stores. This is a format: it outlives the code that wrote it.
+//! What a device keeps, as text in nine stores. This is a format: it outlives the code that wrote it.
 //!
 //! | store | key | value |
 //! |---|---|---|
@@ -9,14 +9,17 @@
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
+//! | `index` | [`index`](crate::index) | nothing: the key names a document of `base` with a value |
 //! | `changes` | counted | the keys in `base` that one commit has changed; none where that could be any; only the last commits |
 //! | `meta` | `checkpoint` | [`Checkpoint`]: how far pulling has come |
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
+//! | `meta` | `index/`, collection | [`Indexed`]: what of it is in `index` |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 mod base;
 mod checkpoint;
+mod indexed;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,8 @@ use crate::time::WallTime;
 
 pub use base::{BaseRow, base_document, base_key, base_range};
 pub use checkpoint::{Checkpoint, Progress};
+pub use indexed::Indexed;
+pub(crate) use indexed::{INDEXES, index_key, indexed_collection};
 
 /// A store on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +51,8 @@ pub enum Store {
     Base,
     /// What was pulled and is not in the base yet.
     Staged,
+    /// Which documents of the base have which values.
+    Index,
     /// Which documents in the base have changed of late, commit by commit.
     Changes,
     /// Single records.
@@ -54,13 +61,14 @@ pub enum Store {
 
 impl Store {
     /// Every store.
-    pub const ALL: [Store; 8] = [
+    pub const ALL: [Store; 9] = [
         Store::Journal,
         Store::Sent,
         Store::Settled,
         Store::Parked,
         Store::Base,
         Store::Staged,
+        Store::Index,
         Store::Changes,
         Store::Meta,
     ];
@@ -74,6 +82,7 @@ impl Store {
             Store::Parked => "parked",
             Store::Base => "base",
             Store::Staged => "staged",
+            Store::Index => "index",
             Store::Changes => "changes",
             Store::Meta => "meta",
         }
@@ -83,7 +92,7 @@ impl Store {
     pub const fn is_counted(self) -> bool {
         match self {
             Store::Journal | Store::Sent | Store::Settled | Store::Staged | Store::Changes => true,
-            Store::Parked | Store::Base | Store::Meta => false,
+            Store::Parked | Store::Base | Store::Index | Store::Meta => false,
         }
     }
 }

@@ -5,15 +5,16 @@
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
 mod base;
+mod index;
 mod open;
+mod outbox;
 
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
-use crate::map::Set;
 use crate::mutation::Mutation;
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, JournalRecord, Key, Legacy, Parked, SEAL, Sent,
-    SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
+    Parked, SEAL, Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -40,13 +41,15 @@ pub enum Read {
     All(Store),
     /// The records from the first key up to and without the second, and no more than so many of them.
     Range(Store, Key, Key, u32),
+    /// As a range, but only the keys, and from its end on where `true`. Nothing is read after it.
+    Keys(Store, Key, Key, u32, bool),
 }
 
 impl Read {
     /// The store that is read.
     pub fn store(&self) -> Store {
         match self {
-            Read::One(store, _) | Read::All(store) | Read::Range(store, ..) => *store,
+            Read::One(store, _) | Read::All(store) | Read::Range(store, ..) | Read::Keys(store, ..) => *store,
         }
     }
 }
@@ -63,6 +66,8 @@ pub enum Write {
     Put(Store, Key, String),
     /// No record.
     Delete(Store, Key),
+    /// No records from the first key up to and without the second.
+    DeleteRange(Store, Key, Key),
     /// No records at all. Counted keys go on where they were.
     Clear(Store),
 }
@@ -111,6 +116,32 @@ pub enum Transaction {
     Load(Vec<DocumentKey>),
     /// Reads the confirmed state of some of a collection's documents, from a key on.
     LoadPart(Collection, String),
+    /// Reads which documents an index names.
+    Seek {
+        /// Of this collection.
+        collection: Collection,
+        /// The field that is indexed.
+        field: String,
+        /// From this key on.
+        from: String,
+        /// Up to and without this one.
+        to: String,
+        /// No more than so many.
+        count: u32,
+        /// From the end on.
+        descending: bool,
+    },
+    /// Indexes a part of a collection, if its index is as it is expected to be.
+    Index {
+        /// The collection.
+        collection: Collection,
+        /// What is known of its index.
+        expected: Option<Indexed>,
+        /// The app's schema version.
+        version: u32,
+        /// What is to be indexed: from the start, where that is something else than before.
+        fields: Vec<String>,
+    },
     /// Appends writes to the journal.
     Commit(JournalRecord),
     /// Makes the bytes of mutations final, unless they are so already.
@@ -147,6 +178,8 @@ pub enum Transaction {
         staged: Vec<String>,
         /// Whether what was there before goes first.
         reset: bool,
+        /// Those of the documents that may be indexed.
+        indexed: Vec<DocumentKey>,
         /// Records that nothing needs any more.
         garbage: Vec<(Store, Key)>,
     },
@@ -156,6 +189,8 @@ pub enum Transaction {
         key: u64,
         /// What it makes of the documents.
         rows: Vec<(DocumentKey, Option<BaseRow>)>,
+        /// Those of the documents that may be indexed.
+        indexed: Vec<DocumentKey>,
     },
 }
 
@@ -173,6 +208,10 @@ pub enum Outcome {
         /// The key to go on with, if there may be more of the collection.
         next: Option<String>,
     },
+    /// Keys of the index in the order asked for, if the index is there as a whole and has an order for them.
+    Sought(Option<Rows>),
+    /// What is indexed now, and whether some of the documents could not be read. The server has them.
+    Indexed(Option<Indexed>, bool),
     /// The journal holds the record, under the key that the device gave.
     Committed,
     /// The bytes to send, in the order asked for. New ones are stored under the key that the device gave.
@@ -186,8 +225,8 @@ pub enum Outcome {
     },
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
-    /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, or
-    /// written something that must not be lost. Nothing was done.
+    /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, indexed
+    /// what is in it, or written something that must not be lost. Nothing was done.
     Missed,
     /// These are in the journal now, under the key that the device gave if there are any.
     Adopted(Vec<Entry>),
@@ -205,7 +244,8 @@ pub enum Outcome {
     /// What was pulled is stored, each staged record under the key that the device gave. Where documents have
     /// changed, the last key names that change.
     Stored,
-    /// The page was asked for with something else than what is stored now. Nothing was done.
+    /// The page was asked for with something else than what is stored now, or more is indexed than was thought.
+    /// Nothing was done.
     Stale(Checkpoint),
 }
 
@@ -218,6 +258,8 @@ pub struct Opened {
     pub client: Option<Client>,
     /// How far pulling has come.
     pub checkpoint: Checkpoint,
+    /// What is indexed.
+    pub indexes: Vec<(Collection, Indexed)>,
     /// Writes, by record.
     pub journal: Vec<(u64, JournalRecord)>,
     /// Final bytes, by record.
@@ -244,7 +286,9 @@ impl Transaction {
     /// What a power cut may undo of it.
     pub fn durability(&self) -> Durability {
         match self {
-            Transaction::Load(_) | Transaction::LoadPart(..) => Durability::ReadOnly,
+            Transaction::Load(_) | Transaction::LoadPart(..) | Transaction::Seek { .. } => {
+                Durability::ReadOnly
+            }
             Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
             Transaction::Open { .. }
             | Transaction::Commit(_)
@@ -253,7 +297,9 @@ impl Transaction {
             | Transaction::Adopt(_)
             | Transaction::Seal { .. }
             | Transaction::Settle { .. } => Durability::Strict,
-            Transaction::Store { .. } | Transaction::Unpack { .. } => Durability::Relaxed,
+            Transaction::Store { .. } | Transaction::Unpack { .. } | Transaction::Index { .. } => {
+                Durability::Relaxed
+            }
         }
     }
 
@@ -261,10 +307,17 @@ impl Transaction {
     pub fn stores(&self) -> Vec<Store> {
         match self {
             Transaction::Open { rows, .. } => {
-                let base = |store: &Store| *store != Store::Base || !rows.is_empty();
-                Store::ALL.into_iter().filter(base).collect()
+                let read = |store: &Store| match store {
+                    Store::Base => !rows.is_empty(),
+                    Store::Index => false,
+                    Store::Journal | Store::Sent | Store::Settled | Store::Parked => true,
+                    Store::Staged | Store::Changes | Store::Meta => true,
+                };
+                Store::ALL.into_iter().filter(read).collect()
             }
             Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
+            Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
+            Transaction::Index { .. } => vec![Store::Base, Store::Index, Store::Meta],
             Transaction::Commit(_) => vec![Store::Journal],
             Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
@@ -272,7 +325,9 @@ impl Transaction {
             Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
                 Store::ALL.to_vec()
             }
-            Transaction::Unpack { .. } => vec![Store::Base, Store::Staged, Store::Changes],
+            Transaction::Unpack { .. } => {
+                vec![Store::Base, Store::Staged, Store::Changes, Store::Index, Store::Meta]
+            }
         }
     }
 
@@ -281,6 +336,7 @@ impl Transaction {
         let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
         let text = |text: &str| Key::Text(text.to_owned());
         let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
+        let indexes = || Read::Range(Store::Meta, text(INDEXES.0), text(INDEXES.1), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         match self {
             Transaction::Open { after, rows, .. } => [
@@ -293,6 +349,7 @@ impl Transaction {
                 voids(),
                 Read::All(Store::Staged),
                 Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
+                indexes(),
             ]
             .into_iter()
             .chain(rows.iter().map(one))
@@ -301,6 +358,17 @@ impl Transaction {
             Transaction::LoadPart(collection, from) => {
                 let (_, to) = stored::base_range(collection);
                 vec![Read::Range(Store::Base, Key::Text(from.clone()), Key::Text(to), PART)]
+            }
+            Transaction::Seek { collection, from, to, count, descending, .. } => vec![
+                Read::One(Store::Meta, stored::index_key(collection)),
+                Read::Keys(Store::Index, text(from), text(to), *count, *descending),
+            ],
+            Transaction::Index { collection, expected, fields, .. } => {
+                let (from, to) = index::part(collection, expected.as_ref(), fields);
+                vec![
+                    Read::One(Store::Meta, stored::index_key(collection)),
+                    Read::Range(Store::Base, Key::Text(from), Key::Text(to), PART),
+                ]
             }
             Transaction::Commit(_) => vec![],
             Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
@@ -312,12 +380,17 @@ impl Transaction {
             }
             Transaction::Seal { .. } => vec![Read::All(Store::Journal)],
             Transaction::Settle { folds, .. } => {
-                let mut reads = vec![checkpoint()];
+                let mut reads = vec![checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
                 reads
             }
-            Transaction::Store { .. } => vec![checkpoint()],
-            Transaction::Unpack { key, .. } => vec![Read::One(Store::Staged, Key::Counted(*key))],
+            Transaction::Store { indexed, .. } => {
+                [checkpoint(), indexes()].into_iter().chain(indexed.iter().map(one)).collect()
+            }
+            Transaction::Unpack { key, indexed, .. } => {
+                let reads = [Read::One(Store::Staged, Key::Counted(*key)), indexes()];
+                reads.into_iter().chain(indexed.iter().map(one)).collect()
+            }
         }
     }
 
@@ -326,6 +399,10 @@ impl Transaction {
         match self {
             Transaction::Open { client, .. } => open::open(client, read),
             Transaction::Load(_) => (vec![], loaded(&read, None)),
+            Transaction::Seek { field, .. } => (vec![], index::sought(&field, read)),
+            Transaction::Index { collection, expected, version, fields } => {
+                index::index(&collection, expected, Indexed { version, fields, through: None }, &read)
+            }
             Transaction::LoadPart(..) => {
                 let next = match read[0].last() {
                     // No key is between this one and the one behind it.
@@ -337,10 +414,10 @@ impl Transaction {
             Transaction::Commit(record) => {
                 (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
             }
-            Transaction::Fix(new) => fix(new, &read),
-            Transaction::Amend(amendment) => amend(amendment, &read),
-            Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
-            Transaction::Seal { through } => seal(through, &read[0]),
+            Transaction::Fix(new) => outbox::fix(new, &read),
+            Transaction::Amend(amendment) => outbox::amend(amendment, &read),
+            Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
+            Transaction::Seal { through } => outbox::seal(through, &read[0]),
             Transaction::Settle { settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = base::settle(settled, folds, &read);
                 let put = |parked: &Parked| {
@@ -350,7 +427,7 @@ impl Transaction {
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (base::announced(writes), outcome)
             }
-            Transaction::Store { asked, reached, rows, staged, reset, garbage } => {
+            Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
                 let current = checkpoint(&read[0]);
                 if current.mark() != asked.mark() {
                     return (vec![], Outcome::Stale(current));
@@ -360,14 +437,20 @@ impl Transaction {
                     writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
                 writes.extend(rows.iter().map(base::put));
+                if !index::keep(&mut writes, &indexed, &read[1..]) {
+                    return (vec![], Outcome::Stale(current));
+                }
                 writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
                 writes.push(put_checkpoint(&reached));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (base::announced(writes), Outcome::Stored)
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
-            Transaction::Unpack { key, rows } => {
+            Transaction::Unpack { key, rows, indexed } => {
                 let mut writes: Vec<_> = rows.iter().map(base::put).collect();
+                if !index::keep(&mut writes, &indexed, &read[1..]) {
+                    return (vec![], Outcome::Missed);
+                }
                 writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
                 (base::announced(writes), Outcome::Stored)
             }
@@ -387,70 +470,4 @@ fn loaded(read: &[Rows], next: Option<String>) -> Outcome {
     let rows: Vec<_> = read.iter().flatten().filter_map(base::row).collect();
     let damaged = rows.len() < read.iter().map(Vec::len).sum();
     Outcome::Loaded { rows, damaged, next }
-}
-
-fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
-    let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
-    let there: Vec<Sent> = read[0]
-        .iter()
-        .filter_map(|(_, text)| stored::read::<SentRecord>(text))
-        .flat_map(|record| record.sent)
-        .collect();
-    let mut added = Vec::new();
-    let mut fresh = Vec::new();
-    let asked = new.len();
-    let sent: Vec<Sent> = new
-        .into_iter()
-        .filter(|sent| !voids.contains(&sent.mutation.id))
-        .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
-            Some(final_one) => final_one.clone(),
-            None => {
-                added.push(sent.mutation.id);
-                fresh.push(sent.clone());
-                sent
-            }
-        })
-        .collect();
-    let write =
-        (!fresh.is_empty()).then(|| Write::Add(Store::Sent, stored::write(&SentRecord { sent: fresh })));
-    let discarded = sent.len() < asked;
-    (write.into_iter().collect(), Outcome::Fixed { sent, added, discarded })
-}
-
-fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
-    if read.iter().any(Vec::is_empty) {
-        return (vec![], Outcome::Missed);
-    }
-    let Amendment { record, unpark, voids, ended } = amendment;
-    let mut writes = Vec::new();
-    if !record.entries.is_empty() {
-        writes.push(Write::Add(Store::Journal, stored::write(&record)));
-    }
-    if !ended.is_empty() {
-        writes.push(Write::Add(Store::Settled, stored::write(&SettledRecord { settled: ended })));
-    }
-    let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
-    writes.extend(unparked);
-    writes.extend(voids.into_iter().map(|id| Write::Put(Store::Meta, stored::void_key(id), String::new())));
-    (writes, Outcome::Amended)
-}
-
-fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Write>, Outcome) {
-    let known = read.first().and_then(|(_, text)| text.parse().ok()).unwrap_or(0);
-    record.entries.retain_mut(|entry| entry.place.take().is_some_and(|place| place.record > known));
-    let mut writes = Vec::new();
-    if !record.entries.is_empty() {
-        writes.push(Write::Add(Store::Journal, stored::write(&record)));
-        writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
-    }
-    (writes, Outcome::Adopted(record.entries))
-}
-
-fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
-    if journal.iter().any(|(key, _)| *key > Key::Counted(through) && *key != SEAL) {
-        return (vec![], Outcome::Missed);
-    }
-    let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
-    writes.push(Write::Put(Store::Journal, SEAL, String::new()));
-    (writes, Outcome::Sealed)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
-use crate::id::{Client, Collection, DocumentId, MutationId, Position, User, Version, Writer};
+use crate::id::{Client, Collection, DocumentId, DocumentKey, MutationId, Position, User, Version, Writer};
 use crate::json::{self, Json};
 use crate::map::Map;
 use crate::path::Path;
@@ -182,4 +182,11 @@ pub struct PullChange {
     /// Stamps by path where they differ from the place around, and of fields that were unset.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub stamps: Map<Path, Stamp>,
+}
+
+impl PullChange {
+    /// The document that it is about.
+    pub fn key(&self) -> DocumentKey {
+        DocumentKey { collection: self.collection.clone(), document: self.document.clone() }
+    }
 }

@@ -107,6 +107,8 @@ pub(crate) struct CollectionOptions {
     pub(crate) parent: Map<Box<str>, Collection>,
     #[serde(default)]
     pub(crate) fields: Merges,
+    #[serde(default)]
+    pub(crate) indexes: Vec<String>,
 }
 
 /// The user of a database that nobody has signed in to.
@@ -131,8 +133,8 @@ impl OpenOptions {
             let name = name.parse().map_err(|_| {
                 Error::new(Code::InvalidCollection, format!("{name} is no name of a collection"))
             })?;
-            let CollectionOptions { version, parent, fields } = options.clone();
-            Ok((name, Declared { version, parents: parent, fields }))
+            let CollectionOptions { version, parent, fields, indexes } = options.clone();
+            Ok((name, Declared { version, parents: parent, fields, indexes }))
         });
         declared.collect()
     }

@@ -22,6 +22,7 @@ use std::rc::Rc;
 use js_sys::{Function, Promise};
 use landfall_core::backoff::SPREAD;
 use landfall_core::code::Code;
+use landfall_core::index::{Seek, Wanted};
 use landfall_core::stored::Legacy;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
@@ -98,11 +99,28 @@ impl Database {
     /// Visible rows of a document or of a whole collection, as JSON, as far as they do not come as events before
     /// this resolves; later changes come as events.
     ///
+    /// With a field, all rows come as events: those in which it is `equals`, a JSON text, or the first `count` in
+    /// its order; the last, where that is negative. What is answered then is how much is known: `null` for the whole
+    /// collection, else a text: empty for all that was asked for, or the key in the index up to which that is so.
+    ///
     /// # Errors
     /// `invalid_collection`, `invalid_document`, `storage_unavailable`, `closed`.
-    pub fn load(&self, collection: String, document: Option<String>) -> Promise {
+    pub fn load(
+        &self,
+        collection: String,
+        document: Option<String>,
+        field: Option<String>,
+        equals: Option<String>,
+        count: i32,
+    ) -> Promise {
         let driver = self.driver.clone();
-        promise(Box::pin(async move { Ok(driver.load(collection, document).await?.into()) }))
+        promise(Box::pin(async move {
+            let equals = equals.map(|value| boundary::from_json(&value)).transpose()?;
+            let first = Wanted::First { count: count.unsigned_abs(), descending: count < 0 };
+            let wanted = equals.map_or(first, Wanted::Equal);
+            let seek = field.map(|field| Seek { field, wanted });
+            Ok(driver.load(collection, document, seek).await?.into())
+        }))
     }
 
     /// Pending writes in journal order, then what needs attention, as JSON.

@@ -24,6 +24,21 @@ extern "C" {
     /// web-sys calls it deprecated, which the standard does not.
     #[wasm_bindgen(method, catch)]
     fn commit(this: &Commit) -> Result<(), JsValue>;
+
+    /// web-sys would bring enums of which one word is used.
+    #[wasm_bindgen(extends = IdbObjectStore)]
+    type Walkable;
+
+    #[wasm_bindgen(method, catch, js_name = openKeyCursor)]
+    fn walk(this: &Walkable, range: &JsValue, direction: &str) -> Result<IdbRequest, JsValue>;
+
+    type Cursor;
+
+    #[wasm_bindgen(method, getter)]
+    fn key(this: &Cursor) -> JsValue;
+
+    #[wasm_bindgen(method, catch, js_name = "continue")]
+    fn go_on(this: &Cursor) -> Result<(), JsValue>;
 }
 
 /// What was decided, and the requests whose results are the keys of added records.
@@ -65,6 +80,9 @@ impl Run {
         let last = requests.last().expect("BUG: no request for a read").values.clone();
         let mut transaction = Some(transaction);
         let last_read = Closure::<dyn FnMut() -> Result<(), JsValue>>::new(move || {
+            if requests.last().expect("BUG: no request for a read").walks_on()? {
+                return Ok(());
+            }
             let transaction = transaction.take().expect("BUG: one request succeeded twice");
             let result = decide(&idb, transaction, &requests, &decided);
             if result.is_err() {
@@ -117,6 +135,9 @@ fn decide(
             Write::Delete(store, key) => {
                 object_store(idb, *store)?.delete(&to_js(key))?;
             }
+            Write::DeleteRange(store, from, to) => {
+                object_store(idb, *store)?.delete(&range(from, to)?)?;
+            }
             Write::Clear(store) => {
                 object_store(idb, *store)?.clear()?;
             }
@@ -132,6 +153,13 @@ struct Pending {
     key: Option<Key>,
     keys: Option<IdbRequest>,
     values: IdbRequest,
+    walk: Option<RefCell<Walk>>,
+}
+
+/// Keys that are read from the end of a range on, one by one: not every browser gives a list in that order.
+struct Walk {
+    left: u32,
+    keys: Rows,
 }
 
 impl Pending {
@@ -139,24 +167,51 @@ impl Pending {
         match read {
             Read::One(store, key) => {
                 let values = object_store(idb, *store)?.get(&to_js(key))?;
-                Ok(Pending { key: Some(key.clone()), keys: None, values })
+                Ok(Pending { key: Some(key.clone()), keys: None, values, walk: None })
             }
             Read::All(store) => Pending::list(&object_store(idb, *store)?, &JsValue::UNDEFINED, u32::MAX),
             Read::Range(store, from, to, count) => {
-                let (from, to) = (to_js(from), to_js(to));
-                let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&from, &to, false, true)?;
-                Pending::list(&object_store(idb, *store)?, &range, *count)
+                Pending::list(&object_store(idb, *store)?, &range(from, to)?, *count)
+            }
+            Read::Keys(store, from, to, count, false) => {
+                let store = object_store(idb, *store)?;
+                let keys = store.get_all_keys_with_key_and_limit(&range(from, to)?, *count)?;
+                Ok(Pending { key: None, keys: None, values: keys, walk: None })
+            }
+            Read::Keys(store, from, to, count, true) => {
+                let store: Walkable = object_store(idb, *store)?.unchecked_into();
+                let walk = Some(RefCell::new(Walk { left: *count, keys: vec![] }));
+                Ok(Pending { key: None, keys: None, values: store.walk(&range(from, to)?, "prev")?, walk })
             }
         }
+    }
+
+    /// Takes the key that was just read, where they are read one by one, and asks for the next.
+    fn walks_on(&self) -> Result<bool, JsValue> {
+        let Some(walk) = &self.walk else { return Ok(false) };
+        let cursor = self.values.result()?;
+        if cursor.is_null() {
+            return Ok(false);
+        }
+        let (cursor, mut walk): (Cursor, _) = (cursor.unchecked_into(), walk.borrow_mut());
+        walk.keys.extend(from_js(&cursor.key()).map(|key| (key, String::new())));
+        walk.left -= 1;
+        if walk.left > 0 {
+            cursor.go_on()?;
+        }
+        Ok(walk.left > 0)
     }
 
     fn list(store: &IdbObjectStore, range: &JsValue, count: u32) -> Result<Pending, JsValue> {
         let keys = store.get_all_keys_with_key_and_limit(range, count)?;
         let values = store.get_all_with_key_and_limit(range, count)?;
-        Ok(Pending { key: None, keys: Some(keys), values })
+        Ok(Pending { key: None, keys: Some(keys), values, walk: None })
     }
 
     fn rows(&self) -> Result<Rows, JsValue> {
+        if let Some(walk) = &self.walk {
+            return Ok(std::mem::take(&mut walk.borrow_mut().keys));
+        }
         let values = self.values.result()?;
         match (&self.key, &self.keys) {
             (Some(key), _) => Ok(values.as_string().map(|text| (key.clone(), text)).into_iter().collect()),
@@ -171,13 +226,22 @@ impl Pending {
                     .filter_map(|(k, v)| Some((from_js(&k)?, text(v))))
                     .collect())
             }
-            (None, None) => unreachable!("BUG: a read of neither one nor many"),
+            (None, None) => {
+                let keys: Array = values.unchecked_into();
+                Ok(keys.iter().filter_map(|key| Some((from_js(&key)?, String::new()))).collect())
+            }
         }
     }
 }
 
 fn object_store(idb: &IdbTransaction, store: StoreName) -> Result<IdbObjectStore, JsValue> {
     idb.object_store(store.name())
+}
+
+/// From the first key up to and without the second.
+fn range(from: &Key, to: &Key) -> Result<JsValue, JsValue> {
+    let range = IdbKeyRange::bound_with_lower_open_and_upper_open(&to_js(from), &to_js(to), false, true);
+    range.map(JsValue::from)
 }
 
 fn to_js(key: &Key) -> JsValue {

@@ -52,6 +52,14 @@ impl Disk {
             Read::Range(store, from, to, count) => {
                 part(store).range(from..to).take(*count as usize).map(copy).collect()
             }
+            Read::Keys(store, from, to, count, descending) => {
+                let mut keys: Vec<_> = part(store).range(from..to).map(copy).collect();
+                if *descending {
+                    keys.reverse();
+                }
+                keys.truncate(*count as usize);
+                keys
+            }
         };
         reads.iter().map(read).collect()
     }
@@ -89,6 +97,12 @@ impl Disk {
                 Write::Delete(store, key) => {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.put(store, key, None, &mut undo);
+                }
+                Write::DeleteRange(store, from, to) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    let range = self.stores[slot(store)].range(from..to);
+                    let keys: Vec<Key> = range.map(|(key, _)| key.clone()).collect();
+                    keys.into_iter().for_each(|key| self.put(store, key, None, &mut undo));
                 }
                 Write::Clear(store) => {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");

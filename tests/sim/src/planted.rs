@@ -66,6 +66,8 @@ pub fn durability(durability: Durability, transaction: &Transaction) -> Durabili
         Transaction::Open { .. }
         | Transaction::Load(_)
         | Transaction::LoadPart(..)
+        | Transaction::Seek { .. }
+        | Transaction::Index { .. }
         | Transaction::Adopt(_)
         | Transaction::Seal { .. }
         | Transaction::Store { .. }

@@ -79,8 +79,12 @@ pub fn key(document: &str) -> DocumentKey {
 impl Tab {
     /// A tab that knows nothing yet.
     pub fn new(device: usize, installation: u128, writer: u128) -> Tab {
-        let declared =
-            Declared { version: 1, parents: [("parent".into(), collection())].into(), fields: merges() };
+        let declared = Declared {
+            version: 1,
+            parents: [("parent".into(), collection())].into(),
+            fields: merges(),
+            indexes: vec![],
+        };
         let client = Client::new(Options {
             client: format!("{installation:032x}").parse().expect("BUG: a name that is none"),
             user: "u_17".parse().expect("BUG: a name that is none"),

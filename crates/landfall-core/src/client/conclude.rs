@@ -45,7 +45,14 @@ impl Client {
                 self.refetch(damaged);
                 self.loaded_part(ticket, collection, round, rows, next);
             }
-            (Purpose::LoadPart { ticket, .. }, Err(code)) => {
+            (
+                Purpose::Seek { ticket, collection, count },
+                Ok(Done { outcome: Outcome::Sought(keys), .. }),
+            ) => self.sought(ticket, &collection, count, keys),
+            (Purpose::Index(collection), result) => {
+                self.has_indexed(collection, result.map(|done| done.outcome))
+            }
+            (Purpose::LoadPart { ticket, .. } | Purpose::Seek { ticket, .. }, Err(code)) => {
                 self.outputs.push_back(Output::Unloaded(ticket, code));
             }
             (Purpose::Load { tickets, .. }, Err(code)) => {
@@ -122,6 +129,7 @@ impl Client {
                 Purpose::Open { .. }
                 | Purpose::Load { .. }
                 | Purpose::LoadPart { .. }
+                | Purpose::Seek { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }
                 | Purpose::Adopt(_)

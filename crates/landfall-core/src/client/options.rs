@@ -41,4 +41,6 @@ pub struct Declared {
     pub parents: Map<Box<str>, Collection>,
     /// Top-level fields that merge in another way than by the last write.
     pub fields: Merges,
+    /// Top-level fields whose values queries ask for.
+    pub indexes: Vec<String>,
 }

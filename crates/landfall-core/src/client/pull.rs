@@ -96,10 +96,12 @@ impl Client {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
+        let rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
         let transaction = Transaction::Store {
             asked: Box::new(self.checkpoint.clone()),
             reached: Box::new(reached.clone()),
-            rows: if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] },
+            indexed: self.indexed_of(&rows),
+            rows,
             staged: packed.clone(),
             reset: *reset,
             garbage: garbage.clone(),
@@ -113,7 +115,7 @@ impl Client {
         change: &PullChange,
         reached: Position,
     ) -> Option<(DocumentKey, Option<BaseRow>)> {
-        let key = DocumentKey { collection: change.collection.clone(), document: change.document.clone() };
+        let key = change.key();
         match (change.kind.as_str(), &change.data) {
             ("document", Some(data)) => {
                 let row = BaseRow {
@@ -164,6 +166,7 @@ impl Client {
         let mut rows = vec![];
         if page.reset {
             self.staged.clear();
+            self.indexes.clear();
         }
         // What comes early is shown step by step, as it goes into the base.
         let later = !page.reached.complete && !page.packed.is_empty();

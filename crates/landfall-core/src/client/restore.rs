@@ -54,6 +54,7 @@ impl Client {
         // What was pulled and cannot be read is pulled again, with everything else.
         self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
+        self.indexes = opened.indexes;
         let uncommitted = self.uncommitted();
         let unsettled = self.unsettled();
         let mut touched = self.pending();
@@ -148,7 +149,7 @@ impl Client {
     }
 
     /// Documents that somebody has written to and the base does not show it.
-    fn pending(&self) -> Set<DocumentKey> {
+    pub(super) fn pending(&self) -> Set<DocumentKey> {
         let drafts = self.outbox.parked().map(|parked| parked.entry.key());
         self.outbox.documents().cloned().chain(drafts).collect()
     }

@@ -47,7 +47,8 @@ impl Client {
     pub(super) fn unpack(&mut self) -> bool {
         let Some((key, changes)) = self.packed().first() else { return false };
         let (key, rows) = (*key, self.rows(changes, self.checkpoint.position));
-        self.transact(Purpose::Unpack { key }, Transaction::Unpack { key, rows });
+        let indexed = self.indexed_of(&rows);
+        self.transact(Purpose::Unpack { key }, Transaction::Unpack { key, rows, indexed });
         true
     }
 

@@ -1,6 +1,6 @@
 //! Confirmed documents: what verdicts make of them, and what follows from a change of them.
 
-use super::{Fold, Outcome, Rows, Write, checkpoint, put_checkpoint};
+use super::{Fold, Outcome, Rows, Write, checkpoint, index, put_checkpoint};
 use crate::document::Register;
 use crate::id::{DocumentKey, Version};
 use crate::map::Map;
@@ -8,9 +8,15 @@ use crate::stored::{self, BaseRow, End, Key, SettledMutation, SettledRecord, Sto
 
 pub(super) fn row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
     match key {
-        Key::Text(key) => Some((stored::base_document(key)?, stored::read(text)?)),
+        Key::Text(key) => Some((stored::base_document(key)?, read(text)?)),
         Key::Counted(_) => None,
     }
+}
+
+/// There once, and not wherever a row is read: it is a kilobyte of what a page downloads.
+#[inline(never)]
+pub(super) fn read(text: &str) -> Option<BaseRow> {
+    stored::read(text)
 }
 
 pub(super) fn settle(
@@ -21,7 +27,7 @@ pub(super) fn settle(
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
-    for (fold, read) in folds.iter().zip(&read[1..]) {
+    for (fold, read) in folds.iter().zip(&read[2..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.
         if !checkpoint.complete || fold.position <= checkpoint.position {
@@ -57,6 +63,8 @@ pub(super) fn settle(
         Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
     ];
     writes.extend(rows.iter().map(put));
+    let folded: Vec<_> = folds.iter().map(|fold| fold.mutation.key()).collect();
+    assert!(index::keep(&mut writes, &folded, &read[1..]), "BUG: folded into a document that was not read");
     (writes, Outcome::Settled { settled, rows, checkpoint })
 }
 
@@ -77,7 +85,7 @@ pub(super) fn announced(mut writes: Vec<Write>) -> Vec<Write> {
                 changed.push(key);
             }
             Write::Clear(store) => everything |= *store == Store::Base,
-            Write::Add(..) | Write::Put(..) | Write::Delete(..) => {}
+            Write::Add(..) | Write::Put(..) | Write::Delete(..) | Write::DeleteRange(..) => {}
         }
     }
     if everything {

@@ -1,5 +1,6 @@
 //! Reads everything that a client starts from.
 
+use super::index::indexes;
 use super::{Opened, Outcome, Rows, Write, base, checkpoint};
 use crate::id::{Client, DocumentKey};
 use crate::stored::{self, CLIENT, Key, Parked, SEAL, Store};
@@ -41,12 +42,14 @@ pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome)
     let mut lost = Vec::new();
     let staged = Some(records(next(), &mut lost)).filter(|_| lost.is_empty());
     let changes = next().iter().filter_map(changed).collect();
+    let indexes = indexes(&next());
     // What cannot be read looks as if it were not there; whoever loads it notices.
     let rows = read.iter().flatten().filter_map(base::row).collect();
     let opened = Opened {
         made,
         client,
         checkpoint,
+        indexes,
         journal,
         sent,
         settled,

@@ -19,18 +19,18 @@ const FOUND: [u64; 1] = [18_102];
 const STEPS: usize = 60;
 const DAY: i64 = 86_400_000;
 
-struct Chance(Random);
+pub(crate) struct Chance(pub(crate) Random);
 
 impl Chance {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0.within(Millis(n as u64 - 1)).0 as usize
     }
 
-    fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+    pub(crate) fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }
 }

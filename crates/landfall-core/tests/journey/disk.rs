@@ -59,6 +59,11 @@ impl Disk {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.now.texts.remove(&(store, key));
                 }
+                Write::DeleteRange(store, from, to) => {
+                    assert!(stores.contains(&store), "{store:?} is not part of the transaction");
+                    let range = (store, from)..(store, to);
+                    self.now.texts.retain(|key, _| !range.contains(key));
+                }
                 Write::Clear(store) => {
                     assert!(stores.contains(&store), "{store:?} is not part of the transaction");
                     self.now.texts.retain(|(other, _), _| *other != store);
@@ -83,7 +88,26 @@ impl Disk {
             Read::Range(store, from, to, count) => {
                 of(*store).filter(|(key, _)| from <= key && key < to).take(*count as usize).collect()
             }
+            Read::Keys(store, from, to, count, descending) => {
+                let mut keys: Vec<_> = of(*store).filter(|(key, _)| from <= key && key < to).collect();
+                if *descending {
+                    keys.reverse();
+                }
+                keys.truncate(*count as usize);
+                // A driver that reads no values gives none.
+                keys.into_iter().map(|(key, _)| (key, String::new())).collect()
+            }
         }
+    }
+
+    /// The same without any index.
+    pub(crate) fn unindexed(&self) -> Disk {
+        let mut now = self.now.clone();
+        now.texts.retain(|(store, key), _| match (store, key) {
+            (Store::Meta, Key::Text(key)) => !key.starts_with("index/"),
+            (store, _) => *store != Store::Index,
+        });
+        Disk { now, ..Disk::default() }
     }
 
     /// Takes back every transaction after the last strict one.

@@ -13,6 +13,7 @@ mod disk;
 mod eviction;
 mod handover;
 mod hints;
+mod index;
 mod outbox;
 mod peace;
 mod pulling;

@@ -50,7 +50,7 @@ impl World {
                 view.remove(&draft);
                 expected.remove(&draft);
             }
-            if view != expected {
+            if !tab.frugal && view != expected {
                 return Some(format!("tab {i} shows {view:?}, the server {expected:?}"));
             }
             for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {

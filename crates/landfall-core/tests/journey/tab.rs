@@ -10,6 +10,7 @@ use landfall_core::client::{
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
+use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
 use landfall_core::mutation::Refusal;
 use landfall_core::stored::{Entry, JournalRecord, Legacy, Urgency};
@@ -28,6 +29,15 @@ pub(crate) enum Call {
     Push(String),
     Pull(Option<String>),
     Ask,
+}
+
+/// What an app declares, and how it reads.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) version: u32,
+    pub(crate) indexes: Vec<String>,
+    /// Whether it reads nothing that it does not ask for.
+    pub(crate) frugal: bool,
 }
 
 /// One tab.
@@ -70,6 +80,8 @@ pub(crate) struct Tab {
     pub(crate) ended: bool,
     /// Everything that the app was shown, in order.
     pub(crate) views: Vec<View>,
+    /// Whether the app reads nothing that it does not ask for.
+    pub(crate) frugal: bool,
 }
 
 impl Tab {
@@ -79,6 +91,7 @@ impl Tab {
         writer: u128,
         skew: i64,
         remote: Remote,
+        App { version, indexes, frugal }: App,
     ) -> Tab {
         let client = Client::new(Options {
             client: format!("device-{device}").parse().unwrap(),
@@ -88,7 +101,12 @@ impl Tab {
             remote,
             collections: [(
                 collection(),
-                Declared { version: 1, parents: [("parent".into(), collection())].into(), fields: merges() },
+                Declared {
+                    version,
+                    parents: [("parent".into(), collection())].into(),
+                    fields: merges(),
+                    indexes,
+                },
             )]
             .into(),
         });
@@ -119,6 +137,7 @@ impl Tab {
             unsaved: vec![],
             ended: false,
             views: vec![],
+            frugal,
         };
         tab.take_outputs(WallTime(0));
         tab
@@ -211,12 +230,47 @@ impl Tab {
             assert!(self.call.is_none() && self.reply.is_none(), "two requests at once");
             self.call = Some((call, now));
         }
-        if reload {
+        if reload && !self.frugal {
             let ticket = self.ticket();
             self.client.load_all(ticket, collection());
             return self.take_outputs(now);
         }
         self.look();
+    }
+
+    /// Asks an index, and reads what it names, or everything; gives how far that is known, or nothing.
+    pub(crate) fn find(&mut self, seek: &Seek, now: WallTime) -> Option<String> {
+        loop {
+            let stale = self.stale;
+            let ticket = self.ticket();
+            self.client.find(ticket, collection(), seek);
+            self.wait(ticket, now);
+            let found = self.client.found(ticket);
+            let ticket = self.ticket();
+            match &found {
+                Some(found) => self.client.load(ticket, found.documents.clone()),
+                None => self.client.load_all(ticket, collection()),
+            }
+            self.wait(ticket, now);
+            // What was read is forgotten otherwise.
+            if self.stale == stale {
+                return found.map(|found| found.through);
+            }
+        }
+    }
+
+    /// Has a document read, unless it is known.
+    pub(crate) fn know(&mut self, key: DocumentKey, now: WallTime) {
+        let ticket = self.ticket();
+        self.client.load(ticket, vec![key]);
+        self.wait(ticket, now);
+    }
+
+    fn wait(&mut self, ticket: Ticket, now: WallTime) {
+        self.take_outputs(self.clock(now));
+        while !self.loaded.contains(&ticket) {
+            assert!(self.disk_step(now), "an answer is under way");
+        }
     }
 
     /// Notes what the app sees, if that has changed.

@@ -18,7 +18,7 @@ use landfall_core::time::{Millis, WallTime};
 
 use crate::disk::Disk;
 use crate::server::Server;
-use crate::tab::{Call, Tab};
+use crate::tab::{App, Call, Tab};
 
 /// The one collection of these worlds.
 pub(crate) const COLLECTION: &str = "notes";
@@ -53,6 +53,8 @@ pub(crate) struct World {
     pub(crate) faults: VecDeque<Fault>,
     /// What devices are told of the server when they are opened.
     pub(crate) remote: Remote,
+    /// What the app is like when it is opened.
+    pub(crate) app: App,
     /// Whether the app can give a token.
     pub(crate) signed_in: bool,
     /// Whether somebody looks at every tab now and then, which makes it look at what is stored.
@@ -112,6 +114,7 @@ impl World {
             tabs: vec![],
             faults: VecDeque::new(),
             remote: Remote::Present,
+            app: App { version: 1, indexes: vec![], frugal: false },
             signed_in: true,
             watched: false,
             saved: vec![],
@@ -143,7 +146,7 @@ impl World {
 
     fn open(&mut self, disk: Rc<RefCell<Disk>>, device: usize, skew: i64, at: usize) {
         self.writers += 1;
-        self.tabs.insert(at, Tab::open(disk, device, self.writers, skew, self.remote));
+        self.tabs.insert(at, Tab::open(disk, device, self.writers, skew, self.remote, self.app.clone()));
     }
 
     /// The tab is gone, with everything that was not on the disk, and is opened again. Where the power was

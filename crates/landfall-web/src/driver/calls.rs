@@ -3,15 +3,19 @@
 use std::future::ready;
 use std::rc::Rc;
 
-use landfall_core::client::Client;
+use landfall_core::client::{Client, Found};
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
+use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
 use landfall_core::stored::{Legacy, Urgency};
 
 use super::{Asked, Driver};
 use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
 use crate::platform::{self, Said};
+
+/// Most documents that are read at once: a few milliseconds of a slow phone.
+const PART: usize = 400;
 
 impl Driver {
     pub(crate) async fn write(
@@ -95,19 +99,44 @@ impl Driver {
         self: Rc<Driver>,
         collection: String,
         document: Option<String>,
+        seek: Option<Seek>,
     ) -> Result<String, Error> {
         let invalid = |code| move |_| Error::new(code, "not a name");
         let collection: Collection = collection.parse().map_err(invalid(Code::InvalidCollection))?;
         let document: Option<DocumentId> =
             document.map(|document| document.parse()).transpose().map_err(invalid(Code::InvalidDocument))?;
         let Some(document) = document else {
-            if !self.with(|client| client.is_whole(&collection)) {
+            let is_whole = self.with(|client| client.is_whole(&collection));
+            if let Some(seek) = &seek
+                && !is_whole
+            {
+                let mut call = 0;
+                self.ask(&mut |client, ticket| {
+                    call = ticket;
+                    client.find(ticket, collection.clone(), seek);
+                    Ok(vec![])
+                })
+                .await?;
+                let found = self.client.borrow_mut().found(call);
+                if let Some(Found { documents, through }) = found {
+                    for part in documents.chunks(PART) {
+                        self.know(part.to_vec()).await?;
+                    }
+                    return Ok(to_json(&through));
+                }
+            }
+            if !is_whole {
                 // The rows come as events: all in one text would keep the page from answering for too long.
                 self.ask(&mut |client, ticket| {
                     client.load_all(ticket, collection.clone());
                     Ok(vec![])
                 })
                 .await?;
+            }
+            if seek.is_some() {
+                return Ok("null".into());
+            }
+            if !is_whole {
                 return Ok("[]".into());
             }
             return Ok(self.with(|client| {

@@ -123,6 +123,8 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         Transaction::Open { .. } => "opens".to_owned(),
         Transaction::Load(keys) => format!("loads {} documents", keys.len()),
         Transaction::LoadPart(..) => "loads a part".to_owned(),
+        Transaction::Seek { field, .. } => format!("asks the index of {field}"),
+        Transaction::Index { fields, .. } => format!("indexes {fields:?}"),
         Transaction::Adopt(_) => "adopts".to_owned(),
         Transaction::Seal { .. } => "seals".to_owned(),
         Transaction::Unpack { key, .. } => format!("unpacks {key}"),

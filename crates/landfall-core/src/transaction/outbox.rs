@@ -1,0 +1,72 @@
+//! Decides what becomes of writes that are waiting: their bytes, their end, and the end of their database.
+
+use super::{Amendment, Outcome, Rows, Write};
+use crate::id::MutationId;
+use crate::map::Set;
+use crate::stored::{self, Key, Legacy, SEAL, Sent, SentRecord, SettledRecord, Store};
+
+pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
+    let there: Vec<Sent> = read[0]
+        .iter()
+        .filter_map(|(_, text)| stored::read::<SentRecord>(text))
+        .flat_map(|record| record.sent)
+        .collect();
+    let mut added = Vec::new();
+    let mut fresh = Vec::new();
+    let asked = new.len();
+    let sent: Vec<Sent> = new
+        .into_iter()
+        .filter(|sent| !voids.contains(&sent.mutation.id))
+        .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
+            Some(final_one) => final_one.clone(),
+            None => {
+                added.push(sent.mutation.id);
+                fresh.push(sent.clone());
+                sent
+            }
+        })
+        .collect();
+    let write =
+        (!fresh.is_empty()).then(|| Write::Add(Store::Sent, stored::write(&SentRecord { sent: fresh })));
+    let discarded = sent.len() < asked;
+    (write.into_iter().collect(), Outcome::Fixed { sent, added, discarded })
+}
+
+pub(super) fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    if read.iter().any(Vec::is_empty) {
+        return (vec![], Outcome::Missed);
+    }
+    let Amendment { record, unpark, voids, ended } = amendment;
+    let mut writes = Vec::new();
+    if !record.entries.is_empty() {
+        writes.push(Write::Add(Store::Journal, stored::write(&record)));
+    }
+    if !ended.is_empty() {
+        writes.push(Write::Add(Store::Settled, stored::write(&SettledRecord { settled: ended })));
+    }
+    let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
+    writes.extend(unparked);
+    writes.extend(voids.into_iter().map(|id| Write::Put(Store::Meta, stored::void_key(id), String::new())));
+    (writes, Outcome::Amended)
+}
+
+pub(super) fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Write>, Outcome) {
+    let known = read.first().and_then(|(_, text)| text.parse().ok()).unwrap_or(0);
+    record.entries.retain_mut(|entry| entry.place.take().is_some_and(|place| place.record > known));
+    let mut writes = Vec::new();
+    if !record.entries.is_empty() {
+        writes.push(Write::Add(Store::Journal, stored::write(&record)));
+        writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
+    }
+    (writes, Outcome::Adopted(record.entries))
+}
+
+pub(super) fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
+    if journal.iter().any(|(key, _)| *key > Key::Counted(through) && *key != SEAL) {
+        return (vec![], Outcome::Missed);
+    }
+    let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
+    writes.push(Write::Put(Store::Journal, SEAL, String::new()));
+    (writes, Outcome::Sealed)
+}
