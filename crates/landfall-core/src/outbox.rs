@@ -233,6 +233,13 @@ impl Outbox {
         }
     }
 
+    /// The history that had taken entries in is no more: they go again, and a server that has them says so.
+    pub fn reopen(&mut self) {
+        let accepted = |item: &&Item| matches!(item.standing, Standing::Accepted { .. });
+        let ids: Vec<MutationId> = self.items().filter(accepted).map(|item| item.entry.id).collect();
+        ids.into_iter().for_each(|id| self.stand(id, Standing::Saved));
+    }
+
     /// An entry, if it is here.
     pub fn get(&self, id: MutationId) -> Option<&Item> {
         self.places.get(&id).and_then(|place| self.items.get(place))

@@ -113,6 +113,8 @@ pub enum Transaction {
     },
     /// Stores the server's verdicts.
     Settle {
+        /// The server's history that they are of.
+        epoch: String,
         /// How each mutation ended, as far as that does not depend on the base.
         settled: Vec<SettledMutation>,
         /// What may be folded into the base: where it can, the mutation ends [`End::Folded`].
@@ -317,8 +319,8 @@ impl Transaction {
             Transaction::Amend(amendment) => amend(amendment, &read),
             Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
             Transaction::Seal { through } => seal(through, &read[0]),
-            Transaction::Settle { settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = settle(settled, folds, &read);
+            Transaction::Settle { epoch, settled, folds, parked, garbage } => {
+                let (mut writes, outcome) = settle(epoch, settled, folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
@@ -410,7 +412,8 @@ fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
         writes.push(Write::Add(Store::Journal, stored::write(&record)));
     }
     if !ended.is_empty() {
-        writes.push(Write::Add(Store::Settled, stored::write(&SettledRecord { settled: ended })));
+        writes
+            .push(Write::Add(Store::Settled, stored::write(&SettledRecord { epoch: None, settled: ended })));
     }
     let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
     writes.extend(unparked);
@@ -438,7 +441,12 @@ fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
     (writes, Outcome::Sealed)
 }
 
-fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) -> (Vec<Write>, Outcome) {
+fn settle(
+    epoch: String,
+    mut settled: Vec<SettledMutation>,
+    folds: Vec<Fold>,
+    read: &[Rows],
+) -> (Vec<Write>, Outcome) {
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
@@ -473,10 +481,8 @@ fn settle(mut settled: Vec<SettledMutation>, folds: Vec<Fold>, read: &[Rows]) ->
         }
     }
     let rows: Vec<_> = rows.into_iter().collect();
-    let mut writes = vec![
-        put_checkpoint(&checkpoint),
-        Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
-    ];
+    let record = SettledRecord { epoch: Some(epoch), settled: settled.clone() };
+    let mut writes = vec![put_checkpoint(&checkpoint), Write::Add(Store::Settled, stored::write(&record))];
     writes.extend(rows.iter().map(put_base));
     (writes, Outcome::Settled { settled, rows, checkpoint })
 }

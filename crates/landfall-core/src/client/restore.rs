@@ -6,7 +6,7 @@ use crate::id::MutationId;
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
-use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
+use crate::stored::{End, Entry, Parked, Place, Sent, SettledRecord, Store, void_key};
 
 impl Client {
     pub(super) fn read_stored(&mut self) {
@@ -38,7 +38,13 @@ impl Client {
         let unsettled = self.unsettled();
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
-        let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
+        // What a history that is no more had taken in goes again; nobody else's positions say anything of it.
+        let gone = |record: &SettledRecord| record.epoch.is_some() && record.epoch != self.checkpoint.epoch;
+        let holds = |record, end| !(gone(record) && matches!(end, End::Accepted { .. }));
+        let verdicts = opened
+            .settled
+            .iter()
+            .flat_map(|(_, record)| record.settled.iter().filter(move |one| holds(record, one.end)));
         let mut replaced = Map::new();
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {

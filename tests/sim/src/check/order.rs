@@ -15,7 +15,7 @@ pub fn kept(world: &mut World) {
     for applied in &world.server.store.log {
         let id = applied.mutation.id;
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
-        if world.devices[device].evicted {
+        if world.devices[device].evicted || world.set_back {
             continue;
         }
         let lane = (id.writer, device, applied.mutation.key());
