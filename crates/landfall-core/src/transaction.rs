@@ -106,10 +106,13 @@ pub enum Transaction {
     Amend(Amendment),
     /// Appends the writes of another database to the journal, those aside that are in it or have been.
     Adopt(Legacy),
-    /// Deletes everything, and sees to it that nothing can be written any more. Not if the journal has got longer.
+    /// Deletes everything, and sees to it that nothing can be written any more. Not if there is something in the
+    /// journal that whoever decided this did not know of.
     Seal {
         /// The last record of the journal that nothing is lost with.
         through: u64,
+        /// The records that are known; other tabs may have written others in between.
+        known: Set<u64>,
     },
     /// Stores the server's verdicts.
     Settle {
@@ -318,7 +321,7 @@ impl Transaction {
             Transaction::Fix(new) => fix(new, &read),
             Transaction::Amend(amendment) => amend(amendment, &read),
             Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
-            Transaction::Seal { through } => seal(through, &read[0]),
+            Transaction::Seal { through, known } => seal(through, &known, &read[0]),
             Transaction::Settle { epoch, settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = settle(epoch, settled, folds, &read);
                 let put = |parked: &Parked| {
@@ -432,8 +435,15 @@ fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Writ
     (writes, Outcome::Adopted(record.entries))
 }
 
-fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
-    if journal.iter().any(|(key, _)| *key > Key::Counted(through) && *key != SEAL) {
+fn seal(through: u64, known: &Set<u64>, journal: &Rows) -> (Vec<Write>, Outcome) {
+    let is_lost = |(key, text): &(Key, String)| match key {
+        // What cannot be read is known to nobody.
+        Key::Counted(key) if *key <= through => {
+            !known.contains(key) && stored::read::<JournalRecord>(text).is_some()
+        }
+        Key::Counted(_) | Key::Text(_) => *key != SEAL,
+    };
+    if journal.iter().any(is_lost) {
         return (vec![], Outcome::Missed);
     }
     let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
