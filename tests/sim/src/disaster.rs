@@ -195,6 +195,7 @@ impl World {
             Disaster::SignOut => tab.into_iter().for_each(|tab| self.sign_out(tab)),
             Disaster::Node => {
                 let node = self.chances.fault.below(self.server.nodes.len());
+                self.server.unsteady = true;
                 self.server.nodes[node] =
                     self.chances.fault.of(&[0, -300, 300, -10_000, 10_000, -HOUR, HOUR]);
             }

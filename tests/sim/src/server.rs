@@ -35,6 +35,8 @@ pub struct Server {
     pub backups: Vec<Store>,
     /// How wrong each process's clock is.
     pub nodes: Vec<i64>,
+    /// Whether one of them was ever wrong.
+    pub unsteady: bool,
     /// What it accepts.
     pub rules: Rules,
     /// Most changes on a page.
@@ -52,7 +54,17 @@ impl Server {
         let store = Store::new(chance.bits());
         let rules = Rules::new(policy);
         let nodes = vec![0; nodes];
-        Server { store, backups: vec![], nodes, rules, page, latest: WallTime(0), judged: 0, chance }
+        Server {
+            store,
+            backups: vec![],
+            nodes,
+            unsteady: false,
+            rules,
+            page,
+            latest: WallTime(0),
+            judged: 0,
+            chance,
+        }
     }
 
     /// `POST /api/v1/sync/batch` at one of the processes.
