@@ -119,6 +119,10 @@ impl Server {
             marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Patch, Mark::Revived);
             marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Create, Mark::StartedOver);
         }
+        let closed = decision.results.iter().skip(mutations.len());
+        closed.for_each(|result| {
+            marks.hit_if(result.verdict != Verdict::Rejected, Mark::DiscardedTooLate);
+        });
         let nonce = self.chance.bits();
         self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
         let mut results = decision.results;
