@@ -87,7 +87,7 @@ impl Outbox {
     /// Adds a write at its place.
     pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
         self.revision += 1;
-        self.places.insert(entry.id, place);
+        assert!(self.places.insert(entry.id, place).is_none(), "BUG: one write at two places");
         self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.unsettled += usize::from(is_unsettled(&item));

@@ -125,7 +125,9 @@ impl Client {
     fn rescued(&self, first: bool) -> Vec<Entry> {
         let saved = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
         let pending = self.outbox.items().filter(saved).map(|item| &item.entry);
-        let parked = self.outbox.parked().map(|parked| &parked.entry);
+        // Another tab may have had a verdict stored on what this one was saving again.
+        let only_parked = |entry: &&Entry| self.outbox.get(entry.id).is_none();
+        let parked = self.outbox.parked().map(|parked| &parked.entry).filter(only_parked);
         // The first to notice saves all that it knows, the others what only they may know.
         let mine = |entry: &&Entry| first || entry.id.writer == self.options.writer;
         pending.chain(parked).filter(mine).cloned().collect()
