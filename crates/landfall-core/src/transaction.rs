@@ -5,6 +5,7 @@
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
 mod open;
+mod seal;
 
 use crate::clock::Stamp;
 use crate::document::Register;
@@ -12,8 +13,8 @@ use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, JournalRecord, Key, Legacy, Parked, SEAL,
-    Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, End, Entry, JournalRecord, Key, Legacy, Parked, Sent,
+    SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -321,7 +322,7 @@ impl Transaction {
             Transaction::Fix(new) => fix(new, &read),
             Transaction::Amend(amendment) => amend(amendment, &read),
             Transaction::Adopt(legacy) => adopt(legacy, &read[0]),
-            Transaction::Seal { through, known } => seal(through, &known, &read[0]),
+            Transaction::Seal { through, known } => seal::seal(through, &known, &read[0]),
             Transaction::Settle { epoch, settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = settle(epoch, settled, folds, &read);
                 let put = |parked: &Parked| {
@@ -433,22 +434,6 @@ fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Writ
         writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
     }
     (writes, Outcome::Adopted(record.entries))
-}
-
-fn seal(through: u64, known: &Set<u64>, journal: &Rows) -> (Vec<Write>, Outcome) {
-    let is_lost = |(key, text): &(Key, String)| match key {
-        // What cannot be read is known to nobody.
-        Key::Counted(key) if *key <= through => {
-            !known.contains(key) && stored::read::<JournalRecord>(text).is_some()
-        }
-        Key::Counted(_) | Key::Text(_) => *key != SEAL,
-    };
-    if journal.iter().any(is_lost) {
-        return (vec![], Outcome::Missed);
-    }
-    let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
-    writes.push(Write::Put(Store::Journal, SEAL, String::new()));
-    (writes, Outcome::Sealed)
 }
 
 fn settle(
