@@ -77,6 +77,11 @@ impl Ledger {
         self.last
     }
 
+    /// The journal records that are known here.
+    pub fn journals(&self) -> Set<u64> {
+        self.journal.records.keys().chain(&self.journal.empty).copied().collect()
+    }
+
     /// A record of final bytes, and which of its mutations are not settled.
     pub fn sent(&mut self, record: u64, unsettled: Set<MutationId>) {
         self.sent.put(record, unsettled);

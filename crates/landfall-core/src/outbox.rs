@@ -87,7 +87,7 @@ impl Outbox {
     /// Adds a write at its place.
     pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
         self.revision += 1;
-        self.places.insert(entry.id, place);
+        assert!(self.places.insert(entry.id, place).is_none(), "BUG: one write at two places");
         self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.unsettled += usize::from(is_unsettled(&item));
@@ -231,6 +231,13 @@ impl Outbox {
         for item in self.items.values_mut().filter(|item| item.standing == Standing::Sending) {
             item.standing = Standing::Saved;
         }
+    }
+
+    /// The history that had taken entries in is no more: they go again, and a server that has them says so.
+    pub fn reopen(&mut self) {
+        let accepted = |item: &&Item| matches!(item.standing, Standing::Accepted { .. });
+        let ids: Vec<MutationId> = self.items().filter(accepted).map(|item| item.entry.id).collect();
+        ids.into_iter().for_each(|id| self.stand(id, Standing::Saved));
     }
 
     /// An entry, if it is here.

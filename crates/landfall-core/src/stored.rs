@@ -396,6 +396,9 @@ impl From<SettledMutation> for SettledText {
 /// The verdicts of one reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettledRecord {
+    /// The history that the positions are of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<String>,
     /// In the order of the reply.
     pub settled: Vec<SettledMutation>,
 }

@@ -8,9 +8,11 @@ mod base;
 mod index;
 mod open;
 mod outbox;
+mod seal;
 
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
+use crate::map::Set;
 use crate::mutation::Mutation;
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
@@ -150,13 +152,18 @@ pub enum Transaction {
     Amend(Amendment),
     /// Appends the writes of another database to the journal, those aside that are in it or have been.
     Adopt(Legacy),
-    /// Deletes everything, and sees to it that nothing can be written any more. Not if the journal has got longer.
+    /// Deletes everything, and sees to it that nothing can be written any more. Not if there is something in the
+    /// journal that whoever decided this did not know of.
     Seal {
         /// The last record of the journal that nothing is lost with.
         through: u64,
+        /// The records that are known; other tabs may have written others in between.
+        known: Set<u64>,
     },
     /// Stores the server's verdicts.
     Settle {
+        /// The server's history that they are of.
+        epoch: String,
         /// How each mutation ended, as far as that does not depend on the base.
         settled: Vec<SettledMutation>,
         /// What may be folded into the base: where it can, the mutation ends [`End::Folded`].
@@ -417,9 +424,9 @@ impl Transaction {
             Transaction::Fix(new) => outbox::fix(new, &read),
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
-            Transaction::Seal { through } => outbox::seal(through, &read[0]),
-            Transaction::Settle { settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = base::settle(settled, folds, &read);
+            Transaction::Seal { through, known } => seal::seal(through, &known, &read[0]),
+            Transaction::Settle { epoch, settled, folds, parked, garbage } => {
+                let (mut writes, outcome) = base::settle(epoch, settled, folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };

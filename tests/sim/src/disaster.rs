@@ -5,7 +5,7 @@ use landfall_core::time::Millis;
 
 use crate::chance::Chance;
 use crate::mark::Mark;
-use crate::queue::Event;
+use crate::queue::{Event, TabId};
 use crate::tab::Asked;
 use crate::world::World;
 
@@ -96,6 +96,33 @@ const HOUR: i64 = 3_600_000;
 const YEAR: i64 = 365 * 24 * HOUR;
 
 impl World {
+    /// Whether the tab is gone now, in the middle of something.
+    pub fn crashes(&mut self, tab: TabId) -> bool {
+        if self.tab(tab).is_none() || !self.chances.fault.per_mille(self.swarm.crash) {
+            return false;
+        }
+        self.marks.hit(Mark::Crash);
+        let device = self.tab(tab).map_or(0, |tab| tab.device);
+        if self.chances.fault.per_mille(self.swarm.power) {
+            self.power_cut(device);
+        } else {
+            self.close(tab);
+        }
+        let delay = self.chances.fault.delay(Millis(5_000));
+        self.queue.after(delay, Event::Reopen(device));
+        true
+    }
+
+    /// Everything on a device that was not synced may be gone.
+    pub fn power_cut(&mut self, device: usize) {
+        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        let pending = self.devices[device].disk.pending();
+        let lost = self.chances.fault.below(pending + 1);
+        self.marks.hit(Mark::PowerCut);
+        self.marks.hit_if(lost > 0, Mark::PowerCutLost);
+        self.devices[device].disk.power_cut(lost);
+    }
+
     /// Something breaks, and something else will.
     pub fn disaster(&mut self) {
         if self.healed {
@@ -195,6 +222,7 @@ impl World {
             Disaster::SignOut => tab.into_iter().for_each(|tab| self.sign_out(tab)),
             Disaster::Node => {
                 let node = self.chances.fault.below(self.server.nodes.len());
+                self.server.unsteady = true;
                 self.server.nodes[node] =
                     self.chances.fault.of(&[0, -300, 300, -10_000, 10_000, -HOUR, HOUR]);
             }

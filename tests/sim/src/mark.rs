@@ -67,8 +67,6 @@ marks! {
     ClockFrozen,
     /// A stamp was too far in the future.
     Restamped,
-    /// A device's offset was corrected.
-    ClockCorrected,
     /// Two tabs drained at once.
     TwoLeaders,
     /// A lock was taken away.
@@ -93,12 +91,8 @@ marks! {
     ResyncRequired,
     /// Deleted documents were forgotten.
     TombstonesPurged,
-    /// A cursor was not accepted.
-    CursorRefused,
     /// A database was copied to another device.
     ProfileCopied,
-    /// A database was put into an earlier state.
-    ProfileRestored,
     /// A browser deleted what was stored.
     Evicted,
     /// Somebody signed out.
@@ -113,7 +107,7 @@ marks! {
     Paused,
     /// A write waited for a network that is not paid for.
     Unmetered,
-    /// A document's rules hid it from somebody who had it.
+    /// A write was all that was new.
     Applied,
     /// A write met others.
     Merged,

@@ -35,6 +35,8 @@ pub struct Server {
     pub backups: Vec<Store>,
     /// How wrong each process's clock is.
     pub nodes: Vec<i64>,
+    /// Whether one of them was ever wrong.
+    pub unsteady: bool,
     /// What it accepts.
     pub rules: Rules,
     /// Most changes on a page.
@@ -52,7 +54,17 @@ impl Server {
         let store = Store::new(chance.bits());
         let rules = Rules::new(policy);
         let nodes = vec![0; nodes];
-        Server { store, backups: vec![], nodes, rules, page, latest: WallTime(0), judged: 0, chance }
+        Server {
+            store,
+            backups: vec![],
+            nodes,
+            unsteady: false,
+            rules,
+            page,
+            latest: WallTime(0),
+            judged: 0,
+            chance,
+        }
     }
 
     /// `POST /api/v1/sync/batch` at one of the processes.
@@ -107,6 +119,10 @@ impl Server {
             marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Patch, Mark::Revived);
             marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Create, Mark::StartedOver);
         }
+        let closed = decision.results.iter().skip(mutations.len());
+        closed.for_each(|result| {
+            marks.hit_if(result.verdict != Verdict::Rejected, Mark::DiscardedTooLate);
+        });
         let nonce = self.chance.bits();
         self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
         let mut results = decision.results;

@@ -398,33 +398,6 @@ impl World {
         self.feed(tab, Input::Tick);
     }
 
-    /// Whether the tab is gone now, in the middle of something.
-    pub fn crashes(&mut self, tab: TabId) -> bool {
-        if self.tab(tab).is_none() || !self.chances.fault.per_mille(self.swarm.crash) {
-            return false;
-        }
-        self.marks.hit(Mark::Crash);
-        let device = self.tab(tab).map_or(0, |tab| tab.device);
-        if self.chances.fault.per_mille(self.swarm.power) {
-            self.power_cut(device);
-        } else {
-            self.close(tab);
-        }
-        let delay = self.chances.fault.delay(Millis(5_000));
-        self.queue.after(delay, Event::Reopen(device));
-        true
-    }
-
-    /// Everything on a device that was not synced may be gone.
-    pub fn power_cut(&mut self, device: usize) {
-        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
-        let pending = self.devices[device].disk.pending();
-        let lost = self.chances.fault.below(pending + 1);
-        self.marks.hit(Mark::PowerCut);
-        self.marks.hit_if(lost > 0, Mark::PowerCutLost);
-        self.devices[device].disk.power_cut(lost);
-    }
-
     fn disk_step(&mut self, device: usize) {
         let runnable = self.devices[device].runnable();
         if runnable.is_empty() {

@@ -33,7 +33,8 @@ impl Client {
             return Err(Refusal::new(Code::PendingWrites, message));
         }
         let through = through.unwrap_or_else(|| self.ledger.last());
-        self.transact(Purpose::Seal(ticket), Transaction::Seal { through });
+        let known = self.ledger.journals();
+        self.transact(Purpose::Seal(ticket), Transaction::Seal { through, known });
         Ok(())
     }
 

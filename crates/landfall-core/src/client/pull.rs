@@ -176,6 +176,9 @@ impl Client {
             rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
         }
         self.stage(staged, page.changes);
+        if page.reached.epoch != self.checkpoint.epoch {
+            self.outbox.reopen();
+        }
         self.checkpoint = page.reached;
         let through = self.checkpoint.position;
         let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);

@@ -164,7 +164,8 @@ impl Client {
         garbage.extend(strays);
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
-        self.transact(purpose, Transaction::Settle { settled, folds, parked, garbage });
+        let epoch = reply.epoch;
+        self.transact(purpose, Transaction::Settle { epoch, settled, folds, parked, garbage });
     }
 
     /// The verdicts are stored.

@@ -7,7 +7,7 @@ use crate::id::{DocumentKey, MutationId};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
-use crate::stored::{End, Entry, Parked, Place, Sent, Store, void_key};
+use crate::stored::{End, Entry, Parked, Place, Sent, SettledRecord, Store, void_key};
 
 impl Client {
     /// Has everything read but the base, and of that these documents.
@@ -60,7 +60,13 @@ impl Client {
         let mut touched = self.pending();
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
-        let verdicts = opened.settled.iter().flat_map(|(_, record)| &record.settled);
+        // What a history that is no more had taken in goes again; nobody else's positions say anything of it.
+        let gone = |record: &SettledRecord| record.epoch.is_some() && record.epoch != self.checkpoint.epoch;
+        let holds = |record, end| !(gone(record) && matches!(end, End::Accepted { .. }));
+        let verdicts = opened
+            .settled
+            .iter()
+            .flat_map(|(_, record)| record.settled.iter().filter(move |one| holds(record, one.end)));
         let mut replaced = Map::new();
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
@@ -159,7 +165,9 @@ impl Client {
     fn rescued(&self, first: bool) -> Vec<Entry> {
         let saved = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
         let pending = self.outbox.items().filter(saved).map(|item| &item.entry);
-        let parked = self.outbox.parked().map(|parked| &parked.entry);
+        // Another tab may have had a verdict stored on what this one was saving again.
+        let only_parked = |entry: &&Entry| self.outbox.get(entry.id).is_none();
+        let parked = self.outbox.parked().map(|parked| &parked.entry).filter(only_parked);
         // The first to notice saves all that it knows, the others what only they may know.
         let mine = |entry: &&Entry| first || entry.id.writer == self.options.writer;
         pending.chain(parked).filter(mine).cloned().collect()

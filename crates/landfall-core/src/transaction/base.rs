@@ -20,6 +20,7 @@ pub(super) fn read(text: &str) -> Option<BaseRow> {
 }
 
 pub(super) fn settle(
+    epoch: String,
     mut settled: Vec<SettledMutation>,
     folds: Vec<Fold>,
     read: &[Rows],
@@ -60,7 +61,10 @@ pub(super) fn settle(
     let rows: Vec<_> = rows.into_iter().collect();
     let mut writes = vec![
         put_checkpoint(&checkpoint),
-        Write::Add(Store::Settled, stored::write(&SettledRecord { settled: settled.clone() })),
+        Write::Add(
+            Store::Settled,
+            stored::write(&SettledRecord { epoch: Some(epoch), settled: settled.clone() }),
+        ),
     ];
     writes.extend(rows.iter().map(put));
     let folded: Vec<_> = folds.iter().map(|fold| fold.mutation.key()).collect();

@@ -3,7 +3,7 @@
 use super::{Amendment, Outcome, Rows, Write};
 use crate::id::MutationId;
 use crate::map::Set;
-use crate::stored::{self, Key, Legacy, SEAL, Sent, SentRecord, SettledRecord, Store};
+use crate::stored::{self, Key, Legacy, Sent, SentRecord, SettledRecord, Store};
 
 pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
@@ -43,7 +43,8 @@ pub(super) fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome
         writes.push(Write::Add(Store::Journal, stored::write(&record)));
     }
     if !ended.is_empty() {
-        writes.push(Write::Add(Store::Settled, stored::write(&SettledRecord { settled: ended })));
+        writes
+            .push(Write::Add(Store::Settled, stored::write(&SettledRecord { epoch: None, settled: ended })));
     }
     let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
     writes.extend(unparked);
@@ -60,13 +61,4 @@ pub(super) fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -
         writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
     }
     (writes, Outcome::Adopted(record.entries))
-}
-
-pub(super) fn seal(through: u64, journal: &Rows) -> (Vec<Write>, Outcome) {
-    if journal.iter().any(|(key, _)| *key > Key::Counted(through) && *key != SEAL) {
-        return (vec![], Outcome::Missed);
-    }
-    let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();
-    writes.push(Write::Put(Store::Journal, SEAL, String::new()));
-    (writes, Outcome::Sealed)
 }

@@ -140,3 +140,27 @@ fn nothing_is_left_of_a_database_that_is_given_up_and_nobody_can_write_to_it() {
     let left: usize = landfall_core::stored::Store::ALL.into_iter().map(|store| disk.count(store)).sum();
     assert_eq!(left, 1, "the seal itself, and the installation's name is gone");
 }
+
+/// The tab that signs out has not heard of it, and has written something later itself.
+#[test]
+fn signing_out_does_not_delete_what_another_tab_has_written_in_between() {
+    for discard in [false, true] {
+        let mut world = World::new(1);
+        let other = world.add_tab(0);
+        world.rest();
+        world.write(other, create("theirs", r#"{"a":1}"#));
+        world.tabs[0].hinted = false;
+        world.write(0, create("mine", r#"{"a":1}"#));
+        world.tabs[0].hinted = false;
+        world.network_step(0);
+        world.network_step(0);
+        world.disk(0);
+        let through = discard.then(|| world.tabs[0].legacy().through);
+        if world.tabs[0].seal(through, world.now).is_ok() {
+            world.disk(0);
+        }
+        assert_eq!(world.tabs[0].unsaved, [Code::PendingWrites], "discard {discard}");
+        world.rest();
+        assert_eq!(world.server.applied.len(), 2);
+    }
+}

@@ -1,6 +1,6 @@
 //! What reaches a device from others: causal, whole, and never in the way of its own writes.
 
-use landfall_core::client::Input;
+use landfall_core::client::{Input, Status};
 use landfall_core::drain::Nudge;
 
 use crate::world::{Fault, World, create, delete, key, patch};
@@ -170,4 +170,32 @@ fn a_deleted_document_is_gone_on_the_other_device_and_can_be_made_again_there() 
     world.rest();
     assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"c":1}"#));
     assert_eq!(world.stream(1, "d").len(), 4, "{:?}", world.stream(1, "d"));
+}
+
+/// Positions are of one history, and those of the next one say nothing about what the last one had taken in.
+#[test]
+fn what_a_server_had_taken_in_before_a_backup_was_put_back_goes_again() {
+    for reopened in [false, true] {
+        let mut world = World::new(2);
+        world.rest();
+        let lost = world.write(1, create("d", r#"{"b":1}"#));
+        // Nothing keeps what was in a base already.
+        world.given_up.insert(lost);
+        world.run(1);
+        world.write(0, create("d", r#"{"a":1}"#));
+        world.request(0);
+        world.network_step(0);
+        world.disk(0);
+        assert_eq!(world.tabs[0].client.entries()[0].status, Status::Accepted, "and not in the base yet");
+        world.server.lose_everything();
+        for document in ["e", "f", "g"] {
+            world.write(1, create(document, "{}"));
+            world.run(1);
+        }
+        if reopened {
+            world.reopen(0, false);
+        }
+        world.rest();
+        assert_eq!(world.text(1, "d").as_deref(), Some(r#"{"a":1}"#));
+    }
 }

@@ -118,3 +118,18 @@ fn bytes_made_final_by_one_tab_are_what_another_sends() {
     assert_eq!(stamp(0), stamp(1));
     assert_eq!(world.server.applied.len(), 1);
 }
+
+#[test]
+fn a_reset_that_brings_nothing_is_news_to_the_other_tabs_too() {
+    let mut world = World::new(1);
+    let id = world.write(0, create("d", r#"{"a":1}"#));
+    world.rest();
+    let other = world.add_tab(0);
+    assert!(world.text(other, "d").is_some());
+    world.server.lose_everything();
+    // Nothing keeps what was in a base already.
+    world.given_up.insert(id);
+    world.sleep();
+    world.rest();
+    assert_eq!(world.text(other, "d"), None);
+}

@@ -2,7 +2,9 @@
 
 use landfall_core::client::Done;
 use landfall_core::id::{DocumentKey, Position};
-use landfall_core::stored::{BaseRow, CHECKPOINT, Checkpoint, End, Key, Store, base_document, read};
+use landfall_core::stored::{
+    BaseRow, CHECKPOINT, Checkpoint, End, Key, SettledRecord, Store, base_document, read,
+};
 use landfall_core::transaction::{Outcome, Transaction};
 
 use crate::check::Invariant;
@@ -21,6 +23,9 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
                 return world.violate(Invariant::I10, what);
             }
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+            if world.set_back {
+                forgive(world, device, reached);
+            }
         }
         (Transaction::Unpack { rows, .. }, Outcome::Stored) => {
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
@@ -43,6 +48,19 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
         }
         (_, _) => {}
     }
+}
+
+/// What is in a base is lost with the history that it is of: keeping it is not built. So a write is forgiven
+/// that a page of a history that is no more has taken out of the outbox.
+fn forgive(world: &mut World, device: usize, reached: &Checkpoint) {
+    let records = world.devices[device].disk.records(Store::Settled).values();
+    let records = records.filter_map(|text| read::<SettledRecord>(text));
+    let of_it = records.filter(|record| record.epoch == reached.epoch).flat_map(|record| record.settled);
+    let passed =
+        of_it.filter(|one| matches!(one.end, End::Accepted { position, .. } if position <= reached.position));
+    let lost = passed.filter(|one| !world.server.store.has(one.id)).map(|one| one.id);
+    let lost: Vec<_> = lost.collect();
+    world.witness.excused.extend(lost);
 }
 
 /// A confirmed document is what the server had at that version.

@@ -14,8 +14,12 @@ pub fn kept(world: &mut World) {
     let mut wrong = None;
     for applied in &world.server.store.log {
         let id = applied.mutation.id;
+        // What was refused together with a creation stands in its old place again, and others went ahead of it.
+        if applied.mutation.replaces.is_some() {
+            continue;
+        }
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
-        if world.devices[device].evicted {
+        if world.devices[device].evicted || world.set_back {
             continue;
         }
         let lane = (id.writer, device, applied.mutation.key());

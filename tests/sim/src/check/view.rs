@@ -14,7 +14,7 @@ pub fn shown(world: &mut World, tab: TabId) {
     let Some(device) = world.tab(tab).map(|tab| tab.device) else { return };
     // A wrong clock is corrected once it is known, and with it which of two writes is the later one.
     let Device { clock, evicted, .. } = &world.devices[device];
-    let blind = world.set_back || *evicted || !clock.is_right();
+    let blind = world.set_back || world.server.unsteady || *evicted || !clock.is_right();
     let Some(subject) = world.tabs[tab].as_mut() else { return };
     let mut found = None;
     for (key, json) in subject.client.changes() {
