@@ -2,6 +2,7 @@
 //! and their order survive every hop.
 
 mod read;
+mod write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use serde_json::value::RawValue;
 use crate::map::Map;
 
 pub use read::{Unreadable, read};
+pub use write::write;
 
 /// Deepest nesting of objects and arrays in a document.
 pub const DEPTH_MAX: usize = 32;
@@ -113,7 +115,7 @@ impl Json {
 
     /// Writes a text.
     pub fn string(text: &str) -> Json {
-        made(&quoted(text))
+        made(&write(text))
     }
 
     /// Writes an array of `elements`.
@@ -136,7 +138,7 @@ impl Json {
             if i > 0 {
                 text.push(',');
             }
-            text.push_str(&quoted(key));
+            text.push_str(&write(key));
             text.push(':');
             text.push_str(value);
         }
@@ -148,10 +150,6 @@ impl Json {
 /// What was put together here.
 fn made(text: &str) -> Json {
     read(text).expect("BUG: parts that make no JSON")
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| unreachable!("BUG: a string is always JSON"))
 }
 
 impl fmt::Debug for Json {

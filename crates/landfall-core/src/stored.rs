@@ -146,8 +146,7 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
 
 /// Writes a record.
 pub fn write<T: Serialize>(record: &T) -> String {
-    serde_json::to_string(record)
-        .unwrap_or_else(|_| unreachable!("BUG: a record that cannot be written down"))
+    json::write(record)
 }
 
 /// How urgent an upload is.

@@ -87,7 +87,7 @@ pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
 }
 
 pub(crate) fn to_json<T: Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_else(|_| unreachable!("BUG: a value that cannot be written down"))
+    json::write(value)
 }
 
 /// `WireOptions`.

@@ -58,7 +58,7 @@ impl serde::de::Error for Unreadable {
 
 /// What `serde_json` calls a value whose text is wanted, and the member that it is wrapped in. Not part of
 /// its API; should it change, the tests here fail.
-const RAW: &str = "$serde_json::private::RawValue";
+pub(super) const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
     type Error = Unreadable;

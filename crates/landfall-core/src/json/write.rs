@@ -1,0 +1,362 @@
+//! Writes what serde can describe as JSON, spelled as serde_json spells it.
+//!
+//! Into memory nothing fails, and a writer that cannot fail is half the code: serde_json's, with its errors at
+//! every member, costs a page 3 KB more. It writes what a device writes: no floats, no variants with content.
+
+use std::convert::Infallible;
+use std::fmt::{self, Display};
+
+use serde::Serialize;
+use serde::ser::{
+    Error, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, Serializer,
+};
+
+use super::read::RAW;
+
+/// Writes a value.
+pub fn write<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut writer = Writer::default();
+    match value.serialize(&mut writer) {
+        Ok(()) => writer.text,
+        Err(Never(never)) => match never {},
+    }
+}
+
+/// What cannot happen.
+#[derive(Debug)]
+pub struct Never(Infallible);
+
+impl Display for Never {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {}
+    }
+}
+
+impl std::error::Error for Never {}
+
+impl Error for Never {
+    fn custom<T: Display>(message: T) -> Never {
+        unreachable!("BUG: a value that cannot be written down: {message}")
+    }
+}
+
+#[derive(Default)]
+struct Writer {
+    text: String,
+    /// The next text is JSON already.
+    raw: bool,
+}
+
+impl Writer {
+    fn number(&mut self, number: impl Display) -> Result<(), Never> {
+        self.text += &number.to_string();
+        Ok(())
+    }
+
+    fn quote(&mut self, text: &str) {
+        self.text.push('"');
+        for character in text.chars() {
+            let escape = match character {
+                '"' => "\\\"",
+                '\\' => "\\\\",
+                '\u{8}' => "\\b",
+                '\t' => "\\t",
+                '\n' => "\\n",
+                '\u{c}' => "\\f",
+                '\r' => "\\r",
+                '\0'..='\u{1f}' => {
+                    const HEX: &[u8; 16] = b"0123456789abcdef";
+                    self.text.push_str(if character < '\u{10}' { "\\u000" } else { "\\u001" });
+                    self.text.push(HEX[character as usize & 15] as char);
+                    continue;
+                }
+                other => {
+                    self.text.push(other);
+                    continue;
+                }
+            };
+            self.text.push_str(escape);
+        }
+        self.text.push('"');
+    }
+
+    fn open(&mut self, open: char, close: char) -> Parts<'_> {
+        self.text.push(open);
+        Parts { writer: self, first: true, close: Some(close) }
+    }
+}
+
+/// A list or an object that is being written.
+struct Parts<'a> {
+    writer: &'a mut Writer,
+    first: bool,
+    /// None for what stands there as it is.
+    close: Option<char>,
+}
+
+impl Parts<'_> {
+    fn next(&mut self) {
+        if !self.first {
+            self.writer.text.push(',');
+        }
+        self.first = false;
+    }
+
+    fn finish(self) -> Result<(), Never> {
+        self.writer.text.extend(self.close);
+        Ok(())
+    }
+}
+
+/// What no device writes.
+fn absent<T>() -> Result<T, Never> {
+    unreachable!("BUG: a kind of value that is not written down")
+}
+
+macro_rules! numbers {
+    ($($method:ident $number:ty),*) => {
+        $(fn $method(self, number: $number) -> Result<(), Never> { self.number(number) })*
+    };
+}
+
+impl<'a> Serializer for &'a mut Writer {
+    type Ok = ();
+    type Error = Never;
+    type SerializeSeq = Parts<'a>;
+    type SerializeTuple = Parts<'a>;
+    type SerializeTupleStruct = Impossible<(), Never>;
+    type SerializeTupleVariant = Impossible<(), Never>;
+    type SerializeMap = Parts<'a>;
+    type SerializeStruct = Parts<'a>;
+    type SerializeStructVariant = Impossible<(), Never>;
+
+    numbers!(
+        serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
+        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64
+    );
+
+    fn serialize_bool(self, value: bool) -> Result<(), Never> {
+        self.text += if value { "true" } else { "false" };
+        Ok(())
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<(), Never> {
+        absent()
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<(), Never> {
+        absent()
+    }
+
+    fn serialize_char(self, _: char) -> Result<(), Never> {
+        absent()
+    }
+
+    fn serialize_str(self, text: &str) -> Result<(), Never> {
+        if std::mem::take(&mut self.raw) {
+            self.text += text;
+        } else {
+            self.quote(text);
+        }
+        Ok(())
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Never> {
+        absent()
+    }
+
+    fn serialize_none(self) -> Result<(), Never> {
+        self.serialize_unit()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Never> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<(), Never> {
+        self.text += "null";
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Never> {
+        self.serialize_unit()
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Never> {
+        self.serialize_str(variant)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Never> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), Never> {
+        absent()
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
+        Ok(self.open('[', ']'))
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Parts<'a>, Never> {
+        Ok(self.open('[', ']'))
+    }
+
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Never> {
+        absent()
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Never> {
+        absent()
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
+        Ok(self.open('{', '}'))
+    }
+
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Parts<'a>, Never> {
+        if name != RAW {
+            return Ok(self.open('{', '}'));
+        }
+        self.raw = true;
+        Ok(Parts { writer: self, first: true, close: None })
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, Never> {
+        absent()
+    }
+
+    fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Never> {
+        self.serialize_str(&value.to_string())
+    }
+}
+
+impl SerializeSeq for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
+        self.next();
+        value.serialize(&mut *self.writer)
+    }
+
+    fn end(self) -> Result<(), Never> {
+        self.finish()
+    }
+}
+
+impl SerializeTuple for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
+        SerializeSeq::serialize_element(self, value)
+    }
+
+    fn end(self) -> Result<(), Never> {
+        self.finish()
+    }
+}
+
+impl SerializeMap for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Never> {
+        self.next();
+        key.serialize(&mut *self.writer)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Never> {
+        self.writer.text.push(':');
+        value.serialize(&mut *self.writer)
+    }
+
+    fn end(self) -> Result<(), Never> {
+        self.finish()
+    }
+}
+
+impl SerializeStruct for Parts<'_> {
+    type Ok = ();
+    type Error = Never;
+
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), Never> {
+        if self.close.is_some() {
+            self.next();
+            self.writer.quote(name);
+            self.writer.text.push(':');
+        }
+        value.serialize(&mut *self.writer)
+    }
+
+    fn end(self) -> Result<(), Never> {
+        self.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use crate::json::Json;
+    use proptest::prelude::*;
+    use serde::Serialize;
+    use std::collections::BTreeMap;
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Everything {
+        some_text: String,
+        maybe: Option<i64>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        list: Vec<u64>,
+        pair: (u32, bool),
+        map: BTreeMap<String, Json>,
+        name: Name,
+    }
+
+    #[derive(Serialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Name {
+        OneWord,
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_spelled_as_serde_json_spells_it(
+            some_text: String,
+            control in "[\\x00-\\x20\"\\\\\\x7f]{0,8}",
+            maybe: Option<i64>,
+            list: Vec<u64>,
+            pair: (u32, bool),
+            keys: Vec<String>,
+        ) {
+            let json = Json::parse(r#"{"a": [1,  2.50], "b":"\u00e9"}"#).unwrap();
+            let map = keys.into_iter().map(|key| (key, json.clone())).collect();
+            let all = Everything { some_text: some_text + &control, maybe, list, pair, map, name: Name::OneWord };
+            prop_assert_eq!(write(&all), serde_json::to_string(&all).unwrap());
+        }
+    }
+}
