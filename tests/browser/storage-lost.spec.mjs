@@ -101,6 +101,7 @@ test("an open that never settles ends in a typed error within 25 seconds, and th
       return Object.create(IDBOpenDBRequest.prototype, {
         onsuccess: { writable: true },
         onerror: { writable: true },
+        onupgradeneeded: { writable: true },
       });
     };
   };
