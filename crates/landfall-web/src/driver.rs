@@ -8,7 +8,6 @@ use std::future::ready;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use futures::channel::oneshot;
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
 use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
@@ -24,6 +23,7 @@ use crate::boundary::{Error, OpenOptions, to_json};
 use crate::crash;
 use crate::events::{End, Events};
 use crate::live::Stream;
+use crate::oneshot;
 use crate::platform::{self, Listener};
 use crate::store::{Cut, Store};
 use crate::transport::Transport;
@@ -320,15 +320,13 @@ impl Driver {
 
     fn be_ready(&self, answer: Answer) {
         if let Some(ready) = self.ready.take() {
-            // The page may have gone away meanwhile.
-            let _ = ready.send(answer);
+            ready.send(answer);
         }
     }
 
     fn answer(&self, ticket: Ticket, answer: Answer) {
         if let Some(waiting) = self.waiting.borrow_mut().remove(&ticket) {
-            // Nobody waits any more: the page has dropped the call.
-            let _ = waiting.send(answer);
+            waiting.send(answer);
         }
     }
 

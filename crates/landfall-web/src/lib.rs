@@ -10,6 +10,7 @@ mod crash;
 mod driver;
 mod events;
 mod live;
+mod oneshot;
 mod platform;
 mod request;
 mod run;

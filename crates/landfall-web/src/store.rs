@@ -4,7 +4,6 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use futures::channel::oneshot;
 use landfall_core::client::Done;
 use landfall_core::code::Code;
 use landfall_core::transaction::Transaction;
@@ -13,6 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbVersionChangeEvent;
 
 use crate::connection::{self, Connection};
+use crate::oneshot;
 use crate::run::Run;
 
 type Ran = Result<Done, Code>;
@@ -153,8 +153,7 @@ impl Store {
                         Ok(None) => Err(Code::StorageUnavailable),
                         Err(code) => Err(code),
                     };
-                    // Nobody waits any more: the database was closed.
-                    let _ = give.send(ran);
+                    give.send(ran);
                 });
             }
         });
