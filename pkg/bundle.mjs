@@ -1,17 +1,17 @@
 // Makes the JavaScript that a page downloads: one minified file for each entry of the package.
 //
-// `node bundle.mjs` writes dist from src. `node bundle.mjs FILE` guards and minifies the glue FILE in its place: it stays
-// a file of its own, because importing the package must load nothing.
+// `node bundle.mjs` writes dist from src. `node bundle.mjs FILE NAMES` guards and minifies the glue FILE in its place, with
+// the NAMES that its module goes by now: it stays a file of its own, because importing the package must load nothing.
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { rolldown } from "rolldown";
 import { minifySync } from "rolldown/utils";
 
 const ENTRIES = ["index", "node", "components/index", "react"];
-const [glue] = process.argv.slice(2);
+const [glue, names] = process.argv.slice(2);
 
 if (glue) {
-  const { code, errors } = minifySync(glue, guarded(readFileSync(glue, "utf8")), { module: true });
+  const { code, errors } = minifySync(glue, renamed(guarded(readFileSync(glue, "utf8")), JSON.parse(readFileSync(names, "utf8"))), { module: true });
   if (errors.length > 0) throw new Error(`${glue}: ${errors[0].message}`);
   writeFileSync(glue, quoted(code));
 } else {
@@ -57,6 +57,24 @@ function guard(exports) {
   };
   const entries = Object.entries(exports);
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === "function" ? watched(value) : value]));
+}
+
+/** What module and glue call each other, by the names that the module was given. */
+function renamed(code, { imports, exports }) {
+  const once = (text, old, now) => {
+    const parts = text.split(old);
+    if (parts.length !== 2) throw new Error(`the glue has ${parts.length - 1} of ${old}, not 1`);
+    return parts.join(now);
+  };
+  const [[module]] = imports;
+  // wasm-opt calls the first module so, and there is one.
+  let text = once(code, `"${module}": import0`, '"a": import0');
+  for (const [, old, now] of imports) text = once(text, new RegExp(`\\b${old}(?=: )`), now);
+  const short = new Map(exports);
+  return text.replace(/\bwasm\.(\w+)/g, (_, name) => {
+    if (!short.has(name)) throw new Error(`the module has no ${name}`);
+    return `wasm.${short.get(name)}`;
+  });
 }
 
 /** The minifier writes names of files as `name`, and not every bundler looks for them there. */

@@ -28,7 +28,13 @@ const BUNDLE: &str = "bundle.mjs";
 /// Nothing is ever stored in the first kilobyte: it is the far end of the stack. Measured, together with
 /// `--gufa-optimizing`: 1.4 KB less over the network than `-Oz --converge`.
 const OPTIMISE: [&str; 6] = ["--low-memory-unused", "-Oz", "--gufa-optimizing", "-Oz", "-Oz", "-g"];
-const STRIP: [&str; 3] = ["--strip-debug", "--strip-producers", "--strip-target-features"];
+/// The names by which module and glue know each other hold hashes, which no compression makes shorter.
+const STRIP: [&str; 4] = [
+    "--strip-debug",
+    "--strip-producers",
+    "--strip-target-features",
+    "--minify-imports-and-exports-and-modules",
+];
 
 /// Which module to build.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -116,16 +122,17 @@ fn optimise(layout: &Layout, staging: &Staging) -> Result<()> {
         let mut command = Command::new("node");
         command.arg(layout.pkg().join("node_modules").join(WASM_OPT));
         command.arg(input).args(flags).arg("-o").arg(output);
-        shell::run(&mut command)
+        shell::output(&mut command)
     };
     let module = staging.files().join(MODULE);
     wasm_opt(&module, &OPTIMISE, &staging.named())?;
-    wasm_opt(&staging.named(), &STRIP, &module)
+    let names = wasm_opt(&staging.named(), &STRIP, &module)?;
+    std::fs::write(staging.names(), names).context("cannot write the names that the module goes by")
 }
 
 fn minify(layout: &Layout, staging: &Staging) -> Result<()> {
     let mut bundle = Command::new("node");
-    bundle.current_dir(layout.pkg()).arg(BUNDLE).arg(staging.files().join(GLUE));
+    bundle.current_dir(layout.pkg()).arg(BUNDLE).arg(staging.files().join(GLUE)).arg(staging.names());
     shell::run(&mut bundle)
 }
 

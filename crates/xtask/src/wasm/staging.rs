@@ -20,6 +20,11 @@ impl Staging {
         self.0.join("files")
     }
 
+    /// The short names that were given to what module and glue call each other, as wasm-opt tells them.
+    pub(super) fn names(&self) -> PathBuf {
+        self.0.join("names.json")
+    }
+
     /// The optimised module with its function names.
     pub(super) fn named(&self) -> PathBuf {
         self.0.join("named.wasm")
