@@ -3,24 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bare, openBare, synced, until } from "./page.mjs";
 import { stock, stocked } from "./stock.mjs";
+import { TASK_MS, watchTasks } from "./tasks.mjs";
 import { world } from "./world.mjs";
 
 const DOCUMENTS = Number(process.env.DOCUMENTS ?? 20_000);
 const PAGE = 1_000;
 const PULL = "/api/v1/sync/pull";
-/** What a person notices as a stutter; the browser reports no shorter tasks. */
-const TASK_MS = 50;
-
-/** Runs in the page before anything else of it does: notes every task that is too long. */
-function watchTasks() {
-  globalThis.tasks = [];
-  globalThis.since = Infinity;
-  new PerformanceObserver((list) => {
-    for (const { startTime, duration } of list.getEntries()) {
-      if (startTime >= globalThis.since) globalThis.tasks.push({ at: Math.round(startTime - globalThis.since), duration });
-    }
-  }).observe({ type: "longtask" });
-}
 
 /** Opens the page and follows a query; from here on every long task counts. */
 async function watched(browser, origin) {

@@ -33,6 +33,8 @@ pub enum Durability {
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
 const PART: u32 = 400;
+/// Most documents that are indexed at once. Each is some records to write, which take longer than to read it.
+const INDEXED_PART: u32 = 100;
 
 /// Something to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -374,7 +376,7 @@ impl Transaction {
                 let (from, to) = index::part(collection, expected.as_ref(), fields);
                 vec![
                     Read::One(Store::Meta, stored::index_key(collection)),
-                    Read::Range(Store::Base, Key::Text(from), Key::Text(to), PART),
+                    Read::Range(Store::Base, Key::Text(from), Key::Text(to), INDEXED_PART),
                 ]
             }
             Transaction::Commit(_) => vec![],

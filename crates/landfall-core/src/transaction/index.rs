@@ -1,6 +1,6 @@
 //! Decides about indexes: which are there, and what the next part of one is.
 
-use super::{Outcome, PART, Rows, Write, base};
+use super::{INDEXED_PART, Outcome, Rows, Write, base};
 use crate::id::{Collection, DocumentKey};
 use crate::index;
 use crate::stored::{self, Indexed, Key, Store};
@@ -54,7 +54,7 @@ pub(super) fn index(
         writes.extend(keys.into_iter().map(|key| Write::Put(Store::Index, key, String::new())));
     }
     next.through = match read[1].last() {
-        Some((Key::Text(last), _)) if read[1].len() == PART as usize => {
+        Some((Key::Text(last), _)) if read[1].len() == INDEXED_PART as usize => {
             Some(last.clone()).filter(|_| !next.fields.is_empty())
         }
         Some(_) | None => None,
