@@ -49,7 +49,7 @@ test(`${ROUNDS} rounds of opening, writing and ending in every way lose nothing 
   }
   page ??= await openBare(browser, proxy.origin);
   await drained(page);
-  const stored = await saved.check(server);
+  const stored = await saved.check(server, browser, t);
   t.diagnostic(`${saved.ids.size} saved, ${stored} on the server, slowest step ${slowest} ms, ${JSON.stringify(ends)}`);
   assert.ok(saved.ids.size >= ROUNDS, "too little was written to prove anything");
 });

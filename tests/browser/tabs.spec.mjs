@@ -139,7 +139,7 @@ test(`ten tabs opened, closed, reloaded, crashed and killed for ${SECONDS} s los
   }
   for (const page of pages) await page.close();
   await drained(await openBare(browser, proxy.origin));
-  const stored = await saved.check(server);
+  const stored = await saved.check(server, browser, t);
   t.diagnostic(`${saved.ids.size} saved, ${stored} on the server, ${JSON.stringify(ends)}`);
   assert.ok(saved.ids.size > SECONDS, "too little was written to prove anything");
 });
