@@ -1,7 +1,7 @@
 /** Signing in and out on a device: what goes along, what is deleted, and what calls of the server carry. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bare, drained, openBare, openCore, synced, until } from "./page.mjs";
+import { bare, drained, openBare, openCore, opened, synced, until } from "./page.mjs";
 import { insert, visit, visits } from "./visits.mjs";
 import { world } from "./world.mjs";
 
@@ -96,6 +96,40 @@ test("what a guest wrote goes to the server as whoever signs in, once, and the g
   for (const page of [one, other]) {
     assert.equal(await page.evaluate(() => db.visits.where({}).all().then((rows) => rows.length)), 4);
   }
+});
+
+/** Runs in the page: the first transaction stays open until the page has heard that another tab gives the database up. */
+function giveUpWhileOpening() {
+  const { commit } = IDBTransaction.prototype;
+  IDBTransaction.prototype.commit = function () {
+    IDBTransaction.prototype.commit = commit;
+    const { name } = this.db;
+    let heard = false;
+    // Heard after the database's own ear, which was there before.
+    new BroadcastChannel(name).onmessage = () => (heard = true);
+    new BroadcastChannel(name).postMessage("signed_out");
+    const hold = () => {
+      if (!heard) this.objectStore("meta").count().onsuccess = hold;
+    };
+    hold();
+  };
+}
+
+test("a database that another tab gives up while it is being opened is opened anew", async (t) => {
+  const { browser, proxy } = await world(t, { www: bare });
+  const page = await openBare(browser, proxy.origin);
+  await insert(page, visits(2));
+  await drained(page);
+  await page.evaluate(() => db.close());
+  await page.evaluate(giveUpWhileOpening);
+  await page.evaluate(() => {
+    globalThis.db = undefined;
+    void start({});
+  });
+  await opened(page);
+  await insert(page, [visit(5)]);
+  await drained(page);
+  assert.equal(await page.evaluate(() => db.visits.where({}).all().then((rows) => rows.length)), 3);
 });
 
 test("the core calls the server for the app, and says why it could not", async (t) => {

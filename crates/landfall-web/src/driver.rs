@@ -78,7 +78,6 @@ impl Driver {
             let Err(code) = is_ready.await.unwrap_or(Err(Code::StorageUnavailable)) else {
                 return Ok(driver);
             };
-            driver.close();
             if code != Code::SignedOut || sealed {
                 return Err(code.into());
             }
@@ -206,11 +205,16 @@ impl Driver {
         }
     }
 
-    /// Closes, because of what happened elsewhere, and tells the page.
+    /// Closes, because of what happened elsewhere, and tells the page, or whoever is still opening it.
     fn end(&self, code: Code) {
-        if !self.closed.get() {
-            self.close();
-            self.events.tell(&to_json(&End { crashed: None, closed: Some(code) }));
+        if self.closed.get() {
+            return;
+        }
+        let opening = self.ready.take();
+        self.close();
+        match opening {
+            Some(ready) => ready.send(Err(code)),
+            None => self.events.tell(&to_json(&End { crashed: None, closed: Some(code) })),
         }
     }
 
@@ -261,9 +265,8 @@ impl Driver {
                 Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
                 Output::Listen => *self.stream.borrow_mut() = Some(Stream::open(self)),
                 Output::Mute => drop(take(&self.stream)),
-                Output::Ready => self.be_ready(Ok(())),
-                Output::Unready(code) if self.ready.borrow().is_none() => return self.end(code),
-                Output::Unready(code) => self.be_ready(Err(code)),
+                Output::Ready => self.be_ready(),
+                Output::Unready(code) => return self.end(code),
                 Output::Saved(ticket) | Output::Loaded(ticket) => self.answer(ticket, Ok(())),
                 Output::Unsaved(ticket, code) | Output::Unloaded(ticket, code) => {
                     self.answer(ticket, Err(code))
@@ -318,9 +321,9 @@ impl Driver {
         self.feed(Input::Heard(heard));
     }
 
-    fn be_ready(&self, answer: Answer) {
+    fn be_ready(&self) {
         if let Some(ready) = self.ready.take() {
-            ready.send(answer);
+            ready.send(Ok(()));
         }
     }
 
