@@ -1,3 +1,5 @@
+import { LandfallError } from "./errors.js";
+
 /**
  * Calls `listener`. What it throws is the app's: it goes to the global error handler, and neither
  * other listeners nor the core see it.
@@ -29,12 +31,16 @@ export class Listeners<T> {
     this.#current = current;
   }
 
-  /** @returns what ends it; the listener is not called afterwards. */
+  /**
+   * @returns what ends it; the listener is not called afterwards.
+   * @throws why there is no value now, as while a database is being closed.
+   */
   add(listener: (value: T) => void): () => void {
+    const value = this.#current();
     // Its own function, so that one listener can be added twice and removed once.
     const entry = (value: T): void => listener(value);
     this.#all.add(entry);
-    report(entry, this.#current());
+    report(entry, value);
     return () => void this.#all.delete(entry);
   }
 
@@ -44,7 +50,14 @@ export class Listeners<T> {
     queueMicrotask(() => {
       this.#due = false;
       if (this.#all.size === 0) return;
-      const value = this.#current();
+      let value: T;
+      try {
+        value = this.#current();
+      } catch (error) {
+        // There is none while the database is being closed, or starts anew: then it says once more that it changed.
+        if (error instanceof LandfallError) return;
+        throw error;
+      }
       for (const listener of this.#all) report(listener, value);
     });
   }

@@ -49,6 +49,37 @@ test("a subscriber gets the items at once, then once for each turn", async () =>
   expect(sizes).toEqual([0, 2]);
 });
 
+test("who listens to the outbox of a database that is being closed hears nothing more, and no error", async () => {
+  const { db, core } = await inspections();
+  core.held = [];
+  const write = db.notes.insert({ text: "a" }, { id: "n" });
+  await turn();
+  const sizes: number[] = [];
+  db.outbox.subscribe((items) => sizes.push(items.length));
+  const closing = db.close();
+  // What a test does not expect to be thrown makes it fail.
+  core.emit({ outbox: true });
+  await turn();
+  core.release();
+  await Promise.all([write, closing]);
+  expect(sizes).toEqual([1]);
+});
+
+test("who may not listen is not kept", async () => {
+  const { db, core } = await inspections();
+  core.held = [];
+  const write = db.notes.insert({ text: "a" }, { id: "n" });
+  await turn();
+  core.emit({ outbox: true });
+  const closing = db.close();
+  let heard = 0;
+  expect(() => db.outbox.subscribe(() => (heard += 1))).toThrow("closed");
+  await turn();
+  core.release();
+  await Promise.all([write, closing]);
+  expect(heard).toBe(0);
+});
+
 type Opened = Awaited<ReturnType<typeof inspections>>;
 
 async function item({ db }: Pick<Opened, "db">, at = 0): Promise<OutboxItem> {
