@@ -56,8 +56,8 @@ test("a visit is planned, ticked off, deleted and brought back with the keyboard
   await page.keyboard.press("Enter");
   await page.getByRole("dialog", { name: "Edit visit" }).waitFor();
   await page.keyboard.press("Escape");
-  // The browser closes it in its own time.
-  await page.getByRole("dialog", { name: "Edit visit" }).waitFor({ state: "detached" });
+  // The browser closes it in its own time, and tells the page after it is no longer seen.
+  await page.locator("dialog").waitFor({ state: "detached" });
   assert.equal(await focused(page), "North pumping station");
 
   await page.keyboard.press("Enter");
