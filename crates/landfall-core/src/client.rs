@@ -326,11 +326,10 @@ impl Client {
         if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
-        // A stamp is made final once, so how wrong the clock is must be known before: a pull tells. A server
-        // that refuses pulls again and again gets the writes all the same.
-        let timed = self.offset.is_known() || self.online && self.drain.is_open();
-        let ready = timed && self.is_ready(now);
-        match self.drain.next(ready, now) {
+        match self.drain.next(self.is_ready(now), now) {
+            // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
+            // that to nothing at all is the shortest.
+            Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) if self.unpack() => {}
             None if self.drain.is_idle() && (self.unpack() || self.index()) => {}

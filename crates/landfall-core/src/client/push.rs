@@ -94,6 +94,11 @@ impl Client {
         if mutations.is_empty() && self.voiding.is_empty() {
             return self.drain.stale(now);
         }
+        self.push(mutations, now);
+    }
+
+    /// Sends a batch, which may be empty.
+    pub(super) fn push(&mut self, mutations: Vec<Json>, now: WallTime) {
         self.progress.sent(mutations.iter().map(|mutation| mutation.text().len()).sum());
         self.drain.begin(Step::Pushing);
         self.outputs.push_back(Output::Push(Batch {
@@ -116,6 +121,9 @@ impl Client {
         self.reached(reply.server_time, sent, now);
         let asked = std::mem::take(&mut self.flight).into_iter().chain(std::mem::take(&mut self.voiding));
         let asked: Set<_> = asked.collect();
+        if asked.is_empty() {
+            return self.drain.settled(now);
+        }
         let (mut settled, mut folds, mut parked, mut keys, mut strays) =
             (vec![], vec![], vec![], vec![], vec![]);
         let mut answered = Set::new();

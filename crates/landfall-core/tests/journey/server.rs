@@ -59,7 +59,7 @@ pub(crate) struct Server {
     pub(crate) limit: usize,
     /// How many cursors it will not know again.
     pub(crate) refuse_cursors: usize,
-    /// Whether it cannot answer pulls.
+    /// Whether no page arrives: the network is too slow for one.
     pub(crate) pulls_fail: bool,
     pub(crate) poisonable: bool,
     /// Whether everything fails.
@@ -169,7 +169,10 @@ impl Server {
     /// `GET /api/v1/sync/pull`, as text.
     pub(crate) fn pull(&mut self, cursor: Option<&str>, now: WallTime) -> Result<String, Failure> {
         let refused = || Failure::Refused { code: Code::InvalidCursor.to_string(), retry_after: None };
-        if self.pulls_fail || self.down {
+        if self.pulls_fail {
+            return Err(Failure::Unreachable);
+        }
+        if self.down {
             return Err(Failure::Refused { code: Code::Internal.to_string(), retry_after: None });
         }
         let mut reset = None;
