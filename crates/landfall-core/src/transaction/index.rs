@@ -77,19 +77,21 @@ pub(super) fn keep(writes: &mut Vec<Write>, asked: &[DocumentKey], read: &[Rows]
         return true;
     }
     let mut changes = Vec::new();
-    for (at, write) in writes.iter().enumerate() {
-        let Some((key @ Key::Text(name), text)) = changed(write) else { continue };
+    // What each document was, or what an earlier write has made of it.
+    let mut rows: Vec<_> = read[1..].iter().map(|row| row.first().map(|(_, text)| text)).collect();
+    let mut next = 0;
+    for (key, text) in writes.iter().filter_map(changed) {
+        let Key::Text(name) = key else { continue };
         let Some(document) = stored::base_document(name) else { continue };
         // Also what is not indexed yet: it makes no difference.
         let of = |(collection, _): &&(Collection, Indexed)| *collection == document.collection;
         let Some((_, indexed)) = indexes.iter().find(of) else { continue };
-        if !asked.contains(&document) {
-            return false;
-        }
-        // What an earlier write has made of it, or what it was.
-        let earlier = writes[..at].iter().rev().filter_map(changed).find(|(other, _)| *other == key);
-        let mut stored = read[1..].iter().flatten().filter(|(other, _)| other == key);
-        let old = earlier.map_or_else(|| stored.next().map(|(_, text)| text), |(_, text)| text);
+        // Mostly they are written in the order in which they were asked for.
+        let here = asked.get(next) == Some(&document);
+        let at = if here { Some(next) } else { asked.iter().position(|other| *other == document) };
+        let Some(at) = at else { return false };
+        next = at + 1;
+        let old = std::mem::replace(&mut rows[at], text);
         let keys = |text: Option<&String>| -> Vec<Key> {
             let row = text.and_then(|text| base::read(text));
             row.map(|row| index::keys(&document, &indexed.fields, &row)).unwrap_or_default()
