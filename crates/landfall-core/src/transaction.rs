@@ -32,7 +32,7 @@ pub enum Durability {
 }
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
-const PART: u32 = 400;
+pub const PART: u32 = 400;
 /// Most documents that are indexed at once. Each is some records to write, which take longer than to read it.
 const INDEXED_PART: u32 = 100;
 

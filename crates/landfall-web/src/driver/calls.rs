@@ -9,13 +9,11 @@ use landfall_core::id::{Collection, DocumentId, DocumentKey, MutationId};
 use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
 use landfall_core::stored::{Legacy, Urgency};
+use landfall_core::transaction::PART;
 
 use super::{Asked, Driver};
 use crate::boundary::{Error, WireAct, WireMutation, WireReceipt, WireRow, to_json};
 use crate::platform::{self, Said};
-
-/// Most documents that are read at once: a few milliseconds of a slow phone.
-const PART: usize = 400;
 
 impl Driver {
     pub(crate) async fn write(
@@ -119,7 +117,7 @@ impl Driver {
                 .await?;
                 let found = self.client.borrow_mut().found(call);
                 if let Some(Found { documents, through }) = found {
-                    for part in documents.chunks(PART) {
+                    for part in documents.chunks(PART as usize) {
                         self.know(part.to_vec()).await?;
                     }
                     return Ok(to_json(&through));
