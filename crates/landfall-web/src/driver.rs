@@ -93,11 +93,13 @@ impl Driver {
         (auth, listener): (Option<Function>, Function),
         ready: oneshot::Sender<Answer>,
     ) -> Result<Rc<Driver>, Error> {
+        let user = options.user()?;
+        let url = options.url.as_deref();
         let client = Client::new(Options {
             client: hex(u128::from_le_bytes(platform::random()))
                 .parse()
                 .unwrap_or_else(|_| unreachable!("BUG: hex is a name")),
-            user: options.user()?,
+            user: user.clone(),
             writer: Writer(u128::from_le_bytes(platform::random())),
             seed: u64::from_le_bytes(platform::random()),
             remote: options.remote(),
@@ -108,7 +110,7 @@ impl Driver {
             client: RefCell::new(client),
             store,
             remote: options.remote(),
-            transport: options.url.as_deref().map(|url| Transport::new(url, auth)),
+            transport: url.map(|url| Transport::new(url, user, auth)),
             events: Events::new(listener),
             waiting: RefCell::default(),
             tickets: Cell::new(0),

@@ -7,6 +7,7 @@ use gloo_timers::callback::Timeout;
 use js_sys::{Function, Promise, encode_uri_component};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
+use landfall_core::id::User;
 use landfall_core::json;
 use landfall_core::time::Millis;
 use landfall_core::wire::{Batch, BatchReply, PullReply};
@@ -26,6 +27,7 @@ const PATIENCE_MILLIS: u32 = 30_000;
 /// The server, and the token it wants.
 pub(crate) struct Transport {
     url: String,
+    user: User,
     auth: Option<Function>,
     token: RefCell<Option<String>>,
 }
@@ -68,8 +70,8 @@ impl From<Trouble> for Error {
 }
 
 impl Transport {
-    pub(crate) fn new(url: &str, auth: Option<Function>) -> Transport {
-        Transport { url: url.trim_end_matches('/').to_owned(), auth, token: RefCell::default() }
+    pub(crate) fn new(url: &str, user: User, auth: Option<Function>) -> Transport {
+        Transport { url: url.trim_end_matches('/').to_owned(), user, auth, token: RefCell::default() }
     }
 
     pub(crate) async fn push(&self, batch: &Batch) -> Result<BatchReply, Failure> {
@@ -77,10 +79,10 @@ impl Transport {
     }
 
     pub(crate) async fn pull(&self, cursor: Option<&str>) -> Result<PullReply, Failure> {
-        let path = match cursor {
-            Some(cursor) => format!("/api/v1/sync/pull?cursor={}", encode_uri_component(cursor)),
-            None => "/api/v1/sync/pull".to_owned(),
-        };
+        let user = encode_uri_component(self.user.as_str());
+        // What is no cursor means the same as none.
+        let cursor = encode_uri_component(cursor.unwrap_or_default());
+        let path = format!("/api/v1/sync/pull?user={user}&cursor={cursor}");
         self.exchange(self.request_to("GET", &path, None)).await
     }
 

@@ -25,6 +25,8 @@ pub(super) const PAGE_BYTES: usize = 1 << 20;
 #[derive(Deserialize)]
 pub(super) struct Ask {
     #[serde(default)]
+    pub(super) user: Option<String>,
+    #[serde(default)]
     pub(super) cursor: String,
     #[serde(default)]
     pub(super) limit: String,
@@ -37,6 +39,10 @@ pub(super) async fn pull(
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, ApiError> {
     let Query(ask) = ask.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.body_text()))?;
+    if ask.user.is_some_and(|user| user != caller.user.as_str()) {
+        let message = "this pull is for another user than the token's";
+        return Err(ApiError::forbidden(Code::UserMismatch, message));
+    }
     let limit = limit(&ask.limit, app.limits.page_changes)?;
     let cursor = cursor(&app, &caller, &ask.cursor)?;
     let now = (app.clock)();

@@ -110,6 +110,18 @@ async fn a_batch_of_another_user_is_refused_and_nothing_of_it_is_in() {
 }
 
 #[tokio::test]
+async fn a_pull_into_the_database_of_another_user_is_refused() {
+    let server = Server::start().await;
+    let (ada, ben) = (Device::of("ada", 1), Device::of("ben", 2));
+    server.push(&ada, &[ada.create(1, "d", &json!({}))]).await.batch();
+    assert_eq!(server.pull(&ada, "user=ada").await.page().changes.len(), 1);
+    for query in ["user=ada", "user=ada&cursor=&limit=1", "user="] {
+        let answer = server.pull(&ben, query).await;
+        assert_eq!((answer.status, answer.refused_with().as_str()), (StatusCode::FORBIDDEN, "user_mismatch"));
+    }
+}
+
+#[tokio::test]
 async fn a_writer_or_client_of_somebody_else_is_refused_and_nothing_is_applied() {
     let server = Server::start().await;
     let ada = Device::of("ada", 1);
