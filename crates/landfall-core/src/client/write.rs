@@ -117,7 +117,9 @@ impl Client {
         let fields = merge::enter(op, fields, self.merges(&key.collection))?;
         let wanted = |item: &&outbox::Item| item.standing != Standing::Discarding;
         let last = self.outbox.lane(key).rfind(wanted);
-        let seen_pending = self.outbox.lane(key).map(|item| item.stamp).max().unwrap_or(Stamp::ZERO);
+        let pending = self.outbox.lane(key).map(|item| item.stamp);
+        let drafted = self.outbox.draft(key).map(|parked| parked.entry.stamp);
+        let seen_pending = pending.chain(drafted).max().unwrap_or(Stamp::ZERO);
         let seen = self.replica.base(key).map_or(Stamp::ZERO, |row| row.newest());
         let after = last.map(|item| item.entry.id);
         self.clock.observe(seen.max(seen_pending));

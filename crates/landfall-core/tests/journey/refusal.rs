@@ -51,6 +51,19 @@ fn a_refused_creation_is_the_same_after_a_power_cut() {
 }
 
 #[test]
+fn what_is_written_on_top_of_a_draft_is_seen_though_the_clock_was_ahead_when_that_was_made() {
+    let mut world = World::new(0);
+    world.add_device(0, 3_600_000);
+    world.disk(0);
+    world.write(0, create("d", BAD));
+    world.rest();
+    world.reopen(0, false);
+    world.rest();
+    world.write(0, patch("d", r#"{"a":2}"#));
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":2}"#));
+}
+
+#[test]
 fn a_refused_patch_leaves_the_view_and_is_kept() {
     let mut world = World::new(1);
     world.run(0);
