@@ -27,6 +27,8 @@ pub(super) fn settle(
 ) -> (Vec<Write>, Outcome) {
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
+    // Before the first page, this is what says which history the verdicts' positions are of.
+    checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.clone()));
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
     for (fold, read) in folds.iter().zip(&read[2..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's

@@ -148,6 +148,22 @@ fn a_network_too_slow_for_a_page_keeps_no_write_from_the_server() {
 }
 
 #[test]
+fn what_is_accepted_before_the_first_page_is_not_sent_again_after_it() {
+    let mut world = World::new(0);
+    world.add_device(0, 0);
+    world.server.pulls_fail = true;
+    world.run(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.sleep();
+    world.run(0);
+    assert_eq!(world.server.applied.len(), 1);
+    world.server.pulls_fail = false;
+    world.rest();
+    // One asked what time it is.
+    assert_eq!(world.tabs[0].pushes.len(), 2);
+}
+
+#[test]
 fn a_new_epoch_keeps_what_is_pending() {
     let mut world = pair();
     world.server.lose_everything();
