@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bare, drained, openBare, synced, until } from "./page.mjs";
-import { BATCH } from "./proxy.mjs";
 import { insert, visit } from "./visits.mjs";
 import { world } from "./world.mjs";
 
@@ -26,7 +25,7 @@ test("a tab that does not drain shows how the one that does gets on, and can pau
   await proxy.clear("/");
   // Resolves only once the other tab has ended what it was asked for.
   await follower.evaluate(() => db.sync.now());
-  assert.equal((await proxy.log({ path: BATCH })).filter(({ status }) => status === 200).length, 2);
+  assert.equal((await proxy.batches()).filter(({ status }) => status === 200).length, 2);
 
   // Whoever comes later hears of it too.
   await proxy.rule("/api", { kind: "refuse" });

@@ -5,6 +5,9 @@ import { Program } from "./program.mjs";
 /** Where writes are pushed, and where tokens come from. */
 export const BATCH = "/api/v1/sync/batch";
 
+/** A batch with writes in it; one without only asks what time it is. */
+const WRITES = '"mutations":[{';
+
 /** Longer than any backoff that a test runs into; nothing waits for it unless something is broken. */
 const PATIENCE_MS = 100_000;
 
@@ -31,7 +34,7 @@ export class Proxy {
    *
    * @param holds - only for requests whose body holds this text, where no rule without it fits.
    */
-  async rule(path, fault, times, holds) {
+  async rule(path, fault, times, holds = path === BATCH ? WRITES : undefined) {
     await this.#ask("POST", "/rules", { path, fault, times, holds });
   }
 
@@ -69,10 +72,10 @@ export class Proxy {
     throw new Error(`${found.length} of ${count} exchanges fit ${query(filter)}:\n${all.join("\n")}`);
   }
 
-  /** The batches that were pushed, each with its mutations. */
+  /** The batches with writes that were pushed, each with its mutations. */
   async batches() {
-    const exchanges = await this.log({ path: BATCH });
-    return exchanges.map((exchange) => ({ ...exchange, ...JSON.parse(exchange.request ?? "{}") }));
+    const exchanges = (await this.log({ path: BATCH })).filter(({ request }) => request?.includes(WRITES));
+    return exchanges.map((exchange) => ({ ...exchange, ...JSON.parse(exchange.request) }));
   }
 
   async #ask(method, path, body) {
