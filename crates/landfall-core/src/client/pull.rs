@@ -192,7 +192,7 @@ impl Client {
         if page.reset {
             self.replica.reset(&self.outbox);
         }
-        let changed = later || page.reset || !rows.is_empty();
+        let changed = later || page.reset || !rows.is_empty() || !touched.is_empty();
         self.show(rows);
         for key in touched {
             self.replica.replay(&key, &self.outbox);

@@ -197,6 +197,8 @@ impl Server {
         let mut due: Vec<_> = self
             .documents
             .iter()
+            // Who has nothing has nothing to forget.
+            .filter(|(_, stored)| cursor.is_some() || !stored.document.is_deleted())
             .map(|(key, stored)| ((stored.position, Some(key.clone())), stored))
             .filter(|(place, _)| match &after {
                 (position, None) => place.0 > *position,

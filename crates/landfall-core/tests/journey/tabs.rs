@@ -121,6 +121,23 @@ fn bytes_made_final_by_one_tab_are_what_another_sends() {
 }
 
 #[test]
+fn a_first_page_that_brings_nothing_ends_accepted_writes_in_the_other_tabs_too() {
+    let mut world = World::new(0);
+    world.add_device(0, 0);
+    world.server.pulls_fail = true;
+    world.run(0);
+    let other = world.add_tab(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.write(0, delete("d"));
+    world.sleep();
+    world.run(0);
+    world.run(other);
+    world.server.pulls_fail = false;
+    world.rest();
+    assert!(world.tabs[other].client.entries().is_empty());
+}
+
+#[test]
 fn a_reset_that_brings_nothing_is_news_to_the_other_tabs_too() {
     let mut world = World::new(1);
     let id = world.write(0, create("d", r#"{"a":1}"#));
