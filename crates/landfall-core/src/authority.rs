@@ -18,6 +18,7 @@ use crate::json::{Json, KEYS_MAX, Shape};
 use crate::merge;
 use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
 use crate::path::Path;
+use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
@@ -113,7 +114,7 @@ fn refused(id: Option<MutationId>, refusal: &Refusal, verdict: Verdict) -> PushR
 /// Whether a verdict is one to keep.
 fn is_new(result: &PushResult) -> bool {
     let reused = result.code.as_deref() == Some(Code::IdReused.as_str());
-    !(result.duplicate || reused || result.verdict == Verdict::Held)
+    !(result.duplicate || reused || result.verdict == Verdict::Held && !planted::is(Bug::HeldForGood))
 }
 
 struct Court<'a> {
@@ -158,7 +159,7 @@ impl Court<'_> {
         }
         let culprit = results.iter().position(|r| matches!(r.verdict, Verdict::Rejected | Verdict::Held));
         if let Some(culprit) = culprit {
-            for (key, stored) in before.into_iter().rev() {
+            for (key, stored) in before.into_iter().rev().filter(|_| !planted::is(Bug::GroupNotUndone)) {
                 if let Some(past) = self.facts.pasts.get_mut(&key) {
                     let version = stored.as_ref().map_or(Version(0), |stored| stored.version);
                     past.own.split_off(&version.next());

@@ -222,7 +222,10 @@ impl World {
 
     /// Opens a tab on a device.
     pub fn open(&mut self, device: usize) -> TabId {
-        let (installation, writer) = (self.name(), self.name());
+        let (installation, mut writer) = (self.name(), self.name());
+        if planted::is(Bug::WriterShared) {
+            writer = 1 + device as u128;
+        }
         let id = self.tabs.len();
         self.trace.say(self.queue.now, || format!("  tab {id} opens on device {device}"));
         self.tabs.push(Some(Tab::new(device, installation, writer)));

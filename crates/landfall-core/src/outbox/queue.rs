@@ -8,6 +8,7 @@ use super::{Item, Outbox, Standing};
 use crate::id::{DocumentKey, MutationId};
 use crate::map::{Map, Set};
 use crate::mutation::Op;
+use crate::planted::{self, Bug};
 use crate::stored::{Entry, Network, Priority};
 
 /// What keeps an entry from being sent for now.
@@ -46,6 +47,9 @@ impl Outbox {
     pub fn pick(&self, count_max: usize, conditions: &Conditions) -> Vec<&Item> {
         let holds = self.holds(conditions);
         let ready = self.waiting().filter(|item| !holds.contains_key(&item.entry.id));
+        if planted::is(Bug::NewestFirst) {
+            return cut(ready.collect::<Vec<_>>().into_iter().rev(), count_max);
+        }
         if self.wishes == 0 {
             return cut(ready, count_max);
         }
@@ -99,6 +103,7 @@ impl Outbox {
         for unit in units {
             let wanted = unit.iter().map(|item| {
                 let lane = lanes.get(&item.entry.key()).copied();
+                let lane = lane.filter(|_| !planted::is(Bug::PriorityNotInherited));
                 lane.unwrap_or(Priority::Low).min(item.entry.priority)
             });
             let priority = wanted.min().expect("BUG: a unit without entries");
