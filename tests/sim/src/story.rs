@@ -47,6 +47,12 @@ pub fn tell_in(seed: u64, swarm: Swarm, traced: bool) -> Story {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         world.violate(Invariant::Panic, text.unwrap_or_default());
     }
+    for row in world.server.store.documents.values() {
+        world.trace.end(&row.line);
+    }
+    for tab in world.tabs.iter().flatten() {
+        tab.view().values().for_each(|json| world.trace.end(json.text()));
+    }
     Story {
         seed,
         violation: world.violation,
