@@ -205,6 +205,8 @@ pub struct Client {
     /// Whether the network is paid for by volume.
     metered: bool,
     doubts: doubt::Doubts,
+    /// Whether there is something to send, as far as that depends on the outbox and the network.
+    ready: doubt::Ready,
     /// Writes waiting for the commit before them.
     queue: Vec<(Ticket, Vec<Entry>)>,
     commits: u64,
@@ -253,6 +255,7 @@ impl Client {
             batch_max: BATCH_MUTATIONS,
             metered: false,
             doubts: doubt::Doubts::default(),
+            ready: doubt::Ready::default(),
             queue: vec![],
             commits: 0,
             committing: false,
@@ -328,7 +331,8 @@ impl Client {
         if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
-        match self.drain.next(self.is_ready(now), now) {
+        let ready = self.is_ready(now);
+        match self.drain.next(ready, now) {
             // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
             // that to nothing at all is the shortest.
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),

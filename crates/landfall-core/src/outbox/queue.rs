@@ -63,6 +63,16 @@ impl Outbox {
         cut(sorted, count_max)
     }
 
+    /// Whether there is anything to send.
+    pub fn is_ready(&self, conditions: &Conditions) -> bool {
+        let mut waiting = self.waiting().peekable();
+        if waiting.peek().is_none() {
+            return false;
+        }
+        let holds = self.holds(conditions);
+        waiting.any(|item| !holds.contains_key(&item.entry.id))
+    }
+
     /// What holds durable entries back, by entry.
     pub fn holds(&self, conditions: &Conditions) -> Map<MutationId, Hold> {
         let mut holds = Map::new();
