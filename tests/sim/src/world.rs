@@ -456,6 +456,7 @@ impl World {
         let stores = transaction.stores();
         let read = disk.read(&transaction.reads(), &stores);
         let seen = transaction.clone();
+        let before = check::base::through(self, device, &seen);
         let (writes, outcome) = transaction.decide(read);
         let durability = planted::durability(durability, &seen);
         let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
@@ -463,6 +464,7 @@ impl World {
         let incarnation = self.devices[device].disk.incarnation;
         self.trace.say(self.queue.now, || format!("  device {device} {}", check::base::line(&seen, &done)));
         self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
+        check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
         Ok(done)
     }
