@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use landfall_sim::planted::{self, Planted};
 use landfall_sim::shrink::shrink;
-use landfall_sim::story::{tell, tell_in};
+use landfall_sim::story::{tell, tell_after};
 use survey::{Survey, processors};
 
 /// As many seeds as must have seen every disaster.
@@ -99,9 +99,10 @@ fn shrunk(seed: u64) -> ExitCode {
         return ExitCode::SUCCESS;
     };
     println!("seed {seed}: {:?}: {}", found.invariant, found.what);
-    let swarm = shrink(seed, &story);
-    let smallest = tell_in(seed, swarm, true);
+    let (swarm, script) = shrink(seed, &story);
+    let smallest = tell_after(seed, swarm, script, true);
     smallest.lines.iter().for_each(|line| println!("{line}"));
+    println!("{} deeds of {}", smallest.script.deeds().len(), story.script.deeds().len());
     ExitCode::FAILURE
 }
 

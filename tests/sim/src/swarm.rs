@@ -118,6 +118,9 @@ impl Swarm {
             // Every device takes in what every other one writes, so few devices make many mutations.
             (swarm.devices, swarm.tabs) = (own.of(&[1, 1, 2, 3]), own.of(&[1, 1, 2]));
             swarm.page = own.of(&[7, 30, 1_000]);
+        } else if own.one_in(6) {
+            // Hardly anything is written twice: what a tab has missed stays missed.
+            swarm.documents = 400;
         }
         // In one of ten nothing goes wrong: there, nothing may be tried twice.
         if !c.one_in(10) {

@@ -11,6 +11,7 @@ use landfall_core::stored::{Network, Priority, Urgency};
 use crate::check::Invariant;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
+use crate::script::Kind;
 use crate::server::REFUSED;
 use crate::tab::{Asked, key};
 use crate::witness::values;
@@ -26,11 +27,15 @@ impl World {
         }
         self.acts -= 1;
         let tabs = self.tabs_of(device);
-        if !tabs.is_empty() {
-            let tab = self.chances.work.of(&tabs);
-            self.act(tab);
+        if let Some(own) = self.chances.script.begin(Kind::Act, &self.chances.work) {
+            self.chances.work = own;
+            if !tabs.is_empty() {
+                let tab = self.chances.work.of(&tabs);
+                self.act(tab);
+            }
         }
         let think = self.chances.work.delay(self.swarm.pace);
+        let think = self.chances.script.end(Kind::Act, think);
         self.queue.after(think, Event::Work(device));
     }
 

@@ -8,7 +8,7 @@ use landfall_core::stored::Store;
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::transaction::{Durability, Outcome, Transaction};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, Chances};
 use crate::check::{self, Invariant, Violation};
 use crate::clock::Clock;
 use crate::device::Device;
@@ -24,17 +24,6 @@ use crate::witness::Witness;
 
 /// When every world begins.
 pub const START: WallTime = WallTime(1_790_000_000_000);
-
-/// Streams of chance, one for each concern.
-#[derive(Debug)]
-pub struct Chances {
-    /// What disks do.
-    pub disk: Chance,
-    /// What users do.
-    pub work: Chance,
-    /// What breaks.
-    pub fault: Chance,
-}
 
 /// Everything there is.
 #[derive(Debug)]
@@ -76,8 +65,7 @@ impl World {
     /// The world of a seed, at its beginning.
     pub fn new(seed: u64, swarm: Swarm) -> World {
         let server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
-        let chances =
-            Chances { disk: Chance::new(seed, 3), work: Chance::new(seed, 4), fault: Chance::new(seed, 5) };
+        let chances = Chances::new(seed);
         let mut world = World {
             queue: Queue::new(Chance::new(seed, 6), START),
             server,
