@@ -8,16 +8,18 @@ mod settlement;
 mod whole;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::conflict::{Conflict, Encounter, Policy, meet};
 use crate::document::{Document, Node, Register};
-use crate::id::{Group, MutationId, Position, Version};
+use crate::id::{Group, MutationId, Position, Version, Writer};
 use crate::json::{Json, KEYS_MAX, Shape};
 use crate::merge;
 use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
 use crate::path::Path;
+use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
 use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
 
@@ -113,12 +115,13 @@ fn refused(id: Option<MutationId>, refusal: &Refusal, verdict: Verdict) -> PushR
 /// Whether a verdict is one to keep.
 fn is_new(result: &PushResult) -> bool {
     let reused = result.code.as_deref() == Some(Code::IdReused.as_str());
-    !(result.duplicate || reused || result.verdict == Verdict::Held)
+    !(result.duplicate || reused || result.verdict == Verdict::Held && !planted::is(Bug::HeldForGood))
 }
 
 struct Court<'a> {
     /// As they are with everything judged so far.
     facts: Facts,
+    own_writers: Rc<BTreeSet<Writer>>,
     rules: &'a dyn Rules,
     now: WallTime,
     restamps: u64,
@@ -130,7 +133,8 @@ struct Court<'a> {
 
 impl Court<'_> {
     fn open(facts: Facts, rules: &dyn Rules, now: WallTime) -> Court<'_> {
-        Court { facts, rules, now, restamps: 0, settles: false, decision: Decision::default() }
+        let own_writers = Rc::new(facts.own_writers.clone());
+        Court { facts, own_writers, rules, now, restamps: 0, settles: false, decision: Decision::default() }
     }
 
     /// Judges one mutation, or all of one group.
@@ -158,7 +162,7 @@ impl Court<'_> {
         }
         let culprit = results.iter().position(|r| matches!(r.verdict, Verdict::Rejected | Verdict::Held));
         if let Some(culprit) = culprit {
-            for (key, stored) in before.into_iter().rev() {
+            for (key, stored) in before.into_iter().rev().filter(|_| !planted::is(Bug::GroupNotUndone)) {
                 if let Some(past) = self.facts.pasts.get_mut(&key) {
                     let version = stored.as_ref().map_or(Version(0), |stored| stored.version);
                     past.own.split_off(&version.next());
@@ -428,7 +432,7 @@ impl Court<'_> {
     /// Whether the installation that sends made a register. Two of its tabs may write without having seen each
     /// other, but a device does not disagree with itself.
     fn own(&self) -> impl Fn(Register) -> bool + use<> {
-        let own_writers = self.facts.own_writers.clone();
+        let own_writers = Rc::clone(&self.own_writers);
         move |register: Register| own_writers.contains(&register.stamp.writer)
     }
 

@@ -37,6 +37,7 @@ use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::map::Map;
 use crate::outbox::Outbox;
+use crate::planted::{self, Bug};
 use crate::replica::Replica;
 use crate::stored::{Checkpoint, Entry, Indexed, Key, Parked, Store};
 use crate::time::WallTime;
@@ -204,6 +205,8 @@ pub struct Client {
     /// Whether the network is paid for by volume.
     metered: bool,
     doubts: doubt::Doubts,
+    /// Whether there is something to send, as far as that depends on the outbox and the network.
+    ready: doubt::Ready,
     /// Writes waiting for the commit before them.
     queue: Vec<(Ticket, Vec<Entry>)>,
     commits: u64,
@@ -252,6 +255,7 @@ impl Client {
             batch_max: BATCH_MUTATIONS,
             metered: false,
             doubts: doubt::Doubts::default(),
+            ready: doubt::Ready::default(),
             queue: vec![],
             commits: 0,
             committing: false,
@@ -292,6 +296,7 @@ impl Client {
             Input::Seen(seen) => self.live.see(seen, now),
             Input::Heard(heard) => self.heard(&heard, now),
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
+            Input::Refresh if planted::is(Bug::RefreshForgotten) && self.drain.step().is_some() => {}
             Input::Refresh => self.refresh = true,
             Input::Tick => {}
         }
@@ -326,7 +331,8 @@ impl Client {
         if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
-        match self.drain.next(self.is_ready(now), now) {
+        let ready = self.is_ready(now);
+        match self.drain.next(ready, now) {
             // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
             // that to nothing at all is the shortest.
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),

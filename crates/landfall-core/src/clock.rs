@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::id::{InvalidName, Writer, as_text, parse_hex};
+use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
 const COUNTER_BITS: u32 = 16;
@@ -78,7 +79,8 @@ impl Clock {
     pub fn tick(&mut self, now: WallTime, writer: Writer) -> Stamp {
         // Real time wins once it has moved on; until then the counter does. A full counter
         // carries into the milliseconds, so there is no overflow case to handle.
-        self.latest = Stamp::at(now, writer).ticks.max(self.latest.saturating_add(1));
+        let step = u64::from(!planted::is(Bug::ClockRepeats));
+        self.latest = Stamp::at(now, writer).ticks.max(self.latest.saturating_add(step));
         Stamp { ticks: self.latest, writer }
     }
 
@@ -87,7 +89,9 @@ impl Clock {
     /// The server bounds every stamp that it hands out, so refusing one here could only make a slow
     /// device lose to the text it has on its own screen. Drift is reported, never enforced.
     pub fn observe(&mut self, stamp: Stamp) {
-        self.latest = self.latest.max(stamp.ticks);
+        if !planted::is(Bug::ClockDeaf) {
+            self.latest = self.latest.max(stamp.ticks);
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::map::Map;
 use crate::merge::Extreme;
 use crate::mutation::Change;
 use crate::path::Path;
+use crate::planted::{self, Bug};
 
 pub(crate) use node::Parts;
 pub use node::{Counter, Node};
@@ -59,7 +60,7 @@ impl Document {
         };
         let mut node = &mut self.root;
         for key in containers {
-            if node.register().stamp > register.stamp {
+            if node.register().stamp > register.stamp && !planted::is(Bug::ContainerNotAsked) {
                 return;
             }
             let (around, members) = node.open();
@@ -107,7 +108,7 @@ impl Document {
     ///
     /// For a document that is created again by somebody who knew that it had been deleted.
     pub fn clear(&mut self) {
-        if let Some(deleted) = self.deleted {
+        if let Some(deleted) = self.deleted.filter(|_| !planted::is(Bug::OldFieldsComeBack)) {
             self.root.replace(Node::Object(deleted, Map::new()));
         }
     }
@@ -119,7 +120,8 @@ impl Document {
 
     /// Whether a delete hides this document.
     pub fn is_deleted(&self) -> bool {
-        self.deleted.is_some_and(|deleted| self.newest() <= deleted.stamp)
+        self.deleted
+            .is_some_and(|deleted| self.newest() <= deleted.stamp || planted::is(Bug::DeleteIsForEver))
     }
 
     /// What the app sees: one JSON object, or nothing.

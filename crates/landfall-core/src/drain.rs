@@ -16,6 +16,7 @@
 //! queue drains without another write.
 
 use crate::backoff::{Backoff, REST_MAX, Random, SPREAD};
+use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
 
 /// How long a quiet device waits between two pulls, give or take half.
@@ -137,6 +138,7 @@ impl Drain {
     pub fn wake_at(&self) -> Option<WallTime> {
         match self.state {
             State::Idle { pull_at } => Some(pull_at),
+            State::Resting { .. } if planted::is(Bug::RestsForEver) => None,
             State::Resting { until, .. } => Some(until),
             State::Busy(_) => None,
         }
@@ -219,6 +221,7 @@ impl Drain {
 
     /// What is under way has failed.
     pub fn fail(&mut self, retry_after: Option<Millis>, now: WallTime) {
+        let retry_after = retry_after.filter(|_| !planted::is(Bug::RetryAfterIgnored));
         let until = self.backoff.fail(now, retry_after, &mut self.random);
         let floor = retry_after.map_or(now, |asked| now.after(asked).min(until));
         self.state = State::Resting { until, floor };

@@ -5,6 +5,7 @@
 
 use crate::id::MutationId;
 use crate::map::{Map, Set};
+use crate::planted::{self, Bug};
 use crate::stored::{Key, Store};
 
 /// Records by key, each with what it is still needed for.
@@ -16,7 +17,10 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn put(&mut self, record: u64, ids: Set<MutationId>) {
+    fn put(&mut self, record: u64, mut ids: Set<MutationId>) {
+        if planted::is(Bug::GarbageTooEarly) {
+            ids = ids.into_iter().take(1).collect();
+        }
         if ids.is_empty() {
             self.empty.push(record);
             return;

@@ -32,6 +32,7 @@ pub mod merge;
 pub mod mutation;
 pub mod outbox;
 pub mod path;
+pub mod planted;
 pub mod replica;
 pub mod stored;
 pub mod time;

@@ -14,6 +14,7 @@ use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentKey, MutationId, Position, Version};
 use crate::map::Set;
 use crate::mutation::Mutation;
+use crate::planted::{self, Bug};
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
     Parked, SEAL, Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
@@ -432,13 +433,14 @@ impl Transaction {
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
-                writes.extend(parked.iter().map(put));
+                let lost = planted::is(Bug::ParkedNotStored);
+                writes.extend(parked.iter().filter(|_| !lost).map(put));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (base::announced(writes), outcome)
             }
             Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
                 let current = checkpoint(&read[0]);
-                if current.mark() != asked.mark() {
+                if current.mark() != asked.mark() && !planted::is(Bug::PageNotCompared) {
                     return (vec![], Outcome::Stale(current));
                 }
                 let mut writes = Vec::new();
@@ -456,7 +458,8 @@ impl Transaction {
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
             Transaction::Unpack { key, rows, indexed } => {
-                let mut writes: Vec<_> = rows.iter().map(base::put).collect();
+                let lost = planted::is(Bug::UnpackedNowhere);
+                let mut writes: Vec<_> = rows.iter().filter(|_| !lost).map(base::put).collect();
                 if !index::keep(&mut writes, &indexed, &read[1..]) {
                     return (vec![], Outcome::Missed);
                 }

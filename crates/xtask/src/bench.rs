@@ -1,12 +1,18 @@
-//! `cargo xtask bench`: our numbers beside the floor that the same browser sets, in the same run.
+//! `cargo xtask bench`: our numbers beside the floor that the same machine sets, in the same run.
 
 use crate::layout::Layout;
-use crate::{setup, shell, test, wasm};
+use crate::{setup, shell, sim, test, wasm};
 use anyhow::Result;
 use std::process::Command;
 
 /// Runs all benchmarks, or the one named; each prints a line `NAME ours=… floor=… ratio=…`.
 pub(crate) fn run(layout: &Layout, name: Option<&str>) -> Result<()> {
+    if name.is_none_or(|name| name == "sim") {
+        sim::bench(layout)?;
+    }
+    if name == Some("sim") {
+        return Ok(());
+    }
     let node = setup::node()?;
     let chromium = setup::chromium()?;
     wasm::build(layout)?;

@@ -32,9 +32,10 @@ usage: cargo xtask COMMAND
   wasm [--planted]       build the npm package and print what it weighs
                          --planted: build pkg/wasm-planted, whose bugs the tests must catch
   bench [NAME]           set up, build and run the benchmarks, or the one named
-  sim [SEED] [--seeds N] [--trace] [--shrink] [--planted]
+  sim [SEED] [--seeds N] [--trace] [--shrink] [--planted] [--node]
                          live through N worlds (2000), or the one of a seed; --trace tells its story,
-                         --shrink that of the smallest world that still breaks; --planted finds planted bugs
+                         --shrink that of the smallest world that still breaks; --planted finds planted bugs;
+                         --node has Node live through the same worlds
   help                   this text
 ";
 

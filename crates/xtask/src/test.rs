@@ -3,7 +3,7 @@
 
 use crate::layout::Layout;
 use crate::report::Report;
-use crate::{setup, shell, size, wasm};
+use crate::{setup, shell, sim, size, wasm};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -28,6 +28,7 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
         "xtask tests",
         shell::cargo().args(["test", "--release", "--package", "xtask"]).current_dir(&layout.root),
     )?;
+    report.tests("simulator in Node", &mut sim::replay(layout)?)?;
     report.step("build package", || wasm::build(layout))?;
     report.step("size budget", || {
         let weight = size::weigh(layout)?;

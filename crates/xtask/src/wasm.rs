@@ -109,12 +109,12 @@ fn build_module(layout: &Layout, variant: Variant) -> Result<()> {
 
 fn compile(layout: &Layout, variant: Variant, toolchain: &Toolchain) -> Result<PathBuf> {
     let target = variant.target(layout);
-    let mut cargo = toolchain.build(&layout.root, &target);
+    let mut cargo = toolchain.build(&layout.root, &target, &["--package", "landfall-web"]);
     if variant == Variant::Planted {
         cargo.args(["--features", "planted"]);
     }
     shell::run(&mut cargo)?;
-    Ok(toolchain.module(&target))
+    Ok(toolchain.module(&target, "landfall_web.wasm"))
 }
 
 fn optimise(layout: &Layout, staging: &Staging) -> Result<()> {

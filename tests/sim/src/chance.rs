@@ -5,6 +5,8 @@
 
 use landfall_core::time::Millis;
 
+use crate::script::Script;
+
 /// One stream of chance. SplitMix64 (Steele, Lea, Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
@@ -55,5 +57,26 @@ impl Chance {
     pub fn delay(&mut self, longest: Millis) -> Millis {
         let cut = longest.0 >> self.below(8);
         Millis(self.bits() % (cut + 1))
+    }
+}
+
+/// Streams of chance, one for each concern.
+#[derive(Debug)]
+pub struct Chances {
+    /// What disks do.
+    pub disk: Chance,
+    /// What users do.
+    pub work: Chance,
+    /// What breaks.
+    pub fault: Chance,
+    /// What of it can be left out.
+    pub script: Script,
+}
+
+impl Chances {
+    /// The streams of a seed.
+    pub fn new(seed: u64) -> Chances {
+        let [disk, work, fault] = [3, 4, 5].map(|concern| Chance::new(seed, concern));
+        Chances { disk, work, fault, script: Script::default() }
     }
 }

@@ -6,6 +6,7 @@ use landfall_core::time::Millis;
 use crate::chance::Chance;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
+use crate::script::Kind;
 use crate::tab::Asked;
 use crate::world::World;
 
@@ -128,18 +129,22 @@ impl World {
         if self.healed {
             return;
         }
+        let begun = self.chances.script.begin(Kind::Disaster, &self.chances.fault);
+        let happens = begun.is_some();
+        self.chances.fault = begun.unwrap_or_else(|| self.chances.fault.clone());
         let kinds = self.swarm.disasters.clone();
         let disaster = self.chances.fault.of(&kinds);
         let device = self.chances.fault.below(self.devices.len());
         // A stream of its own, so that a disaster that is left out changes no other.
         let own = Chance::new(self.chances.fault.bits(), 9);
-        if !self.swarm.spared.contains(&disaster) {
+        if happens && !self.swarm.spared.contains(&disaster) {
             self.trace.say(self.queue.now, || format!("  {disaster:?} on device {device}"));
             let outer = std::mem::replace(&mut self.chances.fault, own);
             self.strike(disaster, device);
             self.chances.fault = outer;
         }
         let calm = self.chances.fault.delay(self.swarm.calm);
+        let calm = self.chances.script.end(Kind::Disaster, calm);
         self.queue.after(calm, Event::Disaster);
     }
 

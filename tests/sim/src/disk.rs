@@ -35,7 +35,7 @@ pub struct Disk {
 }
 
 fn slot(store: Store) -> usize {
-    Store::ALL.iter().position(|other| *other == store).expect("BUG: a store without a place")
+    store as usize
 }
 
 impl Disk {

@@ -24,6 +24,7 @@ pub mod phase;
 pub mod planted;
 pub mod queue;
 pub mod reference;
+pub mod script;
 pub mod server;
 pub mod shrink;
 pub mod story;

@@ -1,6 +1,7 @@
 //! What lies between a tab and the server: delay, loss, doubles, and answers that are not the ones.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use landfall_core::client::{Failure, Heard, Input, Output};
 use landfall_core::code::Code;
@@ -21,7 +22,7 @@ const HANDSHAKE: Millis = Millis(300);
 /// What is asked of the server.
 #[derive(Clone, Debug)]
 enum Call {
-    Push(Box<Batch>),
+    Push(Rc<Batch>),
     Pull(Option<String>),
 }
 
@@ -89,7 +90,7 @@ impl World {
         }
         self.trace.say(now, || format!("  tab {tab} sends {}", line(&output)));
         let call = match output {
-            Output::Push(batch) => Some(Call::Push(Box::new(batch))),
+            Output::Push(batch) => Some(Call::Push(Rc::new(batch))),
             Output::Pull(cursor) => Some(Call::Pull(cursor)),
             _ => None,
         };
@@ -215,7 +216,9 @@ impl World {
             self.marks.hit(Mark::StaleReply);
             return Ok(old.clone());
         }
-        self.network.pushed.insert(device, reply.clone());
+        if self.swarm.stale > 0 {
+            self.network.pushed.insert(device, reply.clone());
+        }
         Ok(reply)
     }
 

@@ -1,7 +1,11 @@
 //! Bugs that are planted on purpose: a checker that never fails proves nothing.
+//!
+//! Those of the server's glue and of drivers are here, those of the core in [`landfall_core::planted`].
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use landfall_core::planted as core;
 use landfall_core::transaction::{Durability, Transaction};
 
 /// Declares the bugs and their list.
@@ -21,34 +25,83 @@ macro_rules! bugs {
 bugs! {
     /// The server applies what it has a receipt for.
     NoDedupe,
+    /// Verdicts are remembered for some commits only.
+    DedupeWindow,
+    /// Now and then a commit is without its verdicts.
+    ReceiptsLost,
+    /// Now and then a commit is answered and never made.
+    AckBeforeCommit,
+    /// The server does not know which writers are of one device.
+    OwnWritersForgotten,
+    /// A stamp may be as far in the future as it likes.
+    FutureNotBounded,
     /// A resend is answered with another verdict than the stored one.
     VerdictRecomputed,
     /// A stamp that was replaced is not returned.
     ClampNotReturned,
     /// A page ends within a commit, and its cursor behind it.
     PageSkipsRestOfCommit,
+    /// A page is cut and says that there is nothing behind it.
+    PageSaysNoMore,
+    /// Now and then a page is without the newest commit, and its cursor behind that.
+    CommitGap,
+    /// Deletes are not told.
+    TombstonesNotSent,
     /// A rollback is not noticed.
     NonceIgnored,
     /// A device behind the horizon goes on as if nothing were.
     HorizonIgnored,
     /// A timer that lies far ahead is forgotten.
     TimerForgotten,
+    /// Tabs of a device, and those that come after them, have one writer.
+    WriterShared,
     /// Writes are not synced before their promise resolves.
     CommitRelaxed,
-    /// Final bytes are not synced before they are sent.
-    FixRelaxed,
-    /// Verdicts are not synced.
-    SettleRelaxed,
     /// What a person decides is not synced.
     AmendRelaxed,
 }
 
-/// The bug that is in force, counted from one.
+/// A bug, wherever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// Around the core.
+    Around(Bug),
+    /// In it.
+    Within(core::Bug),
+}
+
+impl fmt::Display for Planted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Planted::Around(bug) => write!(f, "{bug:?}"),
+            Planted::Within(bug) => write!(f, "{bug:?}"),
+        }
+    }
+}
+
+impl Planted {
+    /// Every bug.
+    pub fn all() -> Vec<Planted> {
+        let around = Bug::ALL.iter().copied().map(Planted::Around);
+        around.chain(core::Bug::ALL.iter().copied().map(Planted::Within)).collect()
+    }
+}
+
+/// The bug around the core that is in force, counted from one.
 static CHOSEN: AtomicUsize = AtomicUsize::new(0);
 
-/// Puts a bug in force, or none.
-pub fn choose(bug: Option<Bug>) {
-    CHOSEN.store(bug.map_or(0, |bug| bug as usize + 1), Ordering::Relaxed);
+/// Puts a bug in force, or none, in the whole process.
+pub fn choose(planted: Option<Planted>) {
+    let (around, within) = match planted {
+        None => (None, None),
+        Some(Planted::Around(bug)) => (Some(bug), None),
+        Some(Planted::Within(bug)) => (None, Some(bug)),
+    };
+    CHOSEN.store(around.map_or(0, |bug| bug as usize + 1), Ordering::Relaxed);
+    #[cfg(feature = "planted")]
+    core::choose(within);
+    #[cfg(not(feature = "planted"))]
+    assert!(within.is_none(), "nothing is planted in the core without the feature");
 }
 
 /// Whether a bug is in force.
@@ -60,9 +113,10 @@ pub fn is(bug: Bug) -> bool {
 pub fn durability(durability: Durability, transaction: &Transaction) -> Durability {
     let relaxed = match transaction {
         Transaction::Commit(_) => is(Bug::CommitRelaxed),
-        Transaction::Fix(_) => is(Bug::FixRelaxed),
-        Transaction::Settle { .. } => is(Bug::SettleRelaxed),
         Transaction::Amend(_) => is(Bug::AmendRelaxed),
+        // What is lost of these is made anew: the bytes are the same but for the stamp, and the server says once more
+        // what it has said.
+        Transaction::Fix(_) | Transaction::Settle { .. } => false,
         Transaction::Open { .. }
         | Transaction::Load(_)
         | Transaction::LoadPart(..)

@@ -16,7 +16,7 @@ use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
 use landfall_core::id::MutationId;
 use landfall_core::mutation::{Mutation, Op};
-use landfall_core::time::WallTime;
+use landfall_core::time::{Millis, WallTime};
 use landfall_core::wire::{Batch, BatchReply, Verdict};
 
 use crate::chance::Chance;
@@ -43,7 +43,7 @@ pub struct Server {
     pub page: usize,
     /// The latest time that any process had.
     pub latest: WallTime,
-    /// How many mutations were judged.
+    /// How many mutations were judged; what was judged before is not counted again.
     pub judged: u64,
     chance: Chance,
 }
@@ -90,16 +90,26 @@ impl Server {
         if planted::is(Bug::NoDedupe) {
             mutations.iter().for_each(|mutation| _ = facts.receipts.remove(&mutation.id));
         }
+        if planted::is(Bug::DedupeWindow) {
+            let from = self.store.position.0.saturating_sub(3);
+            facts.receipts.retain(|_, receipt| receipt.result.position.0 >= from);
+        }
         let own = self.store.writers.iter().filter(|(_, client)| **client == batch.client);
         facts.own_writers = own.map(|(writer, _)| *writer).collect();
+        if planted::is(Bug::OwnWritersForgotten) {
+            facts.own_writers.clear();
+        }
         let known = facts.receipts.clone();
         let before: Vec<bool> = mutations
             .iter()
             .map(|mutation| facts.documents.get(&mutation.key()).is_some_and(|s| s.document.is_deleted()))
             .collect();
-        let mut decision = authority::decide(&batch.mutations, facts, &self.rules, now);
+        let unbounded = planted::is(Bug::FutureNotBounded);
+        let latest = if unbounded { now.after(Millis(u64::MAX >> 20)) } else { now };
+        let mut decision = authority::decide(&batch.mutations, facts, &self.rules, latest);
         authority::close(&batch.void, &known, &mut decision);
-        self.judged += mutations.len() as u64;
+        let judged = decision.results.iter().take(mutations.len());
+        self.judged += judged.filter(|result| !result.duplicate).count() as u64;
         for (i, mutation) in mutations.iter().enumerate() {
             let result = &decision.results[i];
             marks.hit_if(result.duplicate, Mark::Duplicate);
@@ -124,6 +134,9 @@ impl Server {
             marks.hit_if(result.verdict != Verdict::Rejected, Mark::DiscardedTooLate);
         });
         let nonce = self.chance.bits();
+        if planted::is(Bug::AckBeforeCommit) && nonce.is_multiple_of(20) {
+            return Ok(BatchReply { server_time: now, epoch: self.store.name(), results: decision.results });
+        }
         self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
         let mut results = decision.results;
         if planted::is(Bug::VerdictRecomputed) {

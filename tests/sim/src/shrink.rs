@@ -6,7 +6,8 @@
 use landfall_core::conflict::Policy;
 use landfall_core::time::Millis;
 
-use crate::story::{Story, tell_in};
+use crate::script::Script;
+use crate::story::{Story, tell_after, tell_in};
 use crate::swarm::Swarm;
 
 type Cut = fn(&mut Swarm);
@@ -41,8 +42,30 @@ const CUTS: [Cut; 27] = [
     |swarm| swarm.attended = 0,
 ];
 
-/// The smallest world of a seed that was found to break the same invariant.
-pub fn shrink(seed: u64, story: &Story) -> Swarm {
+/// The shortest list of deeds in the smallest world of a seed that was found to break the same invariant.
+pub fn shrink(seed: u64, story: &Story) -> (Swarm, Script) {
+    let swarm = smallest_world(seed, story);
+    let wanted = story.violation.as_ref().map(|violation| violation.invariant);
+    let after = |script: &Script| {
+        let story = tell_after(seed, swarm.clone(), script.clone(), false);
+        let breaks = story.violation.as_ref().map(|violation| violation.invariant) == wanted;
+        breaks.then_some(story.script)
+    };
+    let mut shortest = tell_in(seed, swarm.clone(), false).script;
+    let mut size = shortest.deeds().len().div_ceil(2);
+    while size > 0 {
+        let deeds = shortest.deeds();
+        let shorter = deeds.chunks(size).rev().find_map(|part| after(&shortest.without(part)));
+        match shorter {
+            Some(script) => shortest = script,
+            None if size == 1 => break,
+            None => size = size.div_ceil(2),
+        }
+    }
+    (swarm, shortest.without(&[]))
+}
+
+fn smallest_world(seed: u64, story: &Story) -> Swarm {
     let mut smallest = Swarm::of(seed);
     let wanted = story.violation.as_ref().map(|violation| violation.invariant);
     let breaks = |swarm: &Swarm| {

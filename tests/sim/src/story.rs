@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::check::{Invariant, Violation};
 use crate::mark::Marks;
+use crate::script::Script;
 use crate::swarm::Swarm;
 use crate::world::World;
 
@@ -23,6 +24,8 @@ pub struct Story {
     pub events: u64,
     /// The same for the same seed and the same code.
     pub hash: u64,
+    /// What was done in it.
+    pub script: Script,
     /// The story itself, where it was wanted.
     pub lines: Vec<String>,
 }
@@ -34,7 +37,13 @@ pub fn tell(seed: u64, traced: bool) -> Story {
 
 /// Lives through a seed in a world that may be another one than its own.
 pub fn tell_in(seed: u64, swarm: Swarm, traced: bool) -> Story {
+    tell_after(seed, swarm, Script::default(), traced)
+}
+
+/// Lives through as much of a seed as a script says.
+pub fn tell_after(seed: u64, swarm: Swarm, script: Script, traced: bool) -> Story {
     let world = RefCell::new(World::new(seed, swarm));
+    world.borrow_mut().chances.script = script;
     if traced {
         let mut world = world.borrow_mut();
         let swarm = format!("{:?}", world.swarm);
@@ -47,6 +56,12 @@ pub fn tell_in(seed: u64, swarm: Swarm, traced: bool) -> Story {
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         world.violate(Invariant::Panic, text.unwrap_or_default());
     }
+    for row in world.server.store.documents.values() {
+        world.trace.end(&row.line);
+    }
+    for tab in world.tabs.iter().flatten() {
+        tab.view().values().for_each(|json| world.trace.end(json.text()));
+    }
     Story {
         seed,
         violation: world.violation,
@@ -54,6 +69,7 @@ pub fn tell_in(seed: u64, swarm: Swarm, traced: bool) -> Story {
         mutations: world.server.judged,
         events: world.trace.events,
         hash: world.trace.hash(),
+        script: world.chances.script,
         lines: world.trace.lines.unwrap_or_default(),
     }
 }

@@ -22,6 +22,8 @@ pub struct Swarm {
     pub documents: usize,
     /// How many things users do, all together.
     pub acts: usize,
+    /// How many documents an import writes at once; none where nobody imports.
+    pub import: usize,
     /// How long a user thinks, at most.
     pub pace: Millis,
     /// Most changes on a page.
@@ -84,6 +86,7 @@ impl Swarm {
             nodes: c.of(&[1, 1, 2, 3]),
             documents: c.of(&[1, 2, 3, 5, 12]),
             acts: c.of(&[20, 60, 120, 200]),
+            import: 0,
             pace: Millis(c.of(&[30, 300, 3_000, 20_000])),
             page: c.of(&[1, 2, 3, 10, 1_000]),
             policy: Policy::LastWriteWins,
@@ -108,6 +111,17 @@ impl Swarm {
             refused: c.of(&[0, 0, 30, 150]),
             attended: c.of(&[0, 50, 150]),
         };
+        let mut own = Chance::new(seed, 10);
+        if own.one_in(3) {
+            swarm.import = own.of(&[10, 40, 100]);
+            swarm.documents = 2 * swarm.import;
+            // Every device takes in what every other one writes, so few devices make many mutations.
+            (swarm.devices, swarm.tabs) = (own.of(&[1, 1, 2, 3]), own.of(&[1, 1, 2]));
+            swarm.page = own.of(&[7, 30, 1_000]);
+        } else if own.one_in(6) {
+            // Hardly anything is written twice: what a tab has missed stays missed.
+            swarm.documents = 400;
+        }
         // In one of ten nothing goes wrong: there, nothing may be tried twice.
         if !c.one_in(10) {
             swarm.break_things(c);

@@ -16,10 +16,18 @@ impl Trace {
     /// One more thing has happened: mixed into the hash always, written down where that is wanted.
     pub fn note(&mut self, now: WallTime, facts: [u64; 3], line: impl FnOnce() -> String) {
         self.events += 1;
-        for fact in [now.0].into_iter().chain(facts) {
-            self.hash = (self.hash.rotate_left(5) ^ fact).wrapping_mul(0x517c_c1b7_2722_0a95);
-        }
+        [now.0].into_iter().chain(facts).for_each(|fact| self.mix(fact));
         self.say(now, line);
+    }
+
+    /// What has come of it.
+    pub fn end(&mut self, text: &str) {
+        self.mix(text.len() as u64);
+        text.bytes().for_each(|byte| self.mix(u64::from(byte)));
+    }
+
+    fn mix(&mut self, fact: u64) {
+        self.hash = (self.hash.rotate_left(5) ^ fact).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
     /// Something that follows from what has happened.

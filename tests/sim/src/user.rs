@@ -11,6 +11,7 @@ use landfall_core::stored::{Network, Priority, Urgency};
 use crate::check::Invariant;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
+use crate::script::Kind;
 use crate::server::REFUSED;
 use crate::tab::{Asked, key};
 use crate::witness::values;
@@ -26,11 +27,15 @@ impl World {
         }
         self.acts -= 1;
         let tabs = self.tabs_of(device);
-        if !tabs.is_empty() {
-            let tab = self.chances.work.of(&tabs);
-            self.act(tab);
+        if let Some(own) = self.chances.script.begin(Kind::Act, &self.chances.work) {
+            self.chances.work = own;
+            if !tabs.is_empty() {
+                let tab = self.chances.work.of(&tabs);
+                self.act(tab);
+            }
         }
         let think = self.chances.work.delay(self.swarm.pace);
+        let think = self.chances.script.end(Kind::Act, think);
         self.queue.after(think, Event::Work(device));
     }
 
@@ -50,7 +55,24 @@ impl World {
                 let seen = self.chances.work.one_in(2);
                 self.feed(tab, Input::Seen(seen));
             }
+            _ if self.swarm.import > 0 && !self.chances.work.one_in(3) => self.import(tab),
             _ => self.write(tab),
+        }
+    }
+
+    /// Many documents that stand side by side are written at once, and are no group.
+    fn import(&mut self, tab: TabId) {
+        let from = self.chances.work.below(self.swarm.documents);
+        let mut intents: Vec<(Intent, Urgency)> = Vec::with_capacity(self.swarm.import);
+        for place in from..from + self.swarm.import {
+            let document = key(&format!("d{}", place % self.swarm.documents));
+            let intent = self.intent(tab, document);
+            if self.tab(tab).is_some_and(|tab| tab.client.is_loaded(intent.key())) {
+                intents.push((intent, Urgency::default()));
+            }
+        }
+        if !intents.is_empty() {
+            self.write_all(tab, &intents, false);
         }
     }
 
@@ -58,7 +80,8 @@ impl World {
         let grouped = self.chances.work.one_in(6);
         let mut intents: Vec<(Intent, Urgency)> = Vec::new();
         for _ in 0..if grouped { 3 } else { 1 } {
-            let intent = self.intent(tab);
+            let document = key(&format!("d{}", self.chances.work.below(self.swarm.documents)));
+            let intent = self.intent(tab, document);
             let priority =
                 self.chances.work.of(&[Priority::High, Priority::Normal, Priority::Normal, Priority::Low]);
             let network = if self.chances.work.one_in(30) { Network::Unmetered } else { Network::Any };
@@ -89,7 +112,7 @@ impl World {
             self.perform(tab);
             return false;
         };
-        let line = format!("  tab {tab} writes {ids:?} {intents:?}");
+        let named = ids.clone();
         let (last, _) = intents.last().expect("BUG: no intent");
         let shows = subject.client.document(last.key()).map(|json| json.text().to_owned());
         let is_there = matches!(last, Intent::Delete(_)) || {
@@ -97,7 +120,7 @@ impl World {
             wanted.iter().all(|value| shows.as_ref().is_some_and(|text| text.contains(&value.to_string())))
         };
         subject.asked.insert(ticket, Asked::Write(ids));
-        self.trace.say(now, || line);
+        self.trace.say(now, || format!("  tab {tab} writes {named:?} {intents:?}"));
         if !is_there {
             self.violate(Invariant::I4, format!("tab {tab} does not show {last:?} but {shows:?}"));
         }
@@ -111,11 +134,10 @@ impl World {
         self.value
     }
 
-    fn intent(&mut self, tab: TabId) -> Intent {
+    fn intent(&mut self, tab: TabId, document: DocumentKey) -> Intent {
         let documents = self.swarm.documents;
         let value = self.fresh();
         let work = &mut self.chances.work;
-        let document = key(&format!("d{}", work.below(documents)));
         let text = match work.below(12) {
             _ if work.per_mille(self.swarm.refused) => format!(r#""{REFUSED} {value}""#),
             0 => format!(r#"{{"x":{value}}}"#),

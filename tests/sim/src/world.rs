@@ -8,7 +8,7 @@ use landfall_core::stored::Store;
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::transaction::{Durability, Outcome, Transaction};
 
-use crate::chance::Chance;
+use crate::chance::{Chance, Chances};
 use crate::check::{self, Invariant, Violation};
 use crate::clock::Clock;
 use crate::device::Device;
@@ -24,17 +24,6 @@ use crate::witness::Witness;
 
 /// When every world begins.
 pub const START: WallTime = WallTime(1_790_000_000_000);
-
-/// Streams of chance, one for each concern.
-#[derive(Debug)]
-pub struct Chances {
-    /// What disks do.
-    pub disk: Chance,
-    /// What users do.
-    pub work: Chance,
-    /// What breaks.
-    pub fault: Chance,
-}
 
 /// Everything there is.
 #[derive(Debug)]
@@ -76,8 +65,7 @@ impl World {
     /// The world of a seed, at its beginning.
     pub fn new(seed: u64, swarm: Swarm) -> World {
         let server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
-        let chances =
-            Chances { disk: Chance::new(seed, 3), work: Chance::new(seed, 4), fault: Chance::new(seed, 5) };
+        let chances = Chances::new(seed);
         let mut world = World {
             queue: Queue::new(Chance::new(seed, 6), START),
             server,
@@ -222,7 +210,10 @@ impl World {
 
     /// Opens a tab on a device.
     pub fn open(&mut self, device: usize) -> TabId {
-        let (installation, writer) = (self.name(), self.name());
+        let (installation, mut writer) = (self.name(), self.name());
+        if planted::is(Bug::WriterShared) {
+            writer = 1 + device as u128;
+        }
         let id = self.tabs.len();
         self.trace.say(self.queue.now, || format!("  tab {id} opens on device {device}"));
         self.tabs.push(Some(Tab::new(device, installation, writer)));
@@ -453,6 +444,7 @@ impl World {
         let stores = transaction.stores();
         let read = disk.read(&transaction.reads(), &stores);
         let seen = transaction.clone();
+        let before = check::base::through(self, device, &seen);
         let (writes, outcome) = transaction.decide(read);
         let durability = planted::durability(durability, &seen);
         let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
@@ -460,6 +452,7 @@ impl World {
         let incarnation = self.devices[device].disk.incarnation;
         self.trace.say(self.queue.now, || format!("  device {device} {}", check::base::line(&seen, &done)));
         self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
+        check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
         Ok(done)
     }

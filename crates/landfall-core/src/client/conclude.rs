@@ -3,6 +3,7 @@
 use super::{Client, Done, Outcome, Output, Purpose};
 use crate::code::Code;
 use crate::drain::Nudge;
+use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
 impl Client {
@@ -26,6 +27,10 @@ impl Client {
             (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
                 self.committing = false;
                 self.withdraw(ids);
+                if planted::is(Bug::UnsavedSaidSaved) {
+                    self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                    return self.commit();
+                }
                 self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
                 self.commit();
             }

@@ -67,6 +67,15 @@ impl Doubts {
     }
 }
 
+/// The last answer to whether there is something to send. It is asked for with every fact, and the whole outbox has
+/// to be looked at where something holds writes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ready {
+    /// The revision of the outbox and the network that the answer is of.
+    of: Option<(u64, bool)>,
+    is_ready: bool,
+}
+
 impl Client {
     /// What keeps writes back, beside other writes.
     pub(super) fn conditions(&self) -> Conditions {
@@ -95,8 +104,18 @@ impl Client {
     }
 
     /// Whether there is something to say to the server.
-    pub(super) fn is_ready(&self, now: WallTime) -> bool {
-        self.outbox.discarding().next().is_some() || !self.choose(1, now).is_empty()
+    pub(super) fn is_ready(&mut self, now: WallTime) -> bool {
+        let conditions = self.conditions();
+        if !conditions.suspects.is_empty() {
+            self.ready.of = None;
+            return self.outbox.discarding().next().is_some() || !self.choose(1, now).is_empty();
+        }
+        let of = Some((self.outbox.revision(), self.metered));
+        if self.ready.of != of {
+            let is_ready = self.outbox.discarding().next().is_some() || self.outbox.is_ready(&conditions);
+            self.ready = Ready { of, is_ready };
+        }
+        self.ready.is_ready
     }
 
     /// A batch has failed as a whole. Says whether a smaller one can be tried at once.

@@ -6,6 +6,7 @@ use crate::drain::Step;
 use crate::id::{DocumentKey, Position};
 use crate::map::Set;
 use crate::outbox::Standing;
+use crate::planted::{self, Bug};
 use crate::stored::{BaseRow, Checkpoint, Key, Store};
 use crate::time::WallTime;
 use crate::wire::{PullChange, PullReply};
@@ -96,7 +97,10 @@ impl Client {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
-        let rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
+        let mut rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
+        if planted::is(Bug::PageLosesRow) && rows.len() > 1 {
+            rows.pop();
+        }
         let transaction = Transaction::Store {
             asked: Box::new(self.checkpoint.clone()),
             reached: Box::new(reached.clone()),
@@ -176,11 +180,17 @@ impl Client {
             rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
         }
         self.stage(staged, page.changes);
-        if page.reached.epoch != self.checkpoint.epoch {
+        if page.reached.epoch != self.checkpoint.epoch && !planted::is(Bug::EpochNotReopened) {
             self.outbox.reopen();
         }
         self.checkpoint = page.reached;
-        let through = self.checkpoint.position;
+        let mut through = self.checkpoint.position;
+        if planted::is(Bug::CheckpointOffByOne) {
+            through = through.next();
+        }
+        if planted::is(Bug::ResyncDropsPending) && page.reset {
+            self.outbox = self.outbox.successor();
+        }
         let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
         let ended = self.outbox.items().filter(|item| passed(item.standing)).map(|item| item.entry.id);
         let ended: Vec<_> = ended.collect();

@@ -9,6 +9,7 @@ use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::outbox::Standing;
+use crate::planted::{self, Bug};
 use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
 use crate::time::WallTime;
 use crate::transaction::Fold;
@@ -129,9 +130,10 @@ impl Client {
         let mut answered = Set::new();
         // Creations that are held for and that nobody here will send any more.
         let mut orphans = Vec::new();
-        for result in &reply.results {
+        for (i, result) in reply.results.iter().enumerate() {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
-            let Some(id) = result.id.filter(|id| asked.contains(id) && answered.insert(*id)) else {
+            let named = if planted::is(Bug::AckByCount) { asked.iter().nth(i).copied() } else { result.id };
+            let Some(id) = named.filter(|id| asked.contains(id) && answered.insert(*id)) else {
                 continue;
             };
             // Another tab that drains too may have stored a verdict already.
@@ -195,6 +197,10 @@ impl Client {
             let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
             match end {
                 End::Folded => {
+                    self.outbox.remove(id);
+                    self.ledger.end(id);
+                }
+                End::Accepted { .. } if planted::is(Bug::LeavesOnVerdict) => {
                     self.outbox.remove(id);
                     self.ledger.end(id);
                 }

@@ -42,7 +42,7 @@ impl Client {
         let mut index = self.queue.iter().map(|(_, entries)| entries.len() as u32).sum();
         for (intent, urgency) in intents {
             let prepared = self.prepare(intent, *urgency, now).and_then(|entry| {
-                bytes += stored::write(&entry).len();
+                bytes += if group.is_some() { stored::write(&entry).len() } else { 0 };
                 if group.is_some() && (intents.len() > GROUP_MUTATIONS_MAX || bytes > GROUP_BYTES_MAX) {
                     let limit = GROUP_BYTES_MAX >> 10;
                     let message =

@@ -4,6 +4,7 @@ use crate::document::Register;
 use crate::json::Json;
 use crate::map::Map;
 use crate::merge::Extreme;
+use crate::planted::{self, Bug};
 
 pub(crate) type Members = Map<Box<str>, Node>;
 
@@ -133,7 +134,7 @@ impl Node {
     /// Puts `new` in this place. What is newer below it stays, and so does what was counted.
     pub(super) fn replace(&mut self, new: Node) {
         let floor = new.register();
-        if self.register().stamp >= floor.stamp {
+        if self.register().stamp >= floor.stamp && !planted::is(Bug::LaterArrivalWins) {
             return;
         }
         if let (Node::Counter(counter), Node::Whole(_, json)) = (&mut *self, &new)
@@ -192,7 +193,8 @@ impl Node {
             }
         };
         let newest = if counter.newest.stamp < step.stamp { step } else { counter.newest };
-        *self = Node::Counter(Counter { newest, steps: counter.steps.wrapping_add(by), ..counter });
+        let known = if planted::is(Bug::StepsOverwritten) { 0 } else { counter.steps };
+        *self = Node::Counter(Counter { newest, steps: known.wrapping_add(by), ..counter });
     }
 
     /// Keeps the greater of two values, or the smaller, and the newer of two registers: each by itself,
@@ -200,7 +202,9 @@ impl Node {
     pub(super) fn keep(&mut self, extreme: Extreme, value: &Json, register: Register) {
         let newest = if self.register().stamp < register.stamp { register } else { self.register() };
         let kept = match self {
-            Node::Whole(_, json) if extreme.prefers(json, value) => json.clone(),
+            Node::Whole(_, json) if extreme.prefers(json, value) && !planted::is(Bug::GreatestForgotten) => {
+                json.clone()
+            }
             Node::Whole(..) | Node::Object(..) | Node::Set(..) | Node::Counter(_) | Node::Unset(_) => {
                 value.clone()
             }

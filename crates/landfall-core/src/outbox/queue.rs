@@ -8,6 +8,7 @@ use super::{Item, Outbox, Standing};
 use crate::id::{DocumentKey, MutationId};
 use crate::map::{Map, Set};
 use crate::mutation::Op;
+use crate::planted::{self, Bug};
 use crate::stored::{Entry, Network, Priority};
 
 /// What keeps an entry from being sent for now.
@@ -46,6 +47,9 @@ impl Outbox {
     pub fn pick(&self, count_max: usize, conditions: &Conditions) -> Vec<&Item> {
         let holds = self.holds(conditions);
         let ready = self.waiting().filter(|item| !holds.contains_key(&item.entry.id));
+        if planted::is(Bug::NewestFirst) {
+            return cut(ready.collect::<Vec<_>>().into_iter().rev(), count_max);
+        }
         if self.wishes == 0 {
             return cut(ready, count_max);
         }
@@ -57,6 +61,16 @@ impl Outbox {
             ready.iter().filter(on_level).copied().collect::<Vec<_>>()
         });
         cut(sorted, count_max)
+    }
+
+    /// Whether there is anything to send.
+    pub fn is_ready(&self, conditions: &Conditions) -> bool {
+        let mut waiting = self.waiting().peekable();
+        if waiting.peek().is_none() {
+            return false;
+        }
+        let holds = self.holds(conditions);
+        waiting.any(|item| !holds.contains_key(&item.entry.id))
     }
 
     /// What holds durable entries back, by entry.
@@ -99,6 +113,7 @@ impl Outbox {
         for unit in units {
             let wanted = unit.iter().map(|item| {
                 let lane = lanes.get(&item.entry.key()).copied();
+                let lane = lane.filter(|_| !planted::is(Bug::PriorityNotInherited));
                 lane.unwrap_or(Priority::Low).min(item.entry.priority)
             });
             let priority = wanted.min().expect("BUG: a unit without entries");

@@ -4,6 +4,7 @@ use super::{Fold, Outcome, Rows, Write, checkpoint, index, put_checkpoint};
 use crate::document::Register;
 use crate::id::{DocumentKey, Version};
 use crate::map::Map;
+use crate::planted::{self, Bug};
 use crate::stored::{self, BaseRow, End, Key, SettledMutation, SettledRecord, Store};
 
 pub(super) fn row((key, text): &(Key, String)) -> Option<(DocumentKey, BaseRow)> {
@@ -33,7 +34,7 @@ pub(super) fn settle(
     for (fold, read) in folds.iter().zip(&read[2..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.
-        if !checkpoint.complete || fold.position <= checkpoint.position {
+        if !checkpoint.complete || fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate) {
             continue;
         }
         let key = fold.mutation.key();
@@ -41,7 +42,8 @@ pub(super) fn settle(
             Some(row) => row.clone(),
             None => read.first().and_then(row).map(|(_, row)| row),
         };
-        if base.as_ref().map_or(Version(0), |row| row.version) != fold.previous {
+        let version = base.as_ref().map_or(Version(0), |row| row.version);
+        if version != fold.previous && !planted::is(Bug::FoldsAnywhere) {
             continue;
         }
         let mut document = base.map(|row| row.document()).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::{Outcome, Rows, Write};
 use crate::map::Set;
+use crate::planted::{self, Bug};
 use crate::stored::{self, JournalRecord, Key, SEAL, Store};
 
 pub(super) fn seal(through: u64, known: &Set<u64>, journal: &Rows) -> (Vec<Write>, Outcome) {
@@ -12,7 +13,7 @@ pub(super) fn seal(through: u64, known: &Set<u64>, journal: &Rows) -> (Vec<Write
         }
         Key::Counted(_) | Key::Text(_) => *key != SEAL,
     };
-    if journal.iter().any(is_lost) {
+    if journal.iter().any(is_lost) && !planted::is(Bug::SealsUnknown) {
         return (vec![], Outcome::Missed);
     }
     let mut writes: Vec<_> = Store::ALL.into_iter().map(Write::Clear).collect();

@@ -76,14 +76,14 @@ pub(crate) fn toolchain() -> Result<Toolchain> {
 }
 
 impl Toolchain {
-    /// `cargo build` for the browser, into `target`.
-    pub(crate) fn build(&self, root: &Path, target: &Path) -> Command {
+    /// `cargo build` of these for the browser, into `target`.
+    pub(crate) fn build(&self, root: &Path, target: &Path, what: &[&str]) -> Command {
         let mut command = match self {
             Self::Sources | Self::Installed => shell::cargo(),
             Self::Debian => debian_cargo(),
         };
         command.arg("build").current_dir(root);
-        command.args(["--package", "landfall-web", "--profile", "wasm", "--target", TARGET]);
+        command.args(what).args(["--profile", "wasm", "--target", TARGET]);
         // Panic messages name files; where this machine keeps them is nobody's business, and shorter is smaller.
         let remap = cargo_home().map(|home| format!("--remap-path-prefix={}/registry/src=", home.display()));
         let mut flags = remap.unwrap_or_default();
@@ -102,9 +102,9 @@ impl Toolchain {
         command
     }
 
-    /// Where [`Toolchain::build`] leaves the module.
-    pub(crate) fn module(&self, target: &Path) -> PathBuf {
-        self.target_directory(target).join(TARGET).join("wasm/landfall_web.wasm")
+    /// Where [`Toolchain::build`] leaves a module.
+    pub(crate) fn module(&self, target: &Path, file: &str) -> PathBuf {
+        self.target_directory(target).join(TARGET).join("wasm").join(file)
     }
 
     /// Two compilers in one directory would throw away each other's work.

@@ -11,6 +11,33 @@ use crate::check::Invariant;
 use crate::mark::Mark;
 use crate::world::World;
 
+/// How far a device has come before a page that goes on from there is stored.
+pub fn through(world: &World, device: usize, transaction: &Transaction) -> Option<Position> {
+    match transaction {
+        Transaction::Store { reset: false, .. } => {
+            stored(world, device).map(|checkpoint| checkpoint.position)
+        }
+        _ => None,
+    }
+}
+
+/// It has not gone back, whatever the tab that stored the page knew.
+pub fn forward(world: &mut World, device: usize, before: Option<Position>, outcome: &Outcome) {
+    if before.is_none() || *outcome != Outcome::Stored {
+        return;
+    }
+    let after = stored(world, device).map(|checkpoint| checkpoint.position);
+    if after < before {
+        let what = format!("device {device} goes back from {before:?} to {after:?}");
+        world.violate(Invariant::I10, what);
+    }
+}
+
+fn stored(world: &World, device: usize) -> Option<Checkpoint> {
+    let checkpoint = world.devices[device].disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()))?;
+    read(checkpoint)
+}
+
 /// A transaction is done.
 pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, outcome: &Outcome) {
     match (transaction, outcome) {
@@ -93,8 +120,7 @@ fn compare(world: &mut World, device: usize, key: &DocumentKey, row: Option<&Bas
 /// Nothing is missing up to the checkpoint: what is stored is compared with all that the server has.
 pub fn complete(world: &mut World, device: usize) {
     let disk = &world.devices[device].disk;
-    let checkpoint = disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()));
-    let Some(checkpoint) = checkpoint.and_then(|text| read::<Checkpoint>(text)) else { return };
+    let Some(checkpoint) = stored(world, device) else { return };
     if !checkpoint.complete || checkpoint.staged.is_some() || !disk.records(Store::Staged).is_empty() {
         return;
     }

@@ -54,6 +54,7 @@ impl Server {
         }
         let place = (from.position, from.ordinal);
         let behind = self.store.places.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded));
+        let gap = planted::is(Bug::CommitGap) && self.chance.one_in(8);
         let (mut lines, mut last, mut more) = (vec![], place, false);
         for (at, key) in behind {
             if lines.len() == self.page {
@@ -63,10 +64,12 @@ impl Server {
             last = *at;
             let row = &self.store.documents[key];
             // Who started when it was gone already has nothing to take away.
-            if !(row.hidden && at.0 <= from.floor) {
+            let untold = row.hidden && (at.0 <= from.floor || planted::is(Bug::TombstonesNotSent));
+            if !(untold || gap && at.0 == head) {
                 lines.push(&*row.line);
             }
         }
+        more &= !planted::is(Bug::PageSaysNoMore);
         if planted::is(Bug::PageSkipsRestOfCommit) && more {
             last.1 = END;
         }

@@ -12,6 +12,8 @@ use landfall_core::map::Map;
 use landfall_core::mutation::Mutation;
 use landfall_core::wire::{PullChange, Verdict};
 
+use crate::planted::{self, Bug};
+
 /// A document, and its line on a page.
 #[derive(Clone, Debug)]
 pub struct Row {
@@ -115,7 +117,9 @@ impl Store {
                 self.log.push(Applied { mutation, client: client.clone(), owner, stamp, version, position });
             }
         }
-        self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
+        if !(planted::is(Bug::ReceiptsLost) && nonce.is_multiple_of(20)) {
+            self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
+        }
         for (ordinal, (key, stored)) in (0..).zip(&decision.documents) {
             if let Some(old) = self.documents.get(key) {
                 self.places.remove(&(old.stored.position, old.ordinal));

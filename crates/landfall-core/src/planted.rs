@@ -1,0 +1,107 @@
+//! Bugs that seeds of the simulator must find: a checker that never fails proves nothing.
+//!
+//! One at a time is in force, and none without the feature `planted-bugs`: then nothing of them is compiled.
+
+#[cfg(feature = "planted-bugs")]
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Declares the bugs and their list.
+macro_rules! bugs {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// A bug in the core.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug { $($(#[$doc])* $name,)* }
+
+        impl Bug {
+            /// Every bug.
+            pub const ALL: &[Bug] = &[$(Bug::$name,)*];
+        }
+    };
+}
+
+bugs! {
+    /// A verdict is taken for that on the write at the same place of the batch.
+    AckByCount,
+    /// A write leaves the outbox with its verdict, though its effect is not in the base.
+    LeavesOnVerdict,
+    /// A checkpoint lets go of writes one commit too early.
+    CheckpointOffByOne,
+    /// Nothing wakes a device that rests after a failure.
+    RestsForEver,
+    /// What the server asks for is not kept.
+    RetryAfterIgnored,
+    /// Two writes within one reading of a clock get one stamp.
+    ClockRepeats,
+    /// A clock learns nothing from the stamps that it sees.
+    ClockDeaf,
+    /// A delete hides what was written after it.
+    DeleteIsForEver,
+    /// What a delete has hidden comes back with what is created in its place.
+    OldFieldsComeBack,
+    /// A part is written into a container that is newer.
+    ContainerNotAsked,
+    /// Of two writes of one field, the one that arrives later stands.
+    LaterArrivalWins,
+    /// Steps of a counter that come from elsewhere are lost.
+    StepsOverwritten,
+    /// Of two numbers the later one is kept and not the greater one.
+    GreatestForgotten,
+    /// What members of a refused group have done is not undone.
+    GroupNotUndone,
+    /// What is held is held for good.
+    HeldForGood,
+    /// A page is stored that was asked for with another checkpoint.
+    PageNotCompared,
+    /// A page is let in without the last of its rows.
+    PageLosesRow,
+    /// A verdict is folded into any version of a document.
+    FoldsAnywhere,
+    /// A verdict is folded in that a pull has covered.
+    FoldsLate,
+    /// A resync drops the writes that are pending.
+    ResyncDropsPending,
+    /// A new epoch leaves writes accepted that it does not have.
+    EpochNotReopened,
+    /// A write goes by its own priority, ahead of what it builds on.
+    PriorityNotInherited,
+    /// The newest write goes first.
+    NewestFirst,
+    /// What is refused is not written down.
+    ParkedNotStored,
+    /// A record of the journal is deleted when the first of its writes has ended.
+    GarbageTooEarly,
+    /// What another tab has made final is made final once more.
+    BytesNotFinal,
+    /// A hint from another tab is forgotten when something is under way.
+    RefreshForgotten,
+    /// A tab that has slept for long believes that it has heard everything.
+    RingNotChecked,
+    /// Signing out does not ask for the writes of other tabs.
+    SealsUnknown,
+    /// A packed page is deleted, and what was in it is nowhere.
+    UnpackedNowhere,
+    /// A write for which there was no room is said to be saved.
+    UnsavedSaidSaved,
+}
+
+/// The bug that is in force, counted from one.
+#[cfg(feature = "planted-bugs")]
+static CHOSEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Puts a bug in force, or none, in the whole process.
+#[cfg(feature = "planted-bugs")]
+pub fn choose(bug: Option<Bug>) {
+    CHOSEN.store(bug.map_or(0, |bug| bug as usize + 1), Ordering::Relaxed);
+}
+
+/// Whether a bug is in force.
+#[cfg(feature = "planted-bugs")]
+pub(crate) fn is(bug: Bug) -> bool {
+    CHOSEN.load(Ordering::Relaxed) == bug as usize + 1
+}
+
+/// Whether a bug is in force: never.
+#[cfg(not(feature = "planted-bugs"))]
+pub(crate) const fn is(_: Bug) -> bool {
+    false
+}

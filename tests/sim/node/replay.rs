@@ -1,0 +1,7 @@
+//! The simulator as a module for Node: the same seeds through the same code, compiled for another machine.
+
+/// Lives through a seed and gives the hash of its trace.
+#[unsafe(no_mangle)]
+pub extern "C" fn live(seed: u64) -> u64 {
+    landfall_sim::story::tell(seed, false).hash
+}
