@@ -121,6 +121,12 @@ impl Outbox {
         }
     }
 
+    /// Writes whose commit is not complete, so no other tab can have seen them; also those that are discarded already.
+    pub fn uncommitted(&self) -> Vec<(Place, Entry)> {
+        let items = self.items.iter_from(&uncommitted(0, 0));
+        items.map(|(place, item)| (*place, item.entry.clone())).collect()
+    }
+
     /// Takes an entry out: its effect is in the base, or it never became durable.
     pub fn remove(&mut self, id: MutationId) -> Option<Item> {
         self.revision += 1;

@@ -55,7 +55,7 @@ impl Client {
         self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
         self.indexes = opened.indexes;
-        let uncommitted = self.uncommitted();
+        let uncommitted = self.outbox.uncommitted();
         let unsettled = self.unsettled();
         let mut touched = self.pending();
         self.outbox = self.outbox.successor();
@@ -119,15 +119,15 @@ impl Client {
         for parked in opened.parked {
             self.outbox.park(parked);
         }
-        for id in opened.voids {
-            match self.outbox.get(id).map(|item| item.standing) {
-                Some(Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
-                Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
-            }
-        }
         for (place, entry) in uncommitted {
             if self.outbox.get(entry.id).is_none() {
                 self.outbox.insert(place, entry, Standing::Saving);
+            }
+        }
+        for id in opened.voids {
+            match self.outbox.get(id).map(|item| item.standing) {
+                Some(Standing::Saving | Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
+                Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
             }
         }
         self.save_again(rescued);
@@ -187,12 +187,6 @@ impl Client {
         // Nobody waits for it.
         self.queue.push((Ticket::MAX, entries));
         self.commit();
-    }
-
-    /// Writes that another tab cannot have seen.
-    fn uncommitted(&self) -> Vec<(Place, Entry)> {
-        let saving = self.outbox.items().filter(|item| item.standing == Standing::Saving);
-        saving.filter_map(|item| Some((self.outbox.place(item.entry.id)?, item.entry.clone()))).collect()
     }
 
     /// Durable writes that this tab is waiting for.
