@@ -4,6 +4,7 @@
 //! the facts and writes the changes in one transaction around [`decide`].
 
 mod facts;
+mod limits;
 mod settlement;
 mod whole;
 
@@ -13,17 +14,18 @@ use std::rc::Rc;
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::conflict::{Conflict, Encounter, Policy, meet};
-use crate::document::{Document, Node, Register};
-use crate::id::{Group, MutationId, Position, Version, Writer};
-use crate::json::{Json, KEYS_MAX, Shape};
+use crate::document::Register;
+use crate::id::{DocumentKey, Group, MutationId, Position, Version, Writer};
+use crate::json::Json;
 use crate::merge;
-use crate::mutation::{Mutation, Op, Refusal, STEP_MAX};
+use crate::mutation::{Mutation, Op, Refusal};
 use crate::path::Path;
 use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
-use crate::wire::{DOCUMENT_BYTES_MAX, PushResult, Verdict};
+use crate::wire::{PushResult, Verdict};
 
 pub use facts::{Decision, Facts, Past, Proposal, Receipt, Rules, Stored, Terms};
+use limits::within_limits;
 pub use settlement::{Back, settle};
 use whole::Dispute;
 
@@ -125,6 +127,8 @@ struct Court<'a> {
     rules: &'a dyn Rules,
     now: WallTime,
     restamps: u64,
+    /// Documents with a change that is held, and what for: what follows it there would be judged without it.
+    held: BTreeMap<DocumentKey, MutationId>,
     /// Whether a person settles a conflict, who has all there is before their eyes: a deleted document too,
     /// and may have it back.
     settles: bool,
@@ -134,7 +138,16 @@ struct Court<'a> {
 impl Court<'_> {
     fn open(facts: Facts, rules: &dyn Rules, now: WallTime) -> Court<'_> {
         let own_writers = Rc::new(facts.own_writers.clone());
-        Court { facts, own_writers, rules, now, restamps: 0, settles: false, decision: Decision::default() }
+        Court {
+            facts,
+            own_writers,
+            rules,
+            now,
+            restamps: 0,
+            held: BTreeMap::new(),
+            settles: false,
+            decision: Decision::default(),
+        }
     }
 
     /// Judges one mutation, or all of one group.
@@ -185,6 +198,10 @@ impl Court<'_> {
                     (result.version.min(version), result.previous.min(version));
             }
             let (because, verdict) = (results[culprit].id, results[culprit].verdict);
+            if let (Some(creation), Verdict::Held) = (results[culprit].because, verdict) {
+                let open = unit.iter().zip(&results).filter(|(_, result)| !is_settled(result));
+                self.held.extend(open.filter_map(|(one, _)| Some((one.as_ref().ok()?.key(), creation))));
+            }
             let others = results.iter_mut().enumerate().filter(|(i, r)| *i != culprit && !is_settled(r));
             for (_, result) in others {
                 let refusal =
@@ -230,7 +247,8 @@ impl Court<'_> {
             }
             return rejected(&Refusal::new(Code::IdReused, "this id was used for another mutation before"));
         }
-        if let Some(because) = self.missing(mutation) {
+        let behind = || self.held.get(&mutation.key()).copied();
+        if let Some(because) = self.missing(mutation).or_else(behind) {
             let refusal = Refusal::new(Code::Held, "the creation this depends on is not in");
             return PushResult {
                 because: Some(because),
@@ -469,31 +487,4 @@ fn once_each(conflicts: Vec<Conflict>) -> Vec<Conflict> {
         conflicts[i + 1..].iter().any(|other| (&other.path, other.met) == (&one.path, one.met))
     };
     conflicts.iter().enumerate().filter(|(i, one)| !again(*i, one)).map(|(_, one)| one.clone()).collect()
-}
-
-fn within_limits(document: &Document, visible: Option<&Json>) -> Result<(), Refusal> {
-    let Some(text) = visible.map(Json::text) else { return Ok(()) };
-    if text.len() > DOCUMENT_BYTES_MAX {
-        let limit = DOCUMENT_BYTES_MAX >> 10;
-        return Err(Refusal::new(
-            Code::DocumentTooLarge,
-            format!("the document would be larger than {limit} KiB"),
-        ));
-    }
-    let (mut elements, mut exact) = (0, true);
-    document.each_register(&mut |_, node| match node {
-        Node::Set(_, parts) => elements += parts.len(),
-        Node::Counter(counter) => exact &= counter.total().unsigned_abs() <= STEP_MAX,
-        Node::Whole(..) | Node::Object(..) | Node::Unset(_) => {}
-    });
-    if Shape::of(text.as_bytes()).keys + elements > KEYS_MAX {
-        return Err(Refusal::new(
-            Code::TooManyKeys,
-            format!("the document would have more than {KEYS_MAX} keys and elements of sets"),
-        ));
-    }
-    if !exact {
-        return Err(Refusal::new(Code::InvalidOperation, "more than can be counted exactly"));
-    }
-    Ok(())
 }

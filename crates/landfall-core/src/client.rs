@@ -331,7 +331,8 @@ impl Client {
         if !self.may_sync() || self.is_reading() || self.is_unpacking() {
             return;
         }
-        let ready = self.is_ready(now);
+        // What is being saved again goes ahead of what was written since.
+        let ready = self.is_ready(now) && !(self.committing && self.outbox.is_rescuing());
         match self.drain.next(ready, now) {
             // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
             // that to nothing at all is the shortest.

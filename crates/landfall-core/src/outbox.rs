@@ -96,20 +96,15 @@ impl Outbox {
         assert!(before.is_none(), "BUG: two entries at one place of the journal");
     }
 
-    /// The nth record of this tab is durable under `record`.
+    /// The nth record of this tab is durable, and stands in the place of `record` or behind what is there.
     pub fn commit(&mut self, n: u64, record: u64) {
         self.revision += 1;
         let (from, to) = (uncommitted(n, 0), uncommitted(n + 1, 0));
         let places = self.items.iter_from(&from).map(|(place, _)| *place);
         let places: Vec<Place> = places.take_while(|place| *place < to).collect();
         for old in places {
-            let mut new = Place { record, ..old };
-            // Where the browser has deleted what was stored, keys are counted from the start again, and what this
-            // tab remembers stands under them until it has looked.
-            while !self.is_free(new) {
-                new.index += 1;
-            }
             let mut item = self.items.remove(&old).expect("BUG: a place without an item");
+            let new = self.free(item.entry.place.unwrap_or(Place { record, ..old }));
             if item.standing == Standing::Saving {
                 item.standing = Standing::Saved;
             }
@@ -119,6 +114,22 @@ impl Outbox {
             lane.insert(new);
             self.items.insert(new, item);
         }
+    }
+
+    /// Writes whose commit is not complete, so no other tab can have seen them; also those that are discarded already.
+    pub fn uncommitted(&self) -> Vec<(Place, Entry)> {
+        let items = self.items.iter_from(&uncommitted(0, 0));
+        items.map(|(place, item)| (*place, item.entry.clone())).collect()
+    }
+
+    /// Whether there is such a write.
+    pub fn has_uncommitted(&self) -> bool {
+        self.items.iter_from(&uncommitted(0, 0)).next().is_some()
+    }
+
+    /// Whether some of it is saved once more, after what was stored is gone.
+    pub fn is_rescuing(&self) -> bool {
+        self.items.iter_from(&uncommitted(0, 0)).any(|(_, item)| item.entry.place.is_some())
     }
 
     /// Takes an entry out: its effect is in the base, or it never became durable.
@@ -245,9 +256,12 @@ impl Outbox {
         self.places.get(&id).and_then(|place| self.items.get(place))
     }
 
-    /// Whether no entry stands there.
-    pub fn is_free(&self, place: Place) -> bool {
-        !self.items.contains_key(&place)
+    /// The first place from there on where no entry stands.
+    pub fn free(&self, mut place: Place) -> Place {
+        while self.items.contains_key(&place) {
+            place.index += 1;
+        }
+        place
     }
 
     /// Where an entry stands in the journal.

@@ -1,13 +1,16 @@
 //! What breaks, for how long, and how it ends.
 
+use std::collections::BTreeSet;
+
 use landfall_core::client::Input;
+use landfall_core::id::MutationId;
 use landfall_core::time::Millis;
 
 use crate::chance::Chance;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
 use crate::script::Kind;
-use crate::tab::Asked;
+use crate::tab::{Asked, Tab};
 use crate::world::World;
 
 /// A disaster of the larger kind.
@@ -301,6 +304,24 @@ impl World {
         }
     }
 
+    /// A database is given up, and its tab knows.
+    pub fn signed_out(&mut self, tab: TabId, device: usize) {
+        self.marks.hit(Mark::SignedOut);
+        self.close(tab);
+        self.forget(device);
+        self.queue.after(Millis(1_000), Event::Reopen(device));
+    }
+
+    /// Nobody waits with signing out for what the server has taken in. Where a backup has taken it back and the
+    /// device has not heard of that, it is lost together with the base, which is all that the device had of it.
+    pub fn excuse_taken_back(&mut self, accepted: Vec<MutationId>) {
+        let is_lost = |id: &MutationId| {
+            self.server.taken_back.contains(id) && !self.server.store.receipts.contains_key(id)
+        };
+        let lost = accepted.into_iter().filter(is_lost);
+        self.witness.excused.extend(lost);
+    }
+
     /// The server has an earlier state. What devices still keep must go in again.
     fn restore(&mut self, silently: bool) {
         if self.server.backups.is_empty() {
@@ -314,7 +335,9 @@ impl World {
         self.marks.hit(if silently { Mark::RestoredSilently } else { Mark::Restored });
         let kept = (0..self.devices.len()).flat_map(|device| self.kept(device)).collect::<Vec<_>>();
         let lost = old.into_iter().chain(refused).filter(|id| !self.server.store.receipts.contains_key(id));
-        self.witness.excused.extend(lost.filter(|id| !kept.contains(id)));
+        let lost: Vec<_> = lost.collect();
+        self.witness.excused.extend(lost.iter().filter(|id| !kept.contains(id)));
+        self.server.taken_back.extend(lost);
         self.devices.iter_mut().for_each(|device| device.tainted = true);
     }
 
@@ -324,7 +347,8 @@ impl World {
         if from == to || self.chances.fault.one_in(2) {
             return;
         }
-        self.excuse(to);
+        let lost = self.excused_by_loss(to);
+        self.witness.excused.extend(lost);
         self.forget(to);
         let incarnation = self.devices[to].disk.incarnation;
         let mut disk = self.devices[from].disk.clone();
@@ -338,20 +362,37 @@ impl World {
     }
 
     fn evict(&mut self, device: usize) {
-        self.excuse(device);
+        let excused = self.excused_by_loss(device);
         let tabs = self.tabs_of(device);
+        // What a tab remembers it has to save again.
+        let known =
+            tabs.iter().filter_map(|tab| self.tab(*tab)).flat_map(remembered).collect::<BTreeSet<_>>();
+        self.witness.excused.extend(excused.into_iter().filter(|id| !known.contains(id)));
         self.devices[device].disk.wipe();
         self.devices[device].evicted = true;
         self.marks.hit(Mark::Evicted);
         tabs.into_iter().for_each(|tab| self.feed(tab, Input::Refresh));
     }
 
-    /// What only this device has is somebody else's fault if it is lost.
-    fn excuse(&mut self, device: usize) {
-        let mine = self.witness.saved.iter().filter(|(_, at)| **at == device).map(|(id, _)| *id);
-        let lost: Vec<_> = mine.filter(|id| !self.server.store.receipts.contains_key(id)).collect();
-        let kept = self.kept(device);
-        self.witness.excused.extend(lost);
-        self.witness.excused.extend(kept);
+    /// What a tab alone remembered of a database that was deleted goes with it.
+    pub fn forget_memory(&mut self, tab: &Tab) {
+        if self.devices[tab.device].evicted {
+            let kept = self.kept(tab.device);
+            let lost = remembered(tab).into_iter();
+            let lost = lost.filter(|id| !kept.contains(id) && !self.server.store.has(*id));
+            self.witness.excused.extend(lost);
+        }
     }
+
+    /// What only this device has is somebody else's fault if it is lost.
+    fn excused_by_loss(&self, device: usize) -> Vec<MutationId> {
+        let mine = self.witness.saved.iter().filter(|(_, at)| **at == device).map(|(id, _)| *id);
+        let lost = mine.filter(|id| !self.server.store.has(*id));
+        lost.chain(self.kept(device)).collect()
+    }
+}
+
+/// What a tab saves again when what was stored is gone.
+fn remembered(tab: &Tab) -> Vec<MutationId> {
+    tab.client.export().items.iter().map(|item| item.entry.id).collect()
 }

@@ -31,6 +31,8 @@ pub enum Event {
     Lead(TabId, bool),
     /// A tab is told that another one has changed what is stored.
     Hint(TabId),
+    /// A tab reads again what it could not read.
+    Load(TabId),
     /// Something is heard of a tab's stream, if it is still that one.
     Heard(TabId, u64, Heard),
     /// A user does something on a device.

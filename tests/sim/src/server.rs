@@ -43,6 +43,8 @@ pub struct Server {
     pub page: usize,
     /// The latest time that any process had.
     pub latest: WallTime,
+    /// Mutations that it had judged once, and that a backup does not know.
+    pub taken_back: BTreeSet<MutationId>,
     /// How many mutations were judged; what was judged before is not counted again.
     pub judged: u64,
     chance: Chance,
@@ -62,6 +64,7 @@ impl Server {
             rules,
             page,
             latest: WallTime(0),
+            taken_back: BTreeSet::new(),
             judged: 0,
             chance,
         }

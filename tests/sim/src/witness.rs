@@ -17,6 +17,9 @@ pub struct Witness {
     pub saved: BTreeMap<MutationId, usize>,
     /// Where each write stands in its journal.
     pub homes: BTreeMap<MutationId, Home>,
+    /// Where else a write was journalled, once more each time after what was stored had been deleted: how often
+    /// that was, and the record.
+    pub rescued: BTreeMap<MutationId, Vec<(u64, u64)>>,
     /// Writes that nobody wants any more.
     pub given_up: BTreeSet<MutationId>,
     /// Writes that go on under other names.
@@ -66,12 +69,15 @@ impl Witness {
 
     fn journalled(&mut self, device: usize, incarnation: u64, entries: &[Entry], record: u64) {
         for (index, entry) in (0..).zip(entries) {
-            let place = entry.place.unwrap_or(Place { record, index });
-            let home = (device, incarnation, place);
-            // What a browser had deleted is saved again, behind what was written since.
-            let moved = |old: &Home| old.0 == device && old.1 < incarnation;
-            if self.homes.get(&entry.id).is_none_or(moved) {
-                self.homes.insert(entry.id, home);
+            let here = Place { record, index };
+            let home = (device, incarnation, entry.place.unwrap_or(here));
+            match self.homes.get(&entry.id) {
+                None => _ = self.homes.insert(entry.id, home),
+                // What a browser had deleted is saved again.
+                Some((_, before, _)) if *before < incarnation => {
+                    self.rescued.entry(entry.id).or_default().push((incarnation, record));
+                }
+                Some(_) => {}
             }
         }
     }

@@ -122,6 +122,7 @@ impl World {
             Event::Disaster => [11, 0, 0],
             Event::Relief(disaster, device) => [12, *disaster as u64, *device as u64],
             Event::Reopen(device) => [13, *device as u64, 0],
+            Event::Load(tab) => [14, *tab as u64, 0],
         };
         self.trace.note(self.queue.now, facts, || format!("{event:?}"));
         let subject = match &event {
@@ -129,6 +130,7 @@ impl World {
             | Event::Timer(tab, _)
             | Event::Lead(tab, _)
             | Event::Hint(tab)
+            | Event::Load(tab)
             | Event::Heard(tab, _, _) => Some(*tab),
             Event::Answer(request) => self.network.asker(*request),
             Event::GiveUp(request) => self.network.asker(*request),
@@ -163,6 +165,10 @@ impl World {
                 }
             }
             Event::Hint(tab) => self.feed(tab, Input::Refresh),
+            Event::Load(tab) => {
+                self.load(tab);
+                self.perform(tab);
+            }
             Event::Heard(tab, stream, heard) => self.hear(tab, stream, heard),
             Event::Work(device) => self.work(device),
             Event::Disaster => self.disaster(),
@@ -226,6 +232,7 @@ impl World {
     pub fn close(&mut self, tab: TabId) {
         let Some(old) = self.tabs[tab].take() else { return };
         self.trace.say(self.queue.now, || format!("  tab {tab} is gone"));
+        self.forget_memory(&old);
         let device = &mut self.devices[old.device];
         device.waiting.retain(|(asker, _, _)| *asker != tab);
         if device.leader == Some(tab) {
@@ -301,12 +308,7 @@ impl World {
                     self.trace.say(now, || format!("  saved {ids:?}"));
                     self.witness.saved.extend(ids.into_iter().map(|id| (id, device)));
                 }
-                Some(Asked::Seal) => {
-                    self.marks.hit(Mark::SignedOut);
-                    self.close(tab);
-                    self.forget(device);
-                    self.queue.after(Millis(1_000), Event::Reopen(device));
-                }
+                Some(Asked::Seal) => self.signed_out(tab, device),
                 Some(Asked::Load) | None => {
                     self.violate(Invariant::Answers, format!("tab {tab} saved what nobody asked for"));
                 }
@@ -322,7 +324,7 @@ impl World {
             Output::Loaded(ticket) => _ = subject.asked.remove(&ticket),
             Output::Unloaded(ticket, _) => {
                 subject.asked.remove(&ticket);
-                self.queue.after(Millis(1_000), Event::Hint(tab));
+                self.queue.after(Millis(1_000), Event::Load(tab));
             }
             Output::Settled(settled) => check::verdict::told(self, tab, &settled),
             Output::Replaced(_) => {}
@@ -442,6 +444,9 @@ impl World {
             return Err(if broken { Code::StorageUnavailable } else { Code::StorageFull });
         }
         let stores = transaction.stores();
+        let accepted =
+            if matches!(transaction, Transaction::Seal { .. }) { self.kept(device) } else { vec![] };
+        let disk = &self.devices[device].disk;
         let read = disk.read(&transaction.reads(), &stores);
         let seen = transaction.clone();
         let before = check::base::through(self, device, &seen);
@@ -454,6 +459,9 @@ impl World {
         self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
         check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
+        if done.outcome == Outcome::Sealed {
+            self.excuse_taken_back(accepted);
+        }
         Ok(done)
     }
 

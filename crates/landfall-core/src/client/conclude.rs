@@ -3,6 +3,7 @@
 use super::{Client, Done, Outcome, Output, Purpose};
 use crate::code::Code;
 use crate::drain::Nudge;
+use crate::id::MutationId;
 use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
@@ -16,7 +17,12 @@ impl Client {
             (Purpose::Commit { n, tickets, ids }, Ok(Done { added, .. })) => {
                 self.committing = false;
                 let record = *added.first().expect("BUG: a commit that added no record");
-                self.outbox.commit(n, record);
+                // Where the browser has deleted what was stored, keys are counted from the start again. Until this tab
+                // has looked, what it remembers of before stands first. What is saved again may have ended before, in
+                // another tab.
+                let last = self.ledger.last();
+                self.refresh |= record <= last || self.outbox.is_rescuing();
+                self.outbox.commit(n, record.max(last));
                 self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
                 self.outputs.extend(tickets.into_iter().map(Output::Saved));
                 self.outputs.push_back(Output::Hint);
@@ -26,7 +32,13 @@ impl Client {
             }
             (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
                 self.committing = false;
-                self.withdraw(ids);
+                // What was saved again is nowhere else: it stays, and is tried once more with the next look.
+                let again = |id: &MutationId| self.outbox.get(*id)?.entry.place;
+                let (kept, gone): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| again(id).is_some());
+                if !kept.is_empty() {
+                    self.trouble = Some(code.to_string());
+                }
+                self.withdraw(gone);
                 if planted::is(Bug::UnsavedSaidSaved) {
                     self.outputs.extend(tickets.into_iter().map(Output::Saved));
                     return self.commit();

@@ -218,6 +218,8 @@ impl Client {
         self.offset.observe(sent, server_time, now);
         self.online = true;
         self.trouble = None;
+        // There may be room again for what could not be saved again.
+        self.refresh |= !self.committing && self.outbox.has_uncommitted();
         self.doubts.succeed();
         self.drain.succeed();
     }

@@ -154,8 +154,7 @@ impl Client {
                     parked.push(refused(&item.entry, place, result));
                 }
                 Verdict::Held => {
-                    let here = |id: &MutationId| self.outbox.get(*id).is_some() || self.outbox.is_parked(*id);
-                    orphans.extend(result.because.filter(|because| !here(because)));
+                    orphans.extend(result.because.filter(|because| !self.has(*because)));
                     continue;
                 }
             }

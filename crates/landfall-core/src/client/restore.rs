@@ -49,13 +49,13 @@ impl Client {
         }
         self.seen.see(&opened.changes);
         self.damaged = opened.damaged;
-        let rescued = if lost { self.rescued(opened.made) } else { vec![] };
+        let mut rescued = if lost { self.rescued() } else { vec![] };
         self.checkpoint = opened.checkpoint;
         // What was pulled and cannot be read is pulled again, with everything else.
         self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
         self.indexes = opened.indexes;
-        let uncommitted = self.uncommitted();
+        let uncommitted = self.outbox.uncommitted();
         let unsettled = self.unsettled();
         let mut touched = self.pending();
         self.outbox = self.outbox.successor();
@@ -67,6 +67,11 @@ impl Client {
             .settled
             .iter()
             .flat_map(|(_, record)| record.settled.iter().filter(move |one| holds(record, one.end)));
+        for parked in opened.parked {
+            // A draft is seen, so what is written from now on goes above it.
+            self.clock.observe(parked.entry.stamp);
+            self.outbox.park(parked);
+        }
         let mut replaced = Map::new();
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
@@ -75,8 +80,8 @@ impl Client {
             for (index, entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
                 let id = entry.id;
-                // Two tabs may have rescued it.
-                if self.outbox.get(id).is_some() {
+                // Two tabs may have saved it again, and one of them late.
+                if self.has(id) {
                     continue;
                 }
                 let (standing, stamp) = match ends.get(&id) {
@@ -91,8 +96,8 @@ impl Client {
                 if let Some(old) = entry.replaces {
                     replaced.insert(old, id);
                 }
-                let kept = entry.place.filter(|place| self.outbox.is_free(*place));
-                self.outbox.insert(kept.unwrap_or(Place { record, index }), entry, standing);
+                let place = self.outbox.free(entry.place.unwrap_or(Place { record, index }));
+                self.outbox.insert(place, entry, standing);
                 if let Some(stamp) = stamp {
                     self.outbox.restamp(id, stamp);
                 }
@@ -116,18 +121,19 @@ impl Client {
         for (record, settled) in opened.settled {
             self.ledger.settled(record, settled.settled.iter().map(|one| one.id));
         }
-        for parked in opened.parked {
-            self.outbox.park(parked);
+        let waiting = self.committing || !self.queue.is_empty();
+        for (place, entry) in uncommitted {
+            match self.outbox.get(entry.id) {
+                Some(_) => {}
+                None if waiting => self.outbox.insert(place, entry, Standing::Saving),
+                // There was no room for it when it was saved again.
+                None => rescued.push(entry),
+            }
         }
         for id in opened.voids {
             match self.outbox.get(id).map(|item| item.standing) {
-                Some(Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
+                Some(Standing::Saving | Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
                 Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
-            }
-        }
-        for (place, entry) in uncommitted {
-            if self.outbox.get(entry.id).is_none() {
-                self.outbox.insert(place, entry, Standing::Saving);
             }
         }
         self.save_again(rescued);
@@ -160,39 +166,43 @@ impl Client {
         self.outbox.documents().cloned().chain(drafts).collect()
     }
 
-    /// What this tab remembers of writes that the server does not have, when what was stored is gone. A refused
-    /// one goes through it all again: the server gives the same verdict.
-    fn rescued(&self, first: bool) -> Vec<Entry> {
-        let saved = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
-        let pending = self.outbox.items().filter(saved).map(|item| &item.entry);
-        // Another tab may have had a verdict stored on what this one was saving again.
-        let only_parked = |entry: &&Entry| self.outbox.get(entry.id).is_none();
-        let parked = self.outbox.parked().map(|parked| &parked.entry).filter(only_parked);
-        // The first to notice saves all that it knows, the others what only they may know.
-        let mine = |entry: &&Entry| first || entry.id.writer == self.options.writer;
-        pending.chain(parked).filter(mine).cloned().collect()
+    /// What this tab remembers of writes whose effect it has not seen, when what was stored is gone, in the order in
+    /// which they stood. What the server has answered goes through it all again: it gives the same verdict, unless
+    /// its own history was set back meanwhile.
+    fn rescued(&self) -> Vec<Entry> {
+        let wanted = |item: &&Item| !matches!(item.standing, Standing::Saving | Standing::Discarding);
+        let pending = self.outbox.items().filter(wanted);
+        let place = |id| self.outbox.place(id).unwrap_or_default();
+        let mut rescued: Vec<_> = pending.map(|item| (place(item.entry.id), &item.entry)).collect();
+        for parked in self.outbox.parked() {
+            // Another tab may have had a verdict stored on what this one was saving again.
+            if self.outbox.get(parked.entry.id).is_none() {
+                let at = rescued.partition_point(|(place, _)| *place < parked.place);
+                rescued.insert(at, (parked.place, &parked.entry));
+            }
+        }
+        rescued.into_iter().map(|(_, entry)| entry.clone()).collect()
     }
 
+    /// Whether a write is pending, or refused.
+    pub(super) fn has(&self, id: MutationId) -> bool {
+        self.outbox.get(id).is_some() || self.outbox.is_parked(id)
+    }
+
+    /// Saves what nobody waits for, ahead of whatever has been written since.
     fn save_again(&mut self, mut entries: Vec<Entry>) {
-        entries.retain(|entry| self.outbox.get(entry.id).is_none());
+        entries.retain(|entry| !self.has(entry.id));
         if entries.is_empty() {
             return;
         }
         let from: usize = self.queue.iter().map(|(_, entries)| entries.len()).sum();
-        for (index, entry) in (from as u32..).zip(&mut entries) {
-            // Where it stood is gone.
-            entry.place = None;
-            self.outbox.insert(uncommitted(self.commits, index), entry.clone(), Standing::Saving);
+        for (index, entry) in (0..).zip(&mut entries) {
+            entry.place = Some(Place { record: 0, index });
+            let place = uncommitted(self.commits, from as u32 + index);
+            self.outbox.insert(place, entry.clone(), Standing::Saving);
         }
-        // Nobody waits for it.
         self.queue.push((Ticket::MAX, entries));
         self.commit();
-    }
-
-    /// Writes that another tab cannot have seen.
-    fn uncommitted(&self) -> Vec<(Place, Entry)> {
-        let saving = self.outbox.items().filter(|item| item.standing == Standing::Saving);
-        saving.filter_map(|item| Some((self.outbox.place(item.entry.id)?, item.entry.clone()))).collect()
     }
 
     /// Durable writes that this tab is waiting for.

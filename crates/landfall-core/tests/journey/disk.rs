@@ -19,6 +19,8 @@ struct Records {
 pub(crate) struct Disk {
     now: Records,
     synced: Records,
+    /// Whether there is no room for another write.
+    pub(crate) full: bool,
     /// How many confirmed documents were read from it.
     pub(crate) documents_read: usize,
 }
@@ -26,6 +28,9 @@ pub(crate) struct Disk {
 impl Disk {
     /// Does what a driver does: read, decide, write, all in one transaction.
     pub(crate) fn run(&mut self, transaction: Transaction) -> Result<Done, Code> {
+        if self.full && matches!(transaction, Transaction::Commit(_)) {
+            return Err(Code::StorageFull);
+        }
         let durability = transaction.durability();
         let stores = transaction.stores();
         let read: Vec<Rows> = transaction.reads().iter().map(|read| self.read(read, &stores)).collect();

@@ -105,6 +105,54 @@ fn a_write_to_a_database_that_was_made_anew_does_not_take_the_place_of_an_older_
 }
 
 #[test]
+fn what_is_saved_again_goes_ahead_of_what_was_written_since() {
+    let mut world = World::new(1);
+    world.run(0);
+    let now = world.now;
+    world.tabs[0].input(Input::Pause(true), now);
+    let older = ["d", "e"].map(|document| world.write(0, create(document, r#"{"a":1}"#)));
+    world.tabs[0].disk.borrow_mut().evict();
+    let newer = ["d", "e"].map(|document| world.write(0, patch(document, r#"{"a":2}"#)));
+    look(&mut world, 0);
+    world.tabs[0].input(Input::Pause(false), now);
+    world.rest();
+    assert_eq!(world.server.applied, [older, newer].concat());
+}
+
+#[test]
+fn what_there_is_no_room_to_save_again_stays_and_is_saved_once_there_is() {
+    let mut world = World::new(1);
+    world.run(0);
+    let now = world.now;
+    world.tabs[0].input(Input::Pause(true), now);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.tabs[0].disk.borrow_mut().evict();
+    world.tabs[0].disk.borrow_mut().full = true;
+    for _ in 0..2 {
+        look(&mut world, 0);
+        assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1}"#));
+        assert_eq!(world.tabs[0].client.state().reason.as_deref(), Some("storage_full"));
+    }
+    world.tabs[0].disk.borrow_mut().full = false;
+    world.tabs[0].input(Input::Pause(false), now);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 1);
+}
+
+#[test]
+fn what_a_tab_remembers_of_one_that_is_gone_is_saved_again_whoever_looks_first() {
+    let mut world = with_writes();
+    world.tabs[0].disk.borrow_mut().evict();
+    // A tab that knows nothing makes the database, and then the writer of the others is gone.
+    let fresh = world.add_tab(1);
+    world.reopen(0, false);
+    look(&mut world, 1);
+    world.lead(0, true);
+    world.rest();
+    assert_eq!(world.text(fresh, "mine").as_deref(), Some(r#"{"a":1}"#));
+}
+
+#[test]
 fn a_damaged_journal_is_counted_and_given_out_as_it_is() {
     let mut world = with_writes();
     world.tabs[0].disk.borrow_mut().damage(Store::Journal);

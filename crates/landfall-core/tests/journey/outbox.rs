@@ -1,6 +1,6 @@
 //! From the promise that a write is saved to its one effect on the server.
 
-use landfall_core::client::{Input, Phase, Remote, Status};
+use landfall_core::client::{Act, Input, Phase, Remote, Status};
 use landfall_core::drain::Nudge;
 
 use crate::world::{Fault, World, create, delete, key, patch};
@@ -236,4 +236,20 @@ fn a_long_queue_goes_in_few_requests_and_in_order() {
     world.rest();
     assert_eq!(world.server.applied, ids);
     assert!(world.tabs[0].pushes.len() <= 4, "{}", world.tabs[0].pushes.len());
+}
+
+/// The mark of a discarded write can be on the disk before the write itself.
+#[test]
+fn what_is_discarded_before_it_is_committed_stays_so_when_the_tab_looks_at_what_is_stored() {
+    let mut world = with_document();
+    let now = world.now;
+    world.tabs[0].write(&[patch("d", r#"{"a":1}"#)], now).expect("a write that makes sense");
+    let unwanted =
+        world.tabs[0].write(&[patch("d", r#"{"b":1}"#)], now).expect("a write that makes sense")[0];
+    world.attend(0, unwanted, Act::Discard).expect("a decision that makes sense");
+    world.tabs[0].input(Input::Refresh, now);
+    world.disk(0);
+    world.rest();
+    assert_eq!(world.server.visible()[&key("d")], r#"{"a":1,"b":0}"#);
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1,"b":0}"#));
 }

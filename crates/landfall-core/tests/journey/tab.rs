@@ -94,7 +94,8 @@ impl Tab {
         App { version, indexes, frugal }: App,
     ) -> Tab {
         let client = Client::new(Options {
-            client: format!("device-{device}").parse().unwrap(),
+            // The name that a database gets from whoever makes it.
+            client: format!("device-{device}-{writer}").parse().unwrap(),
             user: "u_17".parse().unwrap(),
             writer: Writer(writer),
             seed: writer as u64,
@@ -188,7 +189,7 @@ impl Tab {
                     continue;
                 }
                 // Nobody asked for it: what was lost is saved again.
-                Output::Saved(Ticket::MAX) => continue,
+                Output::Saved(Ticket::MAX) | Output::Unsaved(Ticket::MAX, _) => continue,
                 Output::Saved(ticket) => {
                     self.saved.extend(self.writes.remove(&ticket).expect("a write or a decision"));
                     continue;

@@ -51,3 +51,21 @@ fn one_held_member_holds_all() {
     let group = [member(1, "d", "create", "/a", &[]), member(2, "e", "create", "/a", &[77])];
     check(&group, &[Held; 2], 0);
 }
+
+/// A group deletes a document and is held; the creation that starts it over must not come in before the delete.
+#[test]
+fn what_follows_a_held_group_on_one_of_its_documents_is_held_too() {
+    let mut court = Court::default();
+    let alone = |one: Mutation| Mutation { group: None, ..one };
+    court.push(&[1], &[alone(member(1, "d", "create", "/a", &[]))]);
+    let deletes = Mutation { fields: vec![], ..member(2, "d", "delete", "/a", &[1]) };
+    let group = [deletes, member(3, "e", "create", "/a", &[77])];
+    let behind = [("d", "create"), ("e", "patch"), ("f", "create")];
+    let behind = (4..).zip(behind).map(|(n, (document, op))| alone(member(n, document, op, "/b", &[])));
+    let batch: Vec<_> = group.into_iter().chain(behind).collect();
+    let results = court.push(&[1], &batch);
+    let verdicts: Vec<_> = results.iter().map(|result| result.verdict).collect();
+    assert_eq!(verdicts, [Held, Held, Held, Held, Applied]);
+    let because: Vec<_> = results[1..4].iter().map(|result| result.because.map(|id| id.n)).collect();
+    assert_eq!(because, [Some(77); 3]);
+}

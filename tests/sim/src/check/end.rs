@@ -42,7 +42,16 @@ fn unrest_of(
     if !tab.ready || !tab.client.is_whole(&crate::tab::collection()) {
         return Some("is not ready".to_owned());
     }
-    let entries = tab.client.entries();
+    let mut entries = tab.client.entries();
+    // What the server has failed over is known to the tab that drains; the others see that it is not gone yet.
+    let drains = world.devices[device].leader.and_then(|leader| world.tab(leader));
+    let known = drains.map(|leader| leader.client.entries()).unwrap_or_default();
+    for entry in &mut entries {
+        let aside = known.iter().find(|other| other.id == entry.id && other.status != Status::Saved);
+        if let (Status::Saved, Some(aside)) = (entry.status, aside) {
+            entry.status = aside.status;
+        }
+    }
     let is_open = |status, discarding| match status {
         Status::NeedsAttention => false,
         Status::Waiting => discarding,

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use landfall_core::id::MutationId;
+use landfall_core::stored::Place;
+
 use crate::check::Invariant;
 use crate::world::World;
 
@@ -19,13 +22,21 @@ pub fn kept(world: &mut World) {
             continue;
         }
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
-        if world.devices[device].evicted || world.set_back {
+        if world.set_back {
             continue;
         }
         let lane = (id.writer, device, applied.mutation.key());
         let before = last.insert(lane, ((incarnation, place), id));
+        // Until a tab has noticed that what was stored is gone, another one may save again or send what was written
+        // since, and from then on that stands first.
+        let too_late = |other: &MutationId, (incarnation, place): (u64, Place)| {
+            let again = |id| world.witness.rescued.get(id).into_iter().flatten();
+            let there = again(other).copied().chain([(incarnation, place.record)]);
+            there.into_iter().any(|(first, record)| again(&id).any(|(n, late)| *n == first && record < *late))
+        };
         if let Some((earlier, other)) = before
             && earlier > (incarnation, place)
+            && !too_late(&other, earlier)
         {
             wrong = Some(format!("{id} at {place:?} of device {device} came after {other} at {earlier:?}"));
         }
