@@ -127,8 +127,8 @@ impl Client {
         let (mut settled, mut folds, mut parked, mut keys, mut strays) =
             (vec![], vec![], vec![], vec![], vec![]);
         let mut answered = Set::new();
-        // Creations that are held for and that nobody here will send any more.
-        let mut orphans = Vec::new();
+        // Creations that are held for and that nobody here knows.
+        let mut unknown = Vec::new();
         for result in &reply.results {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
             let Some(id) = result.id.filter(|id| asked.contains(id) && answered.insert(*id)) else {
@@ -153,14 +153,19 @@ impl Client {
                 }
                 Verdict::Held => {
                     let here = |id: &MutationId| self.outbox.get(*id).is_some() || self.outbox.is_parked(*id);
-                    orphans.extend(result.because.filter(|because| !here(because)));
+                    unknown.extend(result.because.filter(|because| !here(because)));
                     continue;
                 }
             }
             keys.push(item.entry.key());
         }
         self.outbox.recall();
+        // Another tab may have made one or have brought it to an end just now. So only what was unknown when the
+        // stores were last read will never be there.
+        let (orphans, unknown): (Vec<_>, _) = unknown.into_iter().partition(|id| self.orphans.contains(id));
         self.release(&orphans);
+        self.refresh |= !unknown.is_empty();
+        self.orphans = unknown;
         if settled.is_empty() {
             // Not one verdict: going on at once would only ask the same again.
             self.trouble = Some(Code::ProtocolViolation.to_string());
