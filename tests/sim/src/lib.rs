@@ -26,6 +26,7 @@ pub mod queue;
 pub mod reference;
 pub mod server;
 pub mod shrink;
+pub mod small;
 pub mod story;
 pub mod swarm;
 pub mod tab;
