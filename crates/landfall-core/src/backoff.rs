@@ -9,7 +9,7 @@ const BASE: Millis = Millis::seconds(1);
 /// No delay is longer, so the queue drains at most this long after whatever was wrong is mended.
 pub const DELAY_MAX: Millis = Millis::seconds(120);
 /// A server asking for more than this is not believed.
-const RETRY_AFTER_MAX: Millis = Millis::seconds(300);
+pub const RETRY_AFTER_MAX: Millis = Millis::seconds(300);
 /// Nothing is ever put off for longer: a server's wish, and as much jitter again.
 pub const REST_MAX: Millis = Millis(2 * RETRY_AFTER_MAX.0);
 /// Every wake-up that many devices may share is spread over this.

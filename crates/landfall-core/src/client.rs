@@ -169,8 +169,8 @@ enum Purpose {
     Unpack { key: u64 },
 }
 
-/// One tab's view of the database, and its part in synchronising it.
-#[derive(Debug)]
+/// One tab's view of the database, and its part in synchronising it. A copy goes its own way.
+#[derive(Clone, Debug)]
 pub struct Client {
     options: Options,
     installation: id::Client,
@@ -199,6 +199,8 @@ pub struct Client {
     flight: Vec<MutationId>,
     /// Discarded writes that it asks about.
     voiding: Vec<MutationId>,
+    /// Creations that writes are held for, and that are not known here once the stores have been read again.
+    orphans: Vec<MutationId>,
     /// What the verdicts that are being stored have refused.
     parking: Vec<Parked>,
     batch_max: usize,
@@ -251,6 +253,7 @@ impl Client {
             found: vec![],
             flight: vec![],
             voiding: vec![],
+            orphans: vec![],
             parking: vec![],
             batch_max: BATCH_MUTATIONS,
             metered: false,

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use landfall_core::code::Code;
@@ -91,11 +90,11 @@ impl FromRequestParts<App> for Session {
             TokenError::Invalid(reason) => {
                 tracing::debug!(reason, "token refused");
                 let message = "a valid token is needed";
-                ApiError::new(StatusCode::UNAUTHORIZED, Code::InvalidToken, message)
+                ApiError::new(Code::InvalidToken, message)
             }
             TokenError::Expired => {
                 let message = "the token has expired; fetch another";
-                ApiError::new(StatusCode::UNAUTHORIZED, Code::TokenExpired, message)
+                ApiError::new(Code::TokenExpired, message)
             }
         })
     }

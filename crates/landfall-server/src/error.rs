@@ -31,8 +31,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with a status, a code for programs and a text for people.
-    pub fn new(status: StatusCode, code: Code, message: impl Into<String>) -> ApiError {
+    /// A refusal with a code for programs and a text for people.
+    ///
+    /// # Panics
+    /// For a code that no server answers a request with.
+    pub fn new(code: Code, message: impl Into<String>) -> ApiError {
+        let status = status(code).expect("BUG: no code for a request");
         ApiError { status, code, message: message.into(), limit: None, retry_after: None }
     }
 
@@ -42,51 +46,97 @@ impl ApiError {
         ApiError { limit: Some(limit as u64), ..self }
     }
 
-    /// The request breaks the protocol.
-    pub fn bad_request(code: Code, message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::BAD_REQUEST, code, message)
-    }
-
-    /// This user may not do this.
-    pub fn forbidden(code: Code, message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::FORBIDDEN, code, message)
-    }
-
     /// The fault is the server's. The text says nothing about it; the log does.
     pub fn internal() -> ApiError {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal, "the server has a problem")
+        ApiError::new(Code::Internal, "the server has a problem")
     }
 }
 
 impl From<Refusal> for ApiError {
     /// A request that is about one write is refused for the write's own reason.
     fn from(refusal: Refusal) -> ApiError {
-        let told = [(Code::Forbidden, StatusCode::FORBIDDEN), (Code::NotFound, StatusCode::NOT_FOUND)];
-        let status = told.into_iter().find(|(code, _)| *code == refusal.code);
-        let status = status.map_or(StatusCode::CONFLICT, |(_, status)| status);
-        ApiError::new(status, refusal.code, refusal.message)
+        ApiError::new(refusal.code, refusal.message)
     }
+}
+
+/// The status of a request that is refused with a code, if a server ever does that.
+pub fn status(code: Code) -> Option<StatusCode> {
+    Some(match code {
+        Code::TooDeep
+        | Code::MalformedJson
+        | Code::InvalidRequest
+        | Code::InvalidCursor
+        | Code::BatchTooLarge => StatusCode::BAD_REQUEST,
+        Code::InvalidToken | Code::TokenExpired => StatusCode::UNAUTHORIZED,
+        Code::Forbidden | Code::UserMismatch | Code::TenantMismatch | Code::WriterMismatch => {
+            StatusCode::FORBIDDEN
+        }
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+        // What would refuse a write in a push.
+        Code::InvalidMutation
+        | Code::InvalidPath
+        | Code::InvalidOperation
+        | Code::InvalidTimestamp
+        | Code::ReservedField
+        | Code::UnknownCollection
+        | Code::Gone
+        | Code::Discarded
+        | Code::IdReused
+        | Code::ValidationFailed
+        | Code::DocumentTooLarge
+        | Code::TooManyKeys
+        | Code::GroupRefused
+        | Code::MaybeApplied
+        | Code::ConflictResolved => StatusCode::CONFLICT,
+        Code::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Code::UnsupportedProtocol => StatusCode::UPGRADE_REQUIRED,
+        Code::RateLimited | Code::SettleFirst => StatusCode::TOO_MANY_REQUESTS,
+        Code::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        Code::StorageFull => StatusCode::INSUFFICIENT_STORAGE,
+        Code::Held
+        | Code::ProtocolViolation
+        | Code::Unreachable
+        | Code::NotOurs
+        | Code::InvalidOptions
+        | Code::InvalidCollection
+        | Code::InvalidDocument
+        | Code::SchemaInvalid
+        | Code::AlreadyExists
+        | Code::StorageUnavailable
+        | Code::StorageBlocked
+        | Code::CoreUnavailable
+        | Code::CoreCrashed
+        | Code::SignedOut
+        | Code::PendingWrites
+        | Code::Closed
+        | Code::Timeout
+        | Code::NeedsAttention
+        | Code::GroupTooLarge
+        | Code::Suspect
+        | Code::Unmetered => return None,
+    })
 }
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         match error {
-            StoreError::ForeignWriter => ApiError::forbidden(
-                Code::WriterMismatch,
-                "this writer or this client belongs to somebody else",
-            ),
+            StoreError::ForeignWriter => {
+                ApiError::new(Code::WriterMismatch, "this writer or this client belongs to somebody else")
+            }
             StoreError::Busy(error) => {
                 tracing::warn!(%error, "the database is busy");
                 let message = "the server is busy";
-                ApiError {
-                    retry_after: Some(PATIENCE),
-                    ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message)
-                }
+                ApiError { retry_after: Some(PATIENCE), ..ApiError::new(Code::Unavailable, message) }
             }
             StoreError::Full(error) => {
                 tracing::error!(%error, "the disk is full");
                 let message = "the server has no room for this";
-                ApiError::new(StatusCode::INSUFFICIENT_STORAGE, Code::StorageFull, message)
+                ApiError::new(Code::StorageFull, message)
             }
             StoreError::Database(_) | StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "the database cannot be used");
@@ -179,11 +229,11 @@ pub async fn finish(request: Request, next: Next) -> Response {
 
 /// There is nothing under this path.
 pub async fn not_found() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, Code::NotFound, "there is nothing here")
+    ApiError::new(Code::NotFound, "there is nothing here")
 }
 
 /// There is something under this path, but not for this method.
 pub async fn method_not_allowed() -> ApiError {
     let message = "this path does not know this method";
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, Code::MethodNotAllowed, message)
+    ApiError::new(Code::MethodNotAllowed, message)
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
 use flate2::read::MultiGzDecoder;
 use http_body_util::BodyExt;
 use landfall_core::code::Code;
@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::error::ApiError;
 
 /// Deepest nesting of a body: a document's own and the few levels of the envelope around it.
-const DEPTH_MAX: usize = 64;
+pub const DEPTH_MAX: usize = 64;
 /// A client that sends too much is heard out up to this many times the limit, so that it gets our
 /// answer and not a reset connection, from which it would learn nothing.
 const PATIENCE: usize = 8;
@@ -49,14 +49,14 @@ impl Payload {
         // Measured first: a parser that recurses must never see ten thousand brackets.
         if Shape::of(&self.0).depth > DEPTH_MAX {
             let message = format!("nested deeper than {DEPTH_MAX}");
-            return Err(ApiError::bad_request(Code::TooDeep, message).limited(DEPTH_MAX));
+            return Err(ApiError::new(Code::TooDeep, message).limited(DEPTH_MAX));
         }
         serde_json::from_slice(&self.0).map_err(|error| match error.classify() {
-            Category::Data => ApiError::bad_request(Code::InvalidRequest, error.to_string()),
+            Category::Data => ApiError::new(Code::InvalidRequest, error.to_string()),
             Category::Io | Category::Syntax | Category::Eof => {
                 let offset = offset(&self.0, error.line(), error.column());
                 let message = format!("the body is not JSON at byte {offset}: {error}");
-                ApiError::bad_request(Code::MalformedJson, message)
+                ApiError::new(Code::MalformedJson, message)
             }
         })
     }
@@ -92,27 +92,26 @@ fn is_packed(headers: &HeaderMap) -> Result<bool, ApiError> {
 }
 
 fn unsupported(message: &str) -> ApiError {
-    ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedMediaType, message)
+    ApiError::new(Code::UnsupportedMediaType, message)
 }
 
 fn too_large(limit: usize) -> ApiError {
     let message = format!("the body is larger than {limit} bytes; send less at a time");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, Code::PayloadTooLarge, message).limited(limit)
+    ApiError::new(Code::PayloadTooLarge, message).limited(limit)
 }
 
 async fn receive(body: Body, limit: usize, patience: Duration) -> Result<Bytes, ApiError> {
     tokio::time::timeout(patience, receive_all(body, limit)).await.unwrap_or_else(|_| {
         let message = "the body took too long to arrive";
-        Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, Code::RequestTimeout, message))
+        Err(ApiError::new(Code::RequestTimeout, message))
     })
 }
 
 async fn receive_all(mut body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let (mut bytes, mut total) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            ApiError::bad_request(Code::InvalidRequest, format!("the body broke off: {error}"))
-        })?;
+        let frame = frame
+            .map_err(|error| ApiError::new(Code::InvalidRequest, format!("the body broke off: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         total += data.len();
         if total > limit.saturating_mul(PATIENCE) {
@@ -130,7 +129,7 @@ fn inflate(packed: &[u8], limit: usize) -> Result<Bytes, ApiError> {
     // One byte more than allowed tells a body that is exactly as large from a bomb.
     let bounded = MultiGzDecoder::new(packed).take(limit as u64 + 1).read_to_end(&mut bytes);
     bounded.map_err(|error| {
-        ApiError::bad_request(Code::MalformedJson, format!("the body cannot be unpacked: {error}"))
+        ApiError::new(Code::MalformedJson, format!("the body cannot be unpacked: {error}"))
     })?;
     if bytes.len() > limit { Err(too_large(limit)) } else { Ok(bytes.into()) }
 }

@@ -27,6 +27,7 @@ pub mod reference;
 pub mod script;
 pub mod server;
 pub mod shrink;
+pub mod small;
 pub mod story;
 pub mod swarm;
 pub mod tab;

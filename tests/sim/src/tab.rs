@@ -33,7 +33,7 @@ pub struct Shown {
 }
 
 /// One tab.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tab {
     /// The core.
     pub client: Client,

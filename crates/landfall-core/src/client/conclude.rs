@@ -132,6 +132,7 @@ impl Client {
                 self.drain.stale(now);
             }
             (Purpose::Open { .. }, Err(code)) => {
+                self.orphans.clear();
                 self.trouble = Some(code.to_string());
                 if !self.opened {
                     self.outputs.push_back(Output::Unready(code));

@@ -128,8 +128,8 @@ impl Client {
         let (mut settled, mut folds, mut parked, mut keys, mut strays) =
             (vec![], vec![], vec![], vec![], vec![]);
         let mut answered = Set::new();
-        // Creations that are held for and that nobody here will send any more.
-        let mut orphans = Vec::new();
+        // Creations that are held for and that nobody here knows.
+        let mut unknown = Vec::new();
         for (i, result) in reply.results.iter().enumerate() {
             // Results that were not asked for are somebody else's: a swapped or repeated answer.
             let named = if planted::is(Bug::AckByCount) { asked.iter().nth(i).copied() } else { result.id };
@@ -154,14 +154,19 @@ impl Client {
                     parked.push(refused(&item.entry, place, result));
                 }
                 Verdict::Held => {
-                    orphans.extend(result.because.filter(|because| !self.has(*because)));
+                    unknown.extend(result.because.filter(|because| !self.has(*because)));
                     continue;
                 }
             }
             keys.push(item.entry.key());
         }
         self.outbox.recall();
+        // Another tab may have made one or have brought it to an end just now. So only what was unknown when the
+        // stores were last read will never be there.
+        let (orphans, unknown): (Vec<_>, _) = unknown.into_iter().partition(|id| self.orphans.contains(id));
         self.release(&orphans);
+        self.refresh |= !unknown.is_empty();
+        self.orphans = unknown;
         if settled.is_empty() {
             // Not one verdict: going on at once would only ask the same again.
             self.trouble = Some(Code::ProtocolViolation.to_string());

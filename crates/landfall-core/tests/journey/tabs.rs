@@ -151,3 +151,31 @@ fn a_reset_that_brings_nothing_is_news_to_the_other_tabs_too() {
     world.rest();
     assert_eq!(world.text(other, "d"), None);
 }
+
+/// A tab that gets bytes that another one has made final may hear of a creation in them that it does not know yet. It
+/// is not for this tab to send that write under another name: the other one is about to send it as it is.
+#[test]
+fn what_is_held_for_a_creation_that_this_tab_has_not_heard_of_takes_effect_once() {
+    let mut world = two_tabs();
+    world.lead(0, false);
+    world.lead(1, true);
+    world.run(1);
+    for (tab, data) in [(0, r#"{"a":1}"#), (1, r#"{"b":1}"#)] {
+        world.tabs[tab].write(&[create("d", data)], world.now).expect("neither has heard of the other's");
+        world.disk_step(tab);
+        world.disk_step(tab);
+        world.tabs[1].hinted = false;
+    }
+    world.disk(0);
+    world.lead(0, true);
+    world.disk(0);
+    world.disk(1);
+    // What the second one sends arrives first.
+    for tab in [1, 0, 1] {
+        assert!(world.network_step(tab), "tab {tab} has sent something");
+    }
+    world.run(1);
+    world.run(0);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 2, "{:?}", world.server.applied);
+}

@@ -2,7 +2,6 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
-use axum::http::StatusCode;
 use landfall_core::authority;
 use landfall_core::code::Code;
 use landfall_core::id::MutationId;
@@ -31,7 +30,7 @@ pub(super) async fn batch(
     let batch = read(&payload, &app.limits)?;
     if batch.user != caller.user {
         let message = "these are the writes of another user than the token's";
-        return Err(ApiError::forbidden(Code::UserMismatch, message));
+        return Err(ApiError::new(Code::UserMismatch, message));
     }
     let rules = app.rules.of(&caller);
     let named = named(&batch, &rules);
@@ -57,13 +56,13 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
     let Versioned { protocol } = payload.parse()?;
     if protocol != PROTOCOL {
         let message = format!("this server speaks protocol {PROTOCOL} and not {protocol}");
-        return Err(ApiError::new(StatusCode::UPGRADE_REQUIRED, Code::UnsupportedProtocol, message));
+        return Err(ApiError::new(Code::UnsupportedProtocol, message));
     }
     let batch: Batch = payload.parse()?;
     let limit = limits.batch_mutations;
     if batch.mutations.len() > limit || batch.void.len() > limit {
         let message = format!("more than {limit} mutations; send fewer at a time");
-        return Err(ApiError::bad_request(Code::BatchTooLarge, message).limited(limit));
+        return Err(ApiError::new(Code::BatchTooLarge, message).limited(limit));
     }
     Ok(batch)
 }

@@ -31,12 +31,11 @@ pub(super) async fn conflicts(
     caller: Caller,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Reply<Listed>, ApiError> {
-    let Query(ask) = ask.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.body_text()))?;
+    let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
     let limit = limit(&ask.limit, app.limits.page_changes)?;
     let behind = if ask.cursor.is_empty() { Ok(Place::END) } else { ask.cursor.parse() };
-    let behind = behind.map_err(|_| {
-        ApiError::bad_request(Code::InvalidCursor, "this server did not give out this cursor")
-    })?;
+    let behind =
+        behind.map_err(|_| ApiError::new(Code::InvalidCursor, "this server did not give out this cursor"))?;
     let rules = app.rules.of(&caller);
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
     let found = snapshot.conflicts(behind, limit, PAGE_BYTES).await?;

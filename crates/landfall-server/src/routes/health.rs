@@ -1,7 +1,6 @@
 //! Whether the process runs, and whether it can do its work.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use landfall_core::code::Code;
 
 use crate::app::App;
@@ -19,7 +18,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiEr
         Err(error) => {
             tracing::error!(%error, "not ready");
             let message = "the database does not answer";
-            Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable, message))
+            Err(ApiError::new(Code::Unavailable, message))
         }
     }
 }

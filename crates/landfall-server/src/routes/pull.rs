@@ -38,10 +38,10 @@ pub(super) async fn pull(
     caller: Caller,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Response, ApiError> {
-    let Query(ask) = ask.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.body_text()))?;
+    let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
     if ask.user.is_some_and(|user| user != caller.user.as_str()) {
         let message = "this pull is for another user than the token's";
-        return Err(ApiError::forbidden(Code::UserMismatch, message));
+        return Err(ApiError::new(Code::UserMismatch, message));
     }
     let limit = limit(&ask.limit, app.limits.page_changes)?;
     let cursor = cursor(&app, &caller, &ask.cursor)?;
@@ -142,7 +142,7 @@ pub(super) fn limit(text: &str, max: usize) -> Result<usize, ApiError> {
         Ok(limit) if limit > 0 => Ok(limit.min(max)),
         Ok(_) | Err(_) => {
             let message = "`limit` must be a number above 0";
-            Err(ApiError::bad_request(Code::InvalidRequest, message))
+            Err(ApiError::new(Code::InvalidRequest, message))
         }
     }
 }
@@ -153,10 +153,8 @@ fn cursor(app: &App, caller: &Caller, text: &str) -> Result<Option<Cursor>, ApiE
     }
     Cursor::open(text, app.store.cursor_key(), &caller.tenant).map(Some).map_err(|error| match error {
         CursorError::Invalid => {
-            ApiError::bad_request(Code::InvalidCursor, "this server did not give out this cursor")
+            ApiError::new(Code::InvalidCursor, "this server did not give out this cursor")
         }
-        CursorError::Tenant => {
-            ApiError::forbidden(Code::TenantMismatch, "this cursor belongs to another tenant")
-        }
+        CursorError::Tenant => ApiError::new(Code::TenantMismatch, "this cursor belongs to another tenant"),
     })
 }

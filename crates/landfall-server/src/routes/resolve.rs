@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use axum::Json as Reply;
 use axum::extract::State;
-use axum::http::StatusCode;
 use landfall_core::authority::{self, Back, Decision};
 use landfall_core::code::Code;
 use landfall_core::document::Document;
@@ -58,7 +57,7 @@ pub(super) async fn resolve(
 ) -> Result<Reply<Settled>, ApiError> {
     let ask: Ask = payload.parse()?;
     let choice = choice(ask.choice, ask.value)?;
-    let nothing = || ApiError::new(StatusCode::NOT_FOUND, Code::NotFound, "there is no such conflict");
+    let nothing = || ApiError::new(Code::NotFound, "there is no such conflict");
     let id = ask.id.parse().map_err(|InvalidName(_)| nothing())?;
     let now = (app.clock)();
     let rules = app.rules.of_settler(&caller);
@@ -83,7 +82,7 @@ pub(super) async fn resolve(
     let Some(back) = back(&conflict, &choice)? else {
         if !rules.may_settle(&key.collection, conflict.data()) {
             let message = format!("you may not settle conflicts in {}", key.collection);
-            return Err(ApiError::forbidden(Code::Forbidden, message));
+            return Err(ApiError::new(Code::Forbidden, message));
         }
         let conflict = push.settle(conflict, &choice, &Effect::default()).await?;
         push.commit(&Decision::default(), &[]).await?;
@@ -113,7 +112,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<J
 }
 
 fn choice(name: Name, value: Option<Json>) -> Result<Choice, ApiError> {
-    let invalid = |message: &str| Err(ApiError::bad_request(Code::InvalidRequest, message));
+    let invalid = |message: &str| Err(ApiError::new(Code::InvalidRequest, message));
     match (name, value) {
         (Name::Won, None) => Ok(Choice::Won),
         (Name::Lost, None) => Ok(Choice::Lost),
@@ -132,7 +131,7 @@ fn back(conflict: &Recorded, choice: &Choice) -> Result<Option<Back>, ApiError> 
         Choice::Value(value) if conflict.is_of_wholes() && value.is_object() => Back::Whole(value.clone()),
         Choice::Value(_) if path.keys().is_empty() => {
             let message = "this is about the whole document: choose one of the two";
-            return Err(ApiError::bad_request(Code::InvalidRequest, message));
+            return Err(ApiError::new(Code::InvalidRequest, message));
         }
         Choice::Value(value) => Back::Value(path, value.clone()),
         Choice::Lost if lost.deleted() => Back::Deletion,

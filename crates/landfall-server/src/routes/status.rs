@@ -59,9 +59,9 @@ pub(super) async fn status(
     caller: Caller,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Reply<Status>, ApiError> {
-    let Query(ask) = ask.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.body_text()))?;
+    let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
     let named = ask.client.map(|client| client.parse::<Client>()).transpose();
-    let named = named.map_err(|error| ApiError::bad_request(Code::InvalidRequest, error.to_string()))?;
+    let named = named.map_err(|error| ApiError::new(Code::InvalidRequest, error.to_string()))?;
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
     let mut client = None;
     if let Some(name) = named

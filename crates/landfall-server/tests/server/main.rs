@@ -10,6 +10,7 @@ mod limits;
 mod live;
 mod policies;
 mod process;
+mod protocol;
 mod pull;
 mod push;
 mod status;

@@ -8,14 +8,16 @@ use landfall_core::stored::{
 use landfall_core::transaction::{Outcome, Transaction};
 
 use crate::check::Invariant;
+use crate::disk::Disk;
 use crate::mark::Mark;
+use crate::server;
 use crate::world::World;
 
 /// How far a device has come before a page that goes on from there is stored.
 pub fn through(world: &World, device: usize, transaction: &Transaction) -> Option<Position> {
     match transaction {
         Transaction::Store { reset: false, .. } => {
-            stored(world, device).map(|checkpoint| checkpoint.position)
+            stored(&world.devices[device].disk).map(|checkpoint| checkpoint.position)
         }
         _ => None,
     }
@@ -26,16 +28,15 @@ pub fn forward(world: &mut World, device: usize, before: Option<Position>, outco
     if before.is_none() || *outcome != Outcome::Stored {
         return;
     }
-    let after = stored(world, device).map(|checkpoint| checkpoint.position);
+    let after = stored(&world.devices[device].disk).map(|checkpoint| checkpoint.position);
     if after < before {
         let what = format!("device {device} goes back from {before:?} to {after:?}");
         world.violate(Invariant::I10, what);
     }
 }
 
-fn stored(world: &World, device: usize) -> Option<Checkpoint> {
-    let checkpoint = world.devices[device].disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()))?;
-    read(checkpoint)
+fn stored(disk: &Disk) -> Option<Checkpoint> {
+    read(disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()))?)
 }
 
 /// A transaction is done.
@@ -93,60 +94,66 @@ fn forgive(world: &mut World, device: usize, reached: &Checkpoint) {
 /// A confirmed document is what the server had at that version.
 fn compare(world: &mut World, device: usize, key: &DocumentKey, row: Option<&BaseRow>) {
     let Some(row) = row.filter(|_| !world.devices[device].tainted && !world.set_back) else { return };
-    // Its versions are counted from the start again.
-    if world.server.store.forgotten.contains_key(key) {
-        return;
+    if let Some(what) = unlike(&world.server.store, key, row) {
+        world.violate(Invariant::I9, format!("device {device} has {what}"));
     }
-    let mut recorded = world.server.store.versions.range((key.clone(), row.version)..);
+}
+
+/// A confirmed document that is not what the server had at that version.
+pub fn unlike(store: &server::Store, key: &DocumentKey, row: &BaseRow) -> Option<String> {
+    // Its versions are counted from the start again.
+    if store.forgotten.contains_key(key) {
+        return None;
+    }
+    let mut recorded = store.versions.range((key.clone(), row.version)..);
     let next = recorded.next().filter(|((other, _), _)| other == key);
     // Of several changes in one commit only the last is there to compare with.
     if next.is_some_and(|((_, version), (position, _))| *version > row.version && *position == row.position) {
-        return;
+        return None;
     }
     let Some((_, (position, data))) = next.filter(|((_, version), _)| *version == row.version) else {
-        let what = format!("device {device} has {key:?} at {:?}, which never was", row.version);
-        return world.violate(Invariant::I9, what);
+        return Some(format!("{key:?} at {:?}, which never was", row.version));
     };
     let mine = row.deleted.is_none().then_some(&row.data);
-    if mine != data.as_ref() || row.position != *position {
-        let what = format!(
-            "device {device} has {key:?} at {:?} as {mine:?} of {:?}, the server {data:?} of {position:?}",
+    (mine != data.as_ref() || row.position != *position).then(|| {
+        format!(
+            "{key:?} at {:?} as {mine:?} of {:?}, the server {data:?} of {position:?}",
             row.version, row.position
-        );
-        world.violate(Invariant::I9, what);
-    }
+        )
+    })
 }
 
 /// Nothing is missing up to the checkpoint: what is stored is compared with all that the server has.
 pub fn complete(world: &mut World, device: usize) {
-    let disk = &world.devices[device].disk;
-    let Some(checkpoint) = stored(world, device) else { return };
-    if !checkpoint.complete || checkpoint.staged.is_some() || !disk.records(Store::Staged).is_empty() {
-        return;
+    if let Some(what) = gap(&world.devices[device].disk, &world.server.store) {
+        world.violate(Invariant::I9, format!("device {device} {what}"));
     }
-    let mut missing = None;
-    for (key, row) in &world.server.store.documents {
+}
+
+/// What a disk lacks up to its checkpoint, or has too much.
+pub fn gap(disk: &Disk, store: &server::Store) -> Option<String> {
+    let checkpoint = stored(disk)?;
+    if !checkpoint.complete || checkpoint.staged.is_some() || !disk.records(Store::Staged).is_empty() {
+        return None;
+    }
+    let missing = store.documents.iter().find(|(key, row)| {
         if row.hidden || row.stored.position > checkpoint.position {
-            continue;
+            return false;
         }
         let text = disk.records(Store::Base).get(&landfall_core::stored::base_key(key));
         let mine = text.and_then(|text| read::<BaseRow>(text));
-        if mine.is_none_or(|mine| mine.version != row.stored.version) {
-            missing = Some(format!("device {device} has come to {checkpoint:?} without {key:?}"));
-        }
-    }
-    let mut extra = None;
-    for (key, text) in disk.records(Store::Base) {
-        let Key::Text(key) = key else { continue };
-        let Some(key) = base_document(key) else { continue };
-        let Some(mine) = read::<BaseRow>(text) else { continue };
-        if mine.position > checkpoint.position.max(world.server.store.position) {
-            extra = Some(format!("device {device} has {key:?} of {:?}, which is not yet", mine.position));
-        }
-    }
-    if let Some(what) = missing.or(extra) {
-        world.violate(Invariant::I9, what);
-    }
+        mine.is_none_or(|mine| mine.version != row.stored.version)
+    });
+    let extra = || {
+        disk.records(Store::Base).iter().find_map(|(key, text)| {
+            let Key::Text(key) = key else { return None };
+            let (key, mine) = (base_document(key)?, read::<BaseRow>(text)?);
+            let early = mine.position > checkpoint.position.max(store.position);
+            early.then(|| format!("has {key:?} of {:?}, which is not yet", mine.position))
+        })
+    };
+    let missing = missing.map(|(key, _)| format!("has come to {checkpoint:?} without {key:?}"));
+    missing.or_else(extra)
 }
 
 /// A transaction in a line.

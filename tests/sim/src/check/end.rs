@@ -11,7 +11,9 @@ use landfall_core::stored::{
 };
 
 use crate::check::{Invariant, base, order};
+use crate::disk::Disk;
 use crate::reference::Reference;
+use crate::server;
 use crate::tab::Tab;
 use crate::world::World;
 
@@ -116,62 +118,72 @@ fn lost(world: &mut World) {
 }
 
 fn doubled(world: &mut World) {
-    let mut seen = BTreeSet::new();
-    let twice = world.server.store.log.iter().map(|applied| applied.mutation.id).find(|id| !seen.insert(*id));
-    if let Some(id) = twice {
-        world.violate(Invariant::I2, format!("{id} took effect twice"));
+    if let Some((invariant, what)) = twice(&world.server.store) {
+        world.violate(invariant, what);
     }
 }
 
-/// I8: another merge, slow and written without a look at the product's, comes to the same.
+/// A mutation that took effect twice.
+pub fn twice(store: &server::Store) -> Option<(Invariant, String)> {
+    let mut seen = BTreeSet::new();
+    let twice = store.log.iter().map(|applied| applied.mutation.id).find(|id| !seen.insert(*id));
+    twice.map(|id| (Invariant::I2, format!("{id} took effect twice")))
+}
+
 fn merged(world: &mut World) {
     if world.swarm.policy != Policy::LastWriteWins {
         return;
     }
+    if let Some((invariant, what)) = misjudged(&world.server.store) {
+        world.violate(invariant, what);
+    }
+}
+
+/// I8: another merge, slow and written without a look at the product's, comes to something else.
+pub fn misjudged(store: &server::Store) -> Option<(Invariant, String)> {
     let mut documents: BTreeMap<_, Reference> = BTreeMap::new();
-    for (at, applied) in world.server.store.log.iter().enumerate() {
+    for (at, applied) in store.log.iter().enumerate() {
         let key = applied.mutation.key();
-        if world.server.store.forgotten.get(&key).is_some_and(|from| at < *from) {
+        if store.forgotten.get(&key).is_some_and(|from| at < *from) {
             continue;
         }
-        documents.entry(key).or_default().take(applied, &world.server.store);
+        documents.entry(key).or_default().take(applied, store);
     }
     if let Some(stamp) = documents.values().find_map(|document| document.twice) {
-        world.violate(Invariant::I7, format!("{stamp} was issued twice for one path"));
+        return Some((Invariant::I7, format!("{stamp} was issued twice for one path")));
     }
-    let mut wrong = None;
-    for (key, row) in &world.server.store.documents {
+    store.documents.iter().find_map(|(key, row)| {
         let reference = documents.get(key).and_then(Reference::value);
         let product = row.stored.document.value();
         let product =
             product.map(|json| serde_json::from_str::<serde_json::Value>(json.text()).expect("JSON"));
-        if reference != product {
-            wrong = Some(format!("{key:?} is {product:?} and should be {reference:?}"));
-        }
-    }
-    if let Some(what) = wrong {
-        world.violate(Invariant::I8, what);
-    }
+        let what = || format!("{key:?} is {product:?} and should be {reference:?}");
+        (reference != product).then(|| (Invariant::I8, what()))
+    })
 }
 
 impl World {
     /// Writes that a device's disk holds and whose effect is not in its base.
     pub fn kept(&self, device: usize) -> Vec<MutationId> {
-        let disk = &self.devices[device].disk;
-        let checkpoint = disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()));
-        let checkpoint = checkpoint.and_then(|text| read::<Checkpoint>(text)).unwrap_or_default();
-        let settled = disk.records(Store::Settled).values().filter_map(|text| read::<SettledRecord>(text));
-        let ended: BTreeSet<MutationId> = settled
-            .flat_map(|record| record.settled)
-            .filter(|one| match one.end {
-                End::Accepted { position, .. } => position <= checkpoint.position,
-                End::Folded | End::Parked | End::Discarded | End::Replaced => true,
-            })
-            .map(|one| one.id)
-            .collect();
-        let journal = disk.records(Store::Journal).values().filter_map(|text| read::<JournalRecord>(text));
-        let pending = journal.flat_map(|record| record.entries).map(|entry| entry.id);
-        let parked = disk.records(Store::Parked).values().filter_map(|text| read::<Parked>(text));
-        pending.filter(|id| !ended.contains(id)).chain(parked.map(|parked| parked.entry.id)).collect()
+        kept(&self.devices[device].disk)
     }
+}
+
+/// Writes that a disk holds and whose effect is not in its base.
+pub fn kept(disk: &Disk) -> Vec<MutationId> {
+    let checkpoint = disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()));
+    let checkpoint = checkpoint.and_then(|text| read::<Checkpoint>(text)).unwrap_or_default();
+    let settled = disk.records(Store::Settled).values().filter_map(|text| read::<SettledRecord>(text));
+    let ended: BTreeSet<MutationId> = settled
+        .flat_map(|record| record.settled)
+        .filter(|one| match one.end {
+            End::Accepted { position, .. } => position <= checkpoint.position,
+            End::Folded | End::Parked | End::Discarded | End::Replaced => true,
+        })
+        .map(|one| one.id)
+        .collect();
+    let journal = disk.records(Store::Journal).values().filter_map(|text| read::<JournalRecord>(text));
+    let pending = journal.flat_map(|record| record.entries).map(|entry| entry.id);
+    let parked = disk.records(Store::Parked).values().filter_map(|text| read::<Parked>(text));
+    pending.filter(|id| !ended.contains(id)).chain(parked.map(|parked| parked.entry.id)).collect()
 }
