@@ -392,6 +392,7 @@ impl Transaction {
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
+                reads.push(Read::Keys(Store::Staged, Key::Counted(0), SEAL, 1, false));
                 reads
             }
             Transaction::Store { indexed, .. } => {

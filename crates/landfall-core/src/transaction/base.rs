@@ -31,10 +31,13 @@ pub(super) fn settle(
     // Before the first page, this is what says which history the verdicts' positions are of.
     checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.clone()));
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
+    // What is packed goes into the base later, and would take back what is folded into it before.
+    let packed = read.last().is_some_and(|staged| !staged.is_empty());
     for (fold, read) in folds.iter().zip(&read[2..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.
-        if !checkpoint.complete || fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate) {
+        let covered = fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate);
+        if packed || !checkpoint.complete || covered {
             continue;
         }
         let key = fold.mutation.key();
