@@ -303,7 +303,7 @@ impl Court<'_> {
 
         let known = self.known(mutation);
         let knew_delete = before.is_deleted() && before.deleted().is_some_and(&known);
-        let own = self.own();
+        let own = self.own(mutation);
         let whole =
             (policy == Policy::DocumentLastWriteWins).then(|| whole.unwrap_or_else(|| before.latest()));
         let stands = whole.filter(|_| whole::decides(mutation, merges));
@@ -440,7 +440,7 @@ impl Court<'_> {
         // writes go; without it (settled long ago) all of them count, as they do on the device.
         let own_through =
             mutation.after.and_then(|id| self.facts.receipts.get(&id)).map(|r| r.result.version);
-        let own = self.own();
+        let own = self.own(mutation);
         move |register: Register| {
             register.version <= base
                 || own(register) && own_through.is_none_or(|version| register.version <= version)
@@ -448,10 +448,13 @@ impl Court<'_> {
     }
 
     /// Whether the installation that sends made a register. Two of its tabs may write without having seen each
-    /// other, but a device does not disagree with itself.
-    fn own(&self) -> impl Fn(Register) -> bool + use<> {
-        let own_writers = Rc::clone(&self.own_writers);
-        move |register: Register| own_writers.contains(&register.stamp.writer)
+    /// other, but a device does not disagree with itself. Where its database was deleted and made anew it comes
+    /// under another name, and what it had written before is still its own.
+    fn own(&self, mutation: &Mutation) -> impl Fn(Register) -> bool + use<> {
+        let (own_writers, writer) = (Rc::clone(&self.own_writers), mutation.id.writer);
+        move |register: Register| {
+            register.stamp.writer == writer || own_writers.contains(&register.stamp.writer)
+        }
     }
 
     /// Whether the document has changed in ways that the mutation's writer cannot have known of.

@@ -167,6 +167,8 @@ pub enum Transaction {
     Settle {
         /// The server's history that they are of.
         epoch: String,
+        /// How far that history had come.
+        head: Option<String>,
         /// How each mutation ended, as far as that does not depend on the base.
         settled: Vec<SettledMutation>,
         /// What may be folded into the base: where it can, the mutation ends [`End::Folded`].
@@ -392,6 +394,7 @@ impl Transaction {
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
+                reads.push(Read::Keys(Store::Staged, Key::Counted(0), SEAL, 1, false));
                 reads
             }
             Transaction::Store { indexed, .. } => {
@@ -428,8 +431,8 @@ impl Transaction {
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Seal { through, known } => seal::seal(through, &known, &read[0]),
-            Transaction::Settle { epoch, settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = base::settle(epoch, settled, folds, &read);
+            Transaction::Settle { epoch, head, settled, folds, parked, garbage } => {
+                let (mut writes, outcome) = base::settle(epoch, head, settled, folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };

@@ -54,6 +54,10 @@ pub struct BatchReply {
     pub server_time: WallTime,
     /// Identity of the server's history.
     pub epoch: String,
+    /// The newest commit, in the form of a cursor. It is shown with the next pull, so that a server that is set
+    /// back before then notices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// One per mutation.
     pub results: Vec<PushResult>,
 }

@@ -1,6 +1,7 @@
 //! What must never be, one checker for each.
 
 pub mod base;
+pub mod cause;
 pub mod end;
 pub mod order;
 pub mod verdict;
@@ -19,6 +20,8 @@ pub enum Invariant {
     I4,
     /// What was shown and replaced is not shown again.
     I5,
+    /// Who is shown a write is shown what its writer had seen.
+    I6,
     /// No writer issues a stamp twice, and no accepted stamp is far in the future.
     I7,
     /// The state is what a slow and independent merge makes of the same writes.
@@ -27,8 +30,12 @@ pub enum Invariant {
     I9,
     /// A checkpoint never moves back, except where the server has announced it.
     I10,
+    /// What was deleted and is forgotten comes back only by a creation.
+    I11,
     /// What is refused has a definite code, and what is held has no receipt.
     I13,
+    /// Nobody is shown a part of a transaction.
+    I14,
     /// At most one request of a tab is under way.
     I15,
     /// Nobody comes sooner than it was asked to, and where nothing fails nothing is tried twice.

@@ -107,6 +107,10 @@ marks! {
     Paused,
     /// A write waited for a network that is not paid for.
     Unmetered,
+    /// Two documents of one transaction were shown.
+    GroupShown,
+    /// A write was shown together with what its writer had seen.
+    CauseShown,
     /// A write was all that was new.
     Applied,
     /// A write met others.

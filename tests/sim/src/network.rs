@@ -208,6 +208,7 @@ impl World {
         });
         crate::check::verdict::judged(self, batch, &reply);
         if self.server.store.position > before {
+            crate::check::cause::committed(self);
             self.announce();
         }
         if self.network.chance.per_mille(self.swarm.stale)

@@ -59,6 +59,12 @@ bugs! {
     CommitRelaxed,
     /// What a person decides is not synced.
     AmendRelaxed,
+    /// A page that ends within a commit is said to be the last.
+    CutPageIsLast,
+    /// The oldest change of a page comes later than the others.
+    OldestComesLater,
+    /// A patch brings back what is forgotten.
+    GoneRevives,
 }
 
 /// A bug, wherever it is.

@@ -40,8 +40,8 @@ impl Reference {
                     && self.value().is_none()
                 {
                     let after = mutation.after.and_then(|id| store.receipts.get(&id));
-                    let own = *client == applied.client
-                        && after.is_none_or(|receipt| *version <= receipt.result.version);
+                    let same = *client == applied.client || deleted.writer == mutation.id.writer;
+                    let own = same && after.is_none_or(|receipt| *version <= receipt.result.version);
                     if *version <= mutation.base || own {
                         self.floor = self.floor.max(*deleted);
                     }

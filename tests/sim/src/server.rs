@@ -10,11 +10,11 @@ mod store;
 
 use std::collections::BTreeSet;
 
-use landfall_core::authority::{self, Facts};
+use landfall_core::authority::{self, Facts, Stored};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
-use landfall_core::id::MutationId;
+use landfall_core::id::{MutationId, Version};
 use landfall_core::mutation::{Mutation, Op};
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::wire::{Batch, BatchReply, Verdict};
@@ -86,6 +86,8 @@ impl Server {
             let key = mutation.key();
             if let Some(row) = self.store.documents.get(&key) {
                 facts.documents.insert(key, row.stored.clone());
+            } else if planted::is(Bug::GoneRevives) && self.store.forgotten.contains_key(&key) {
+                facts.documents.insert(key, Stored { version: Version(1), ..Stored::default() });
             }
         }
         let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipts.get(id)?.clone())));
@@ -138,7 +140,8 @@ impl Server {
         });
         let nonce = self.chance.bits();
         if planted::is(Bug::AckBeforeCommit) && nonce.is_multiple_of(20) {
-            return Ok(BatchReply { server_time: now, epoch: self.store.name(), results: decision.results });
+            let (epoch, head) = (self.store.name(), Some(self.head().write()));
+            return Ok(BatchReply { server_time: now, epoch, head, results: decision.results });
         }
         self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
         let mut results = decision.results;
@@ -150,7 +153,8 @@ impl Server {
         if planted::is(Bug::ClampNotReturned) {
             results.iter_mut().filter(|result| result.restamped).for_each(|result| result.stamp = None);
         }
-        Ok(BatchReply { server_time: now, epoch: self.store.name(), results })
+        let head = Some(self.head().write());
+        Ok(BatchReply { server_time: now, epoch: self.store.name(), head, results })
     }
 
     /// A process's time.

@@ -8,7 +8,7 @@ use landfall_core::json::Json;
 use landfall_core::mutation::{Change, Field};
 use landfall_core::stored::{Network, Priority, Urgency};
 
-use crate::check::Invariant;
+use crate::check::{Invariant, cause};
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
 use crate::script::Kind;
@@ -121,6 +121,9 @@ impl World {
         };
         subject.asked.insert(ticket, Asked::Write(ids));
         self.trace.say(now, || format!("  tab {tab} writes {named:?} {intents:?}"));
+        let fields = intents.iter().filter_map(|(intent, _)| intent.fields().ok());
+        let written: Vec<u64> = fields.flat_map(|fields| values(&fields)).collect();
+        cause::wrote(self, tab, &written);
         if !is_there {
             self.violate(Invariant::I4, format!("tab {tab} does not show {last:?} but {shows:?}"));
         }

@@ -7,6 +7,8 @@ use landfall_core::mutation::{Change, Field};
 use landfall_core::stored::{End, Entry, Place};
 use landfall_core::transaction::{Amendment, Outcome, Transaction};
 
+use crate::check::cause::Causes;
+
 /// Where a write was made: the device, how often its disk was put back before, the place in its journal.
 pub type Home = (usize, u64, Place);
 
@@ -28,6 +30,8 @@ pub struct Witness {
     pub excused: BTreeSet<MutationId>,
     /// Values of writes that may come and go.
     pub fickle: BTreeSet<u64>,
+    /// What else is shown to whom a value is shown.
+    pub causes: Causes,
 }
 
 /// The values that a write sets: all of them are different.

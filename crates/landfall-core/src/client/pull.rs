@@ -36,6 +36,11 @@ impl Client {
     pub(super) fn pull(&mut self) {
         let (cursor, _) = self.checkpoint.mark();
         let cursor = cursor.filter(|_| !self.forget_cursor).cloned();
+        // What the server has answered for since is as much a part of its history as what was pulled.
+        let cursor = match &self.checkpoint.head {
+            Some(head) => Some(format!("{}~{head}", cursor.unwrap_or_default())),
+            None => cursor,
+        };
         self.anew = self.forget_cursor;
         self.drain.begin(Step::Pulling);
         self.outputs.push_back(Output::Pull(cursor));
@@ -80,6 +85,7 @@ impl Client {
         }
         if !reply.more {
             reached.position = reply.position;
+            reached.head = None;
             reached.complete = true;
             reached.synced_at = Some(now);
         }
@@ -243,6 +249,7 @@ impl Client {
             // A cursor that the server does not take is worth nothing: start over, keeping every write.
             Some(Code::InvalidCursor) if self.checkpoint.cursor.is_some() => {
                 self.forget_cursor = true;
+                self.checkpoint.head = None;
                 self.drain.fail(retry_after, now);
             }
             Some(_) | None => self.drain.fail(retry_after, now),

@@ -178,8 +178,8 @@ impl Client {
         garbage.extend(strays);
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
-        let epoch = reply.epoch;
-        self.transact(purpose, Transaction::Settle { epoch, settled, folds, parked, garbage });
+        let BatchReply { epoch, head, .. } = reply;
+        self.transact(purpose, Transaction::Settle { epoch, head, settled, folds, parked, garbage });
     }
 
     /// The verdicts are stored.

@@ -224,6 +224,11 @@ impl Client {
         }
     }
 
+    /// Whether everything was pulled once, so that what is shown hangs together.
+    pub fn is_complete(&self) -> bool {
+        self.checkpoint.complete
+    }
+
     /// Changes whenever [`Client::entries`] may have; for those who look now and then.
     pub fn outbox_revision(&self) -> (u64, bool, usize) {
         (self.outbox.revision(), self.is_paused(), 2 * self.doubts.suspects() + usize::from(self.metered))

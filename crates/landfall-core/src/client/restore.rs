@@ -2,8 +2,9 @@
 
 use super::changes::Seen;
 use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
+use crate::clock::Stamp;
 use crate::code::Code;
-use crate::id::{DocumentKey, MutationId};
+use crate::id::{DocumentKey, MutationId, Writer};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
@@ -170,18 +171,29 @@ impl Client {
     /// which they stood. What the server has answered goes through it all again: it gives the same verdict, unless
     /// its own history was set back meanwhile.
     fn rescued(&self) -> Vec<Entry> {
-        let wanted = |item: &&Item| !matches!(item.standing, Standing::Saving | Standing::Discarding);
-        let pending = self.outbox.items().filter(wanted);
-        let place = |id| self.outbox.place(id).unwrap_or_default();
-        let mut rescued: Vec<_> = pending.map(|item| (place(item.entry.id), &item.entry)).collect();
-        for parked in self.outbox.parked() {
-            // Another tab may have had a verdict stored on what this one was saving again.
-            if self.outbox.get(parked.entry.id).is_none() {
-                let at = rescued.partition_point(|(place, _)| *place < parked.place);
-                rescued.insert(at, (parked.place, &parked.entry));
+        let mut rescued = Vec::new();
+        for item in self.outbox.items() {
+            let mut entry = item.entry.clone();
+            // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
+            if item.stamp != entry.stamp {
+                let below = Stamp { ticks: item.stamp.ticks - 1, writer: Writer(0) };
+                entry.seen = entry.seen.max(below);
+            }
+            match item.standing {
+                Standing::Saving | Standing::Discarding => {}
+                Standing::Saved | Standing::Sending | Standing::Accepted { .. } => {
+                    rescued.push((self.outbox.place(entry.id).unwrap_or_default(), entry));
+                }
             }
         }
-        rescued.into_iter().map(|(_, entry)| entry.clone()).collect()
+        for Parked { entry, place, .. } in self.outbox.parked() {
+            // Another tab may have had a verdict stored on what this one was saving again.
+            if self.outbox.get(entry.id).is_none() {
+                let at = rescued.partition_point(|(other, _)| other < place);
+                rescued.insert(at, (*place, entry.clone()));
+            }
+        }
+        rescued.into_iter().map(|(_, entry)| entry).collect()
     }
 
     /// Whether a write is pending, or refused.

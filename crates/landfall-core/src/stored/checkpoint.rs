@@ -27,6 +27,9 @@ pub struct Checkpoint {
     /// `staged` is visible, and newer than the base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staged: Option<String>,
+    /// The first and the newest commit that answers to pushes have named since the last pull, with `~` between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
     /// Everything up to here is visible.
     pub position: Position,
     /// Counts answers folded into the base. A page asked for before the latest of them may lack its

@@ -22,6 +22,7 @@ pub(super) fn read(text: &str) -> Option<BaseRow> {
 
 pub(super) fn settle(
     epoch: String,
+    head: Option<String>,
     mut settled: Vec<SettledMutation>,
     folds: Vec<Fold>,
     read: &[Rows],
@@ -30,11 +31,21 @@ pub(super) fn settle(
     checkpoint.folds += 1;
     // Before the first page, this is what says which history the verdicts' positions are of.
     checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.clone()));
+    // The first since the last pull and the newest: a server may be set back before either.
+    checkpoint.head = match (checkpoint.head.take(), head) {
+        (Some(old), Some(new)) if old != new => {
+            Some(format!("{}~{new}", old.split('~').next().unwrap_or_default()))
+        }
+        (old, new) => old.or(new),
+    };
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
+    // What is packed goes into the base later, and would take back what is folded into it before.
+    let packed = read.last().is_some_and(|staged| !staged.is_empty());
     for (fold, read) in folds.iter().zip(&read[2..]) {
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.
-        if !checkpoint.complete || fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate) {
+        let covered = fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate);
+        if packed || !checkpoint.complete || covered {
             continue;
         }
         let key = fold.mutation.key();

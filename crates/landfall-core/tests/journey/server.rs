@@ -146,7 +146,8 @@ impl Server {
         }
         self.receipts.extend(decision.receipts);
         self.conflicts.extend(decision.conflicts);
-        let reply = BatchReply { server_time: now, epoch: self.name(), results: decision.results };
+        let reply =
+            BatchReply { server_time: now, epoch: self.name(), head: None, results: decision.results };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
     }
 

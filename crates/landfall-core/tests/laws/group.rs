@@ -69,3 +69,15 @@ fn what_follows_a_held_group_on_one_of_its_documents_is_held_too() {
     let because: Vec<_> = results[1..4].iter().map(|result| result.because.map(|id| id.n)).collect();
     assert_eq!(because, [Some(77); 3]);
 }
+
+/// A database that was deleted and made anew has another name, and what a tab saves again there is its own all the same.
+#[test]
+fn a_writer_knows_of_its_own_writes_whoever_sends_them() {
+    let mut court = Court::default();
+    let later = Mutation { group: None, ..member(9, "d", "create", "/a", &[]) };
+    court.push(&[1], std::slice::from_ref(&later));
+    let after = Mutation { group: None, after: Some(later.id), ..member(3, "d", "patch", "/a", &[]) };
+    let results = court.push(&[], &[after]);
+    assert!(results[0].stamp > Some(later.stamp), "raised above what it had seen, whatever its clock said");
+    assert_eq!((court.text().as_deref(), court.conflicts.len()), (Some(r#"{"a":3}"#), 0));
+}

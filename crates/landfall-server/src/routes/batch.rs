@@ -4,7 +4,7 @@ use axum::Json as Reply;
 use axum::extract::State;
 use landfall_core::authority;
 use landfall_core::code::Code;
-use landfall_core::id::MutationId;
+use landfall_core::id::{MutationId, Position};
 use landfall_core::json::Json;
 use landfall_core::mutation::Mutation;
 use landfall_core::wire::{Batch, BatchReply, PROTOCOL};
@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::cursor::Cursor;
 use crate::error::ApiError;
 use crate::limits::Limits;
 use crate::payload::Payload;
@@ -38,13 +39,15 @@ pub(super) async fn batch(
     let sender =
         Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client: batch.client, now };
     let mut push = app.store.begin(sender).await?;
-    let epoch = push.epoch().to_string();
+    let epoch = push.epoch();
     let facts = push.load(&named).await?;
     let known = facts.receipts.clone();
     let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
     authority::close(&batch.void, &known, &mut decision);
-    push.commit(&decision, &batch.mutations).await?;
-    Ok(Reply(BatchReply { server_time: now, epoch, results: decision.results }))
+    let (position, nonce) = push.commit(&decision, &batch.mutations).await?;
+    let head = Cursor { epoch, position, nonce, ordinal: Cursor::END, floor: Position(0) };
+    let head = Some(head.seal(app.store.cursor_key(), &caller.tenant));
+    Ok(Reply(BatchReply { server_time: now, epoch: epoch.to_string(), head, results: decision.results }))
 }
 
 fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {

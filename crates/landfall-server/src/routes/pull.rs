@@ -44,22 +44,26 @@ pub(super) async fn pull(
         return Err(ApiError::new(Code::UserMismatch, message));
     }
     let limit = limit(&ask.limit, app.limits.page_changes)?;
-    let cursor = cursor(&app, &caller, &ask.cursor)?;
+    // What the client has seen beside the place where it goes on: answers to pushes.
+    let mut seen = Vec::new();
+    for text in ask.cursor.split('~') {
+        seen.push(cursor(&app, &caller, text)?);
+    }
+    let cursor = seen[0];
     let now = (app.clock)();
 
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
-    let start = match cursor {
-        Some(cursor) if cursor.epoch == snapshot.epoch() => {
-            let same_history = snapshot.nonce(cursor.position).await? == Some(cursor.nonce);
-            if !same_history {
-                // The commit that this client has seen is not the one that is here: the database was set
-                // back. Everybody has to hear of it, so the history gets another name.
-                drop(snapshot);
-                app.store.leave_epoch(cursor.epoch).await?;
-                snapshot = app.store.snapshot(&caller.tenant).await?;
-            }
-            if same_history { Start::Behind(cursor) } else { Start::Over }
+    for seen in seen.iter().flatten() {
+        if seen.epoch == snapshot.epoch() && snapshot.nonce(seen.position).await? != Some(seen.nonce) {
+            // A commit that this client has seen is not the one that is here: the database was set
+            // back. Everybody has to hear of it, so the history gets another name.
+            drop(snapshot);
+            app.store.leave_epoch(seen.epoch).await?;
+            snapshot = app.store.snapshot(&caller.tenant).await?;
         }
+    }
+    let start = match cursor {
+        Some(cursor) if cursor.epoch == snapshot.epoch() => Start::Behind(cursor),
         Some(_) => Start::Over,
         None => Start::Cold,
     };

@@ -89,11 +89,16 @@ impl Push {
         Ok(facts)
     }
 
-    /// Writes the outcome, durably: once this returns, it survives a loss of power.
+    /// Writes the outcome, durably: once this returns, it survives a loss of power. Gives the newest commit then,
+    /// and its nonce.
     ///
     /// # Errors
     /// Nothing was written, as far as can be known.
-    pub async fn commit(mut self, decision: &Decision, mutations: &[Json]) -> Result<(), StoreError> {
+    pub async fn commit(
+        mut self,
+        decision: &Decision,
+        mutations: &[Json],
+    ) -> Result<(Position, u64), StoreError> {
         for (ordinal, (key, stored)) in decision.documents.iter().enumerate() {
             if self.wholes.contains(&key.collection) {
                 self.keep_earlier(key, stored.version).await?;
@@ -107,17 +112,25 @@ impl Push {
             self.write_conflict(ordinal, conflict).await?;
         }
         let changes = !decision.documents.is_empty();
-        if changes {
+        let head = if changes {
             for (mutation, result) in mutations.iter().zip(&decision.results) {
                 self.write_history(mutation, result).await?;
             }
-            self.advance().await?;
-        }
+            (self.position, self.advance().await?)
+        } else {
+            let head = Position(self.position.0 - 1);
+            let nonce = sqlx::query_scalar("SELECT nonce FROM commits WHERE tenant = $1 AND position = $2")
+                .bind(self.sender.tenant.as_str())
+                .bind(stored(head.0))
+                .fetch_optional(&mut *self.tx)
+                .await?;
+            (head, nonce.map_or(0, i64::cast_unsigned))
+        };
         self.tx.commit().await?;
         if changes {
             self.commits.announce(&self.sender.tenant);
         }
-        Ok(())
+        Ok(head)
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
@@ -301,7 +314,7 @@ impl Push {
         Ok(())
     }
 
-    async fn advance(&mut self) -> Result<(), StoreError> {
+    async fn advance(&mut self) -> Result<u64, StoreError> {
         let nonce = i64::from_le_bytes(random::bytes());
         sqlx::query("INSERT INTO commits (tenant, position, nonce, at) VALUES ($1, $2, $3, $4)")
             .bind(self.sender.tenant.as_str())
@@ -315,7 +328,7 @@ impl Push {
             .bind(stored(self.position.0))
             .execute(&mut *self.tx)
             .await?;
-        Ok(())
+        Ok(nonce.cast_unsigned())
     }
 }
 

@@ -247,6 +247,35 @@ async fn a_database_that_was_set_back_is_noticed_and_starts_a_new_epoch() {
     assert_eq!((documents(from_ref(&on)), on.reset.clone()), (vec!["d004".to_owned()], None));
 }
 
+/// The cursor is of before the copy, so it says nothing; the answer to the push does.
+#[tokio::test]
+async fn a_database_that_was_set_back_behind_an_answer_to_a_push_is_noticed() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    fill(&server, &ada, &[1]).await;
+    let before = server.pull(&ada, "").await.page();
+    let mut copy = std::path::PathBuf::new();
+    let server = server
+        .restart_after(|file| {
+            copy = file.with_extension("copy");
+            std::fs::copy(&file, &copy).unwrap();
+        })
+        .await;
+    let heads = [2, 2].map(|_| ada.create(2, "d002", &json!({})));
+    let heads = [server.push(&ada, &heads[..1]).await.batch(), server.push(&ada, &heads[1..]).await.batch()];
+    assert!(heads[1].results[0].duplicate && heads[0].head == heads[1].head, "the same for a resend");
+    let ask = format!("cursor={}~{}", before.cursor, heads[0].head.as_ref().unwrap());
+    assert_eq!(server.pull(&ada, &ask).await.page().reset, None);
+    let server = server
+        .restart_after(|file| {
+            std::fs::copy(&copy, &file).unwrap();
+        })
+        .await;
+    assert_eq!(server.pull(&ada, &format!("cursor={}", before.cursor)).await.page().reset, None);
+    let page = server.pull(&ada, &ask).await.page();
+    assert_eq!(page.reset.clone().map(|reset| reset.reason).as_deref(), Some("new_epoch"));
+    assert_ne!(page.epoch, before.epoch);
+}
+
 #[tokio::test]
 async fn another_commit_at_the_same_position_is_noticed() {
     let (server, ada, ben) = (Server::start().await, Device::of("ada", 1), Device::of("ben", 2));

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::client::Status;
+use landfall_core::client::{EntryView, Status};
+use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
 use landfall_core::id::MutationId;
 use landfall_core::mutation::Op;
@@ -49,11 +50,12 @@ fn unrest_of(
     let drains = world.devices[device].leader.and_then(|leader| world.tab(leader));
     let known = drains.map(|leader| leader.client.entries()).unwrap_or_default();
     for entry in &mut entries {
-        let aside = known.iter().find(|other| other.id == entry.id && other.status != Status::Saved);
-        if let (Status::Saved, Some(aside)) = (entry.status, aside) {
-            entry.status = aside.status;
+        let known = known.iter().find(|other| other.id == entry.id);
+        if let (Status::Saved, Some(known)) = (entry.status, known) {
+            (entry.status, entry.code) = (known.status, known.code);
         }
     }
+    let is_aside = |code: Option<&str>| code == Some(Code::Suspect.as_str());
     let is_open = |status, discarding| match status {
         Status::NeedsAttention => false,
         Status::Waiting => discarding,
@@ -63,11 +65,11 @@ fn unrest_of(
         return Some(format!("has a pending write: {open:?}"));
     }
     // What waits is seen here and not there yet; of what was refused, that is so for creations.
-    let is_draft = |status, kind| match status {
-        Status::NeedsAttention => kind == Op::Create,
+    let is_draft = |entry: &EntryView<'_>| match entry.status {
+        Status::NeedsAttention => entry.kind == Op::Create || is_aside(entry.code),
         _ => true,
     };
-    let drafts = entries.iter().filter(|entry| is_draft(entry.status, entry.kind));
+    let drafts = entries.iter().filter(|entry| is_draft(entry));
     let drafts: BTreeSet<_> = drafts.map(|entry| entry.document.clone()).collect();
     let (mut mine, mut theirs) = (tab.view(), server.clone());
     mine.retain(|key, _| !drafts.contains(&key.document));
@@ -75,7 +77,7 @@ fn unrest_of(
     if mine != theirs {
         return Some(format!("shows {mine:?}, the server {theirs:?}"));
     }
-    let waits = entries.iter().any(|entry| entry.status == Status::Waiting);
+    let waits = entries.iter().any(|entry| entry.status == Status::Waiting || is_aside(entry.code));
     for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {
         let count = world.count(device, store);
         if !waits && count > 0 {
@@ -90,6 +92,7 @@ pub fn judge(world: &mut World) {
     lost(world);
     doubled(world);
     order::kept(world);
+    revived(world);
     (0..world.devices.len()).for_each(|device| base::complete(world, device));
     merged(world);
 }
@@ -128,6 +131,18 @@ pub fn twice(store: &server::Store) -> Option<(Invariant, String)> {
     let mut seen = BTreeSet::new();
     let twice = store.log.iter().map(|applied| applied.mutation.id).find(|id| !seen.insert(*id));
     twice.map(|id| (Invariant::I2, format!("{id} took effect twice")))
+}
+
+/// I11: after the horizon nothing brings a document back but somebody who makes it anew.
+fn revived(world: &mut World) {
+    let store = &world.server.store;
+    let revived = store.forgotten.iter().find_map(|(key, from)| {
+        let first = store.log[*from..].iter().find(|applied| applied.mutation.key() == *key)?;
+        (first.mutation.op != Op::Create).then(|| format!("{} brings {key:?} back", first.mutation.id))
+    });
+    if let Some(what) = revived {
+        world.violate(Invariant::I11, what);
+    }
 }
 
 fn merged(world: &mut World) {

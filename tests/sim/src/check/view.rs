@@ -3,7 +3,7 @@
 //!
 //! Every write of a field sets a value that nobody else writes, so one look tells which write is shown.
 
-use crate::check::Invariant;
+use crate::check::{Invariant, cause};
 use crate::device::Device;
 use crate::queue::TabId;
 use crate::tab::Shown;
@@ -16,7 +16,7 @@ pub fn shown(world: &mut World, tab: TabId) {
     let Device { clock, evicted, .. } = &world.devices[device];
     let blind = world.set_back || world.server.unsteady || *evicted || !clock.is_right();
     let Some(subject) = world.tabs[tab].as_mut() else { return };
-    let mut found = None;
+    let (mut found, mut fresh) = (None, vec![]);
     for (key, json) in subject.client.changes() {
         let Some(members) = json.and_then(|json| json.members()) else { continue };
         for (name, value) in members.iter().filter(|(name, _)| matches!(&***name, "f" | "g" | "h")) {
@@ -32,9 +32,13 @@ pub fn shown(world: &mut World, tab: TabId) {
             }
             shown.before.insert(shown.now);
             shown.now = value;
+            fresh.push(value);
         }
     }
     if let Some(what) = found {
         world.violate(Invariant::I5, what);
+    }
+    if !blind && !fresh.is_empty() {
+        cause::shown(world, tab, &fresh);
     }
 }

@@ -17,10 +17,17 @@ use crate::planted::{self, Bug};
 const END: u32 = u32::MAX;
 
 impl Server {
+    /// Behind everything that there is.
+    pub(super) fn head(&self) -> Cursor {
+        let position = self.store.position;
+        let nonce = self.store.nonces[position.0 as usize];
+        Cursor { epoch: self.store.epoch, position, nonce, ordinal: END, floor: Position(0) }
+    }
+
     /// One page of changes, oldest first, and the cursor behind it.
     pub fn pull(
         &mut self,
-        cursor: Option<&str>,
+        asked: Option<&str>,
         now: WallTime,
         marks: &mut Marks,
     ) -> Result<PullReply, Failure> {
@@ -30,15 +37,24 @@ impl Server {
         let cold =
             Cursor { epoch: self.store.epoch, position: Position(0), nonce: 0, ordinal: END, floor: head };
         let mut from = cold;
-        if let Some(text) = cursor {
-            let read = Cursor::read(text).ok_or_else(|| refused(Code::InvalidCursor))?;
-            let known = self.store.nonces.get(read.position.0 as usize) == Some(&read.nonce);
-            let known = known || planted::is(Bug::NonceIgnored);
-            if read.epoch == self.store.epoch && !known {
-                // The commit that this device has seen is not the one that is here.
-                marks.hit(Mark::RollbackNoticed);
-                self.store.epoch = self.chance.bits();
-            }
+        let cursor = |text: &str| match Cursor::read(text) {
+            None if !text.is_empty() => Err(refused(Code::InvalidCursor)),
+            read => Ok(read),
+        };
+        let text = asked.unwrap_or_default();
+        let (text, seen) = text.split_once('~').unwrap_or((text, ""));
+        let read = cursor(text)?;
+        let seen = seen.split('~').map(cursor).collect::<Result<Vec<_>, _>>()?;
+        let is_gone = |one: &Cursor| {
+            let there = self.store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
+            one.epoch == self.store.epoch && !there && !planted::is(Bug::NonceIgnored)
+        };
+        if read.iter().chain(seen.iter().flatten()).any(is_gone) {
+            // The commit that this device has seen is not the one that is here.
+            marks.hit(Mark::RollbackNoticed);
+            self.store.epoch = self.chance.bits();
+        }
+        if let Some(read) = read {
             // Who started later never had what is forgotten.
             let behind = read.position.max(read.floor) < self.store.horizon;
             let behind = behind && !planted::is(Bug::HorizonIgnored);
@@ -69,11 +85,17 @@ impl Server {
                 lines.push(&*row.line);
             }
         }
+        let late = planted::is(Bug::OldestComesLater) && !more && lines.len() > 1 && self.chance.one_in(2);
+        if late {
+            lines.remove(0);
+            last = place;
+        }
         more &= !planted::is(Bug::PageSaysNoMore);
         if planted::is(Bug::PageSkipsRestOfCommit) && more {
             last.1 = END;
         }
-        let (position, ordinal) = if more { last } else { (head, END) };
+        let (position, ordinal) = if more || late { last } else { (head, END) };
+        let more = more && !(planted::is(Bug::CutPageIsLast) && ordinal != END);
         marks.hit_if(more && ordinal != END, Mark::PageWithinCommit);
         let nonce = self.store.nonces[position.0 as usize];
         let next = Cursor { epoch: self.store.epoch, position, nonce, ordinal, floor: from.floor };
