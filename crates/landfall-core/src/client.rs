@@ -223,6 +223,8 @@ pub struct Client {
     forget_cursor: bool,
     /// The page that is on its way was asked for without a cursor although there is one.
     anew: bool,
+    /// How many pages there were since the pull began, and the cursor behind one of them.
+    lap: (u32, Option<String>),
     progress: report::Tally,
     trouble: Option<String>,
     online: bool,
@@ -270,6 +272,7 @@ impl Client {
             refresh: false,
             forget_cursor: false,
             anew: false,
+            lap: (0, None),
             progress: report::Tally::default(),
             trouble: None,
             online: true,

@@ -55,12 +55,23 @@ impl Client {
         self.reached(reply.server_time, sent, now);
         // Only what was asked for without a cursor can take the place of everything.
         let reset = self.anew || reply.reset.is_some();
-        // A server that repeats itself would keep this going for ever.
-        let repeats = reply.more && !reset && self.checkpoint.mark().0 == Some(&reply.cursor);
-        let Some(changes) = reply.read().filter(|_| !repeats) else {
+        // A server that leads in a circle would keep this going for ever (R. P. Brent, 1980), and a page that is older
+        // than what is known here is the answer to something else.
+        let repeats = reply.more && self.lap.1.as_ref() == Some(&reply.cursor);
+        let returns = !reset && reply.position < self.checkpoint.position;
+        self.lap.0 = if reply.more && !repeats { self.lap.0 + 1 } else { 0 };
+        if self.lap.0 == 0 {
+            self.lap.1 = None;
+        } else if self.lap.0.is_power_of_two() {
+            self.lap.1 = Some(reply.cursor.clone());
+        }
+        let Some(changes) = reply.read().filter(|_| !repeats && !returns) else {
             self.trouble = Some(Code::ProtocolViolation.to_string());
             return self.drain.fail(None, now);
         };
+        if !reply.more || !changes.is_empty() {
+            self.drain.succeed();
+        }
         self.forget_cursor &= !reset;
         // What was never complete may be shown as it comes; after that, reads are causal.
         let early = reset || !self.checkpoint.complete;
@@ -227,7 +238,6 @@ impl Client {
         // There may be room again for what could not be saved again.
         self.refresh |= !self.committing && self.outbox.has_uncommitted();
         self.doubts.succeed();
-        self.drain.succeed();
     }
 
     /// There is no answer to a request, or none that says anything of the mutations.

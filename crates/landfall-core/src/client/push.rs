@@ -172,6 +172,7 @@ impl Client {
             self.trouble = Some(Code::ProtocolViolation.to_string());
             return self.drain.fail(None, now);
         }
+        self.drain.succeed();
         self.believe(settled.iter().map(|one| one.id));
         self.parking = parked.clone();
         let mut garbage = self.garbage();

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a case made up itself can be read")]
 
+mod adversary;
 mod attention;
 mod changes;
 mod crash;

@@ -141,6 +141,7 @@ async fn no_depth_exhausts_the_stack() {
     assert_refused(&open, StatusCode::BAD_REQUEST, "too_deep", Some(64));
 }
 
+/// Case 17 of the reliability programme.
 #[tokio::test]
 async fn a_thousand_mutations_are_taken_and_one_more_is_not() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
@@ -160,6 +161,7 @@ async fn one_document_over_its_limit_is_one_refusal() {
     assert_eq!(verdicts(&reply), ["rejected document_too_large", "applied"]);
 }
 
+/// Case 8 of the reliability programme.
 #[tokio::test]
 async fn another_protocol_is_told_which_one_is_spoken() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));

@@ -51,6 +51,7 @@ async fn a_discarded_mutation_is_closed_unless_it_is_in_already() {
     assert_eq!(server.rows("SELECT COUNT(*) FROM documents").await, 1);
 }
 
+/// Case 1 of the reliability programme.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn twenty_copies_at_once_have_one_effect() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
@@ -97,6 +98,7 @@ async fn pushes_at_once_get_a_position_each_and_lose_nothing() {
     assert_eq!(server.pull(&Device::of("ada", 99), "").await.page().changes.len(), 32);
 }
 
+/// Case 2 of the reliability programme.
 #[tokio::test]
 async fn an_id_used_for_something_else_is_refused_and_nothing_is_applied() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
@@ -109,6 +111,7 @@ async fn an_id_used_for_something_else_is_refused_and_nothing_is_applied() {
     assert_eq!(changes[0].data.as_ref().unwrap().text(), r#"{"n":1}"#);
 }
 
+/// Case 3 of the reliability programme.
 #[tokio::test]
 async fn one_bad_mutation_of_a_hundred_leaves_ninety_nine_applied() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
@@ -123,6 +126,7 @@ async fn one_bad_mutation_of_a_hundred_leaves_ninety_nine_applied() {
     assert_eq!(server.pull(&ada, "").await.page().changes.len(), 99);
 }
 
+/// Case 9 of the reliability programme.
 #[tokio::test]
 async fn what_cannot_be_read_is_one_verdict_and_no_reason_to_stop() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
@@ -137,15 +141,17 @@ async fn what_cannot_be_read_is_one_verdict_and_no_reason_to_stop() {
         with(create(4), "id", json!(long)),
         with(create(5), "document", json!(long)),
         with(create(6), "document", json!("")),
-        with(create(7), "stamp", json!("yesterday")),
+        with(create(7), "fields", json!([{ "path": "/a", "op": "teleport", "value": 1 }])),
+        with(create(7), "fields", json!([{ "path": "/a", "op": "set" }])),
+        with(create(7), "fields", json!({ "a": 1 })),
+        with(create(7), "base", json!(-1)),
+        with(create(7), "id", json!(format!("{}:9007199254740992", ada.writer))),
         with(create(8), "collection", json!("elsewhere")),
-        ada.create(9, "d9", &json!({ "_owner": "ada" })),
         create(10),
     ];
     let reply = server.push(&ada, &mutations).await.batch();
-    let mut expected = vec!["rejected invalid_mutation"; 8];
-    expected.extend(["rejected invalid_timestamp", "rejected unknown_collection"]);
-    expected.extend(["rejected reserved_field", "applied"]);
+    let mut expected = vec!["rejected invalid_mutation"; 13];
+    expected.extend(["rejected unknown_collection", "applied"]);
     assert_eq!(verdicts(&reply), expected);
     assert_eq!(server.pull(&ada, "").await.page().changes.len(), 1);
 }
@@ -262,6 +268,78 @@ async fn only_who_may_delete_deletes() {
     assert_eq!(verdict(&cora).await, "applied");
 }
 
+/// Case 14 of the reliability programme.
+#[tokio::test]
+async fn names_of_the_protocol_s_own_are_refused_wherever_they_are_written() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    let names = ["_owner", "_tenant", "_hlc", "_version", "_deleted", "_x", "id"];
+    for (n, name) in (1..).zip(names) {
+        let create = ada.create(2 * n, &format!("d{n}"), &json!({ name: 1 }));
+        let patch = ada.patch(2 * n + 1, "d", 0, &format!("/{name}/x"), &json!(1));
+        let reply = server.push(&ada, &[create, patch]).await.batch();
+        assert_eq!(verdicts(&reply), ["rejected reserved_field"; 2], "{name}");
+    }
+    let inner = ada.create(1, "d", &json!({ "a": { "_x": 1, "id": 2 } }));
+    assert_eq!(
+        verdicts(&server.push(&ada, &[inner]).await.batch()),
+        ["applied"],
+        "below the top they are free"
+    );
+}
+
+/// Case 15 of the reliability programme.
+#[tokio::test]
+async fn a_stamp_beyond_the_bound_is_replaced_and_one_that_is_none_is_refused() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    let now = (server.app.clock)().0;
+    let stamp = |millis: u64| json!(format!("{millis:012x}-ffff-{}", ada.writer));
+    let year_9999 = 253_402_300_799_000;
+    for (n, (millis, replaced)) in
+        (1..).zip([(now + 50_000, false), (now + 75_000, true), (now + 3_600_000, true), (year_9999, true)])
+    {
+        let create = with(ada.create(n, &format!("d{n}"), &json!({})), "stamp", stamp(millis));
+        let result = server.push(&ada, &[create]).await.batch().results.remove(0);
+        assert_eq!((result.verdict, result.restamped), (Verdict::Applied, replaced), "{millis}");
+        assert!(!replaced || result.stamp.unwrap().wall() <= (server.app.clock)());
+    }
+    let writer = &ada.writer;
+    for text in [
+        format!("-00000000001-0000-{writer}"),
+        format!("01a1fc554ba0-10000-{writer}"),
+        format!("01A1FC554BA0-0000-{writer}"),
+        "1795234810784".to_owned(),
+        "yesterday".to_owned(),
+        String::new(),
+    ] {
+        let create = with(ada.create(9, "d9", &json!({})), "stamp", json!(text));
+        let reply = server.push(&ada, &[create]).await.batch();
+        assert_eq!(verdicts(&reply), ["rejected invalid_timestamp"], "{text}");
+    }
+}
+
+/// Case 17 of the reliability programme.
+#[tokio::test]
+async fn ten_thousand_writes_of_one_document_are_ten_batches() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    server.push(&ada, &[ada.create(1, "d", &json!({ "n": 0 }))]).await.batch();
+    for batch in 0..10 {
+        let numbers = (0..1_000).map(|n| 2 + 1_000 * batch + n);
+        let patch = |n: u64| {
+            with(
+                ada.patch(n, "d", 1, "/n", &json!(n)),
+                "stamp",
+                json!(format!("{n:012x}-0000-{}", ada.writer)),
+            )
+        };
+        let reply = server.push(&ada, &numbers.map(patch).collect::<Vec<_>>()).await.batch();
+        assert!(reply.results.iter().all(|result| result.code.is_none()));
+    }
+    let changes = server.pull(&ada, "").await.page().changes;
+    assert_eq!((changes.len(), changes[0].version), (1, Version(10_001)));
+    assert_eq!(changes[0].data.as_ref().unwrap().text(), r#"{"n":10001}"#);
+}
+
+/// Case 17 of the reliability programme.
 #[tokio::test]
 async fn an_empty_batch_is_answered() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
