@@ -3,6 +3,7 @@
 pub mod base;
 pub mod end;
 pub mod order;
+pub mod receipts;
 pub mod verdict;
 pub mod view;
 

@@ -182,6 +182,10 @@ impl Client {
         self.stage(staged, page.changes);
         if page.reached.epoch != self.checkpoint.epoch && !planted::is(Bug::EpochNotReopened) {
             self.outbox.reopen();
+            // What goes once more is not settled any more.
+            if self.checkpoint.epoch.is_some() {
+                self.untold = Set::new();
+            }
         }
         self.checkpoint = page.reached;
         let mut through = self.checkpoint.position;
