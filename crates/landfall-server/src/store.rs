@@ -83,7 +83,7 @@ pub struct Sender {
 pub struct Named {
     /// Documents.
     pub documents: BTreeSet<DocumentKey>,
-    /// Mutations to be judged, and such that are discarded.
+    /// Mutations to be judged.
     pub sent: BTreeSet<MutationId>,
     /// Mutations whose receipts count.
     pub receipts: BTreeSet<MutationId>,

@@ -97,8 +97,7 @@ impl Server {
         }
         let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipt(*id)?)));
         facts.receipts = receipts.collect();
-        let sent: BTreeSet<_> =
-            mutations.iter().map(|mutation| mutation.id).chain(batch.void.clone()).collect();
+        let sent: BTreeSet<_> = mutations.iter().map(|mutation| mutation.id).collect();
         let is_full = |writer: &Writer| self.store.unsettled(*writer) >= self.receipts_max;
         facts.full = sent.iter().map(|id| id.writer).filter(is_full).collect();
         if facts.must_settle(&sent) {

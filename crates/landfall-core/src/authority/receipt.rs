@@ -72,7 +72,7 @@ impl Run {
 }
 
 impl Facts {
-    /// Whether one of the mutations of a batch, discarded ones too, is new and from a writer whose device has to say first which verdicts it has
+    /// Whether one of these mutations is new and from a writer whose device has to say first which verdicts it has
     /// stored.
     pub fn must_settle(&self, sent: &BTreeSet<MutationId>) -> bool {
         sent.iter().any(|id| self.full.contains(&id.writer) && !self.receipts.contains_key(id))

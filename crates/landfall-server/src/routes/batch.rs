@@ -95,7 +95,6 @@ fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
     }
     named.writers.extend(batch.settled.keys());
     named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
-    named.sent.extend(&batch.void);
     named.receipts.extend(&batch.void);
     named.settled = batch.settled.clone();
     concerning(named, rules)
