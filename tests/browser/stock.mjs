@@ -8,7 +8,8 @@ export async function stock(server, count, fields = () => ({}), first = 0) {
   const token = server.token("stock");
   for (let from = first; from < count; from += BATCH) {
     const mutations = Array.from({ length: Math.min(BATCH, count - from) }, (_, n) => creation(from + n, fields));
-    const body = { protocol: 1, client: "stock", user: "stock", sentAt: Date.now(), mutations };
+    const settled = from > 0 ? { [WRITER]: [[1, from]] } : {};
+    const body = { protocol: 1, client: "stock", user: "stock", sentAt: Date.now(), settled, mutations };
     const response = await fetch(`${server.origin}/api/v1/sync/batch`, {
       method: "POST",
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },

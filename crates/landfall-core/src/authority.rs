@@ -5,6 +5,7 @@
 
 mod facts;
 mod limits;
+mod receipt;
 mod settlement;
 mod whole;
 
@@ -24,8 +25,9 @@ use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
 use crate::wire::{PushResult, Verdict};
 
-pub use facts::{Decision, Facts, Past, Proposal, Receipt, Rules, Stored, Terms};
+pub use facts::{Decision, Facts, Past, Proposal, Rules, Stored, Terms};
 use limits::within_limits;
+pub use receipt::{RECEIPTS_MAX, Receipt, Run, VERDICTS_KEPT, close};
 pub use settlement::{Back, settle};
 use whole::Dispute;
 
@@ -51,26 +53,6 @@ pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime
     }
     whole::once_each(&mut court.decision.conflicts);
     court.decision
-}
-
-/// Closes ids that their user has discarded, unless they are in already; says which, after the results of the
-/// mutations. `known` holds the receipts of these ids as far as there are any.
-///
-/// Once this is stored, a late sending of a closed mutation gets the verdict [`Code::Discarded`].
-pub fn close(void: &[MutationId], known: &BTreeMap<MutationId, Receipt>, decision: &mut Decision) {
-    for id in void {
-        let result = match decision.receipts.get(id).or_else(|| known.get(id)) {
-            Some(receipt) => PushResult { duplicate: true, ..receipt.result.clone() },
-            None => {
-                let refusal = Refusal::new(Code::Discarded, "discarded by its user");
-                let result = refused(Some(*id), &refusal, Verdict::Rejected);
-                let receipt = Receipt { hash: [0; 32], result: result.clone() };
-                decision.receipts.insert(*id, receipt);
-                result
-            }
-        };
-        decision.results.push(result);
-    }
 }
 
 /// A mutation, or the verdict on one that cannot be read.
@@ -167,7 +149,7 @@ impl Court<'_> {
             if let (Ok(mutation), 2..) = (parsed, unit.len())
                 && is_new(&result)
             {
-                let receipt = Receipt { hash: mutation.hash(), result: result.clone() };
+                let receipt = Receipt { hash: Some(mutation.hash()), result: result.clone() };
                 self.facts.receipts.insert(mutation.id, receipt);
                 tentative.insert(mutation.id);
             }
@@ -222,7 +204,7 @@ impl Court<'_> {
         if !is_new(result) {
             return;
         }
-        let receipt = Receipt { hash: mutation.hash(), result: result.clone() };
+        let receipt = Receipt { hash: Some(mutation.hash()), result: result.clone() };
         self.facts.receipts.insert(mutation.id, receipt.clone());
         self.decision.receipts.insert(mutation.id, receipt);
         if result.position == self.facts.position && result.verdict != Verdict::Rejected {
@@ -240,12 +222,14 @@ impl Court<'_> {
         };
         let rejected = |refusal: &Refusal| refused(Some(mutation.id), refusal, Verdict::Rejected);
         if let Some(receipt) = self.facts.receipts.get(&mutation.id) {
-            // What was discarded was closed by its name alone.
-            let closed = receipt.result.code.as_deref() == Some(Code::Discarded.as_str());
-            if closed || receipt.hash == mutation.hash() {
+            if receipt.hash.is_none_or(|hash| hash == mutation.hash()) {
                 return PushResult { duplicate: true, ..receipt.result.clone() };
             }
             return rejected(&Refusal::new(Code::IdReused, "this id was used for another mutation before"));
+        }
+        if mutation.first_sent_at.is_some_and(|at| self.now.since(at) > VERDICTS_KEPT) {
+            let message = "first sent so long ago that the verdict on it may be forgotten";
+            return rejected(&Refusal::new(Code::MaybeApplied, message));
         }
         let behind = || self.held.get(&mutation.key()).copied();
         if let Some(because) = self.missing(mutation).or_else(behind) {
@@ -438,8 +422,8 @@ impl Court<'_> {
         let base = mutation.base;
         // Where the receipt of the previous mutation is at hand it says how far this installation's own
         // writes go; without it (settled long ago) all of them count, as they do on the device.
-        let own_through =
-            mutation.after.and_then(|id| self.facts.receipts.get(&id)).map(|r| r.result.version);
+        let receipt = mutation.after.and_then(|id| self.facts.receipts.get(&id));
+        let own_through = receipt.filter(|receipt| receipt.hash.is_some()).map(|r| r.result.version);
         let own = self.own(mutation);
         move |register: Register| {
             register.version <= base

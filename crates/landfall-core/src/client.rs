@@ -35,7 +35,7 @@ use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId};
 use crate::ledger::Ledger;
 use crate::live::Live;
-use crate::map::Map;
+use crate::map::{Map, Set};
 use crate::outbox::Outbox;
 use crate::planted::{self, Bug};
 use crate::replica::Replica;
@@ -203,6 +203,8 @@ pub struct Client {
     orphans: Vec<MutationId>,
     /// What the verdicts that are being stored have refused.
     parking: Vec<Parked>,
+    /// Mutations whose verdicts are stored, which the server does not know yet.
+    untold: Set<MutationId>,
     batch_max: usize,
     /// Whether the network is paid for by volume.
     metered: bool,
@@ -257,6 +259,7 @@ impl Client {
             voiding: vec![],
             orphans: vec![],
             parking: vec![],
+            untold: Set::new(),
             batch_max: BATCH_MUTATIONS,
             metered: false,
             doubts: doubt::Doubts::default(),

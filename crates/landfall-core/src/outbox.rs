@@ -72,7 +72,12 @@ pub struct Outbox {
     lanes: Map<DocumentKey, Set<Place>>,
     parked: Map<MutationId, Parked>,
     drafts: Map<DocumentKey, MutationId>,
+    /// What the server has not answered for yet.
+    open: Set<Place>,
     unsettled: usize,
+    discarding: Set<Place>,
+    /// What the push that is under way has in it.
+    sending: Vec<MutationId>,
     /// How many entries do not simply go in the order of writing.
     wishes: usize,
     revision: u64,
@@ -90,7 +95,7 @@ impl Outbox {
         assert!(self.places.insert(entry.id, place).is_none(), "BUG: one write at two places");
         self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
-        self.unsettled += usize::from(is_unsettled(&item));
+        self.enlist(place, Some(standing));
         self.wishes += usize::from(has_wish(&item.entry));
         let before = self.items.insert(place, item);
         assert!(before.is_none(), "BUG: two entries at one place of the journal");
@@ -109,6 +114,8 @@ impl Outbox {
                 item.standing = Standing::Saved;
             }
             self.places.insert(item.entry.id, new);
+            self.enlist(old, None);
+            self.enlist(new, Some(item.standing));
             let lane = self.lanes.get_mut(&item.entry.key()).expect("BUG: an item without a lane");
             lane.remove(&old);
             lane.insert(new);
@@ -143,9 +150,24 @@ impl Outbox {
         if lane.is_empty() {
             self.lanes.remove(&key);
         }
-        self.unsettled -= usize::from(is_unsettled(&item));
+        self.enlist(place, None);
         self.wishes -= usize::from(has_wish(&item.entry));
         Some(item)
+    }
+
+    /// Notes how far the entry at a place has come, or that there is none: with many entries, nothing is looked for
+    /// among all of them.
+    fn enlist(&mut self, place: Place, standing: Option<Standing>) {
+        if standing.is_some_and(is_unsettled) {
+            self.unsettled += usize::from(self.open.insert(place));
+        } else {
+            self.unsettled -= usize::from(self.open.remove(&place));
+        }
+        if standing == Some(Standing::Discarding) {
+            self.discarding.insert(place);
+        } else {
+            self.discarding.remove(&place);
+        }
     }
 
     /// Puts a refused write aside, whole.
@@ -195,10 +217,10 @@ impl Outbox {
     /// Changes how far an entry has come.
     pub fn stand(&mut self, id: MutationId, standing: Standing) {
         self.revision += 1;
-        if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
-            self.unsettled -= usize::from(is_unsettled(item));
+        let Some(place) = self.places.get(&id).copied() else { return };
+        if let Some(item) = self.items.get_mut(&place) {
             item.standing = standing;
-            self.unsettled += usize::from(is_unsettled(item));
+            self.enlist(place, Some(standing));
         }
     }
 
@@ -221,7 +243,7 @@ impl Outbox {
             let item = self.items.get_mut(later).expect("BUG: a place without an item");
             if *later == place {
                 item.stamp = stamp;
-            } else if is_unsettled(item) && item.sent.is_none() {
+            } else if is_unsettled(item.standing) && item.sent.is_none() {
                 stamp = item.stamp.max(stamp.raised_by(item.entry.id.writer));
                 item.stamp = stamp;
             }
@@ -231,6 +253,7 @@ impl Outbox {
     /// An entry is being sent once more.
     pub fn attempt(&mut self, id: MutationId) {
         self.stand(id, Standing::Sending);
+        self.sending.push(id);
         if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
             item.attempts += 1;
         }
@@ -239,8 +262,10 @@ impl Outbox {
     /// The push that was under way has failed.
     pub fn recall(&mut self) {
         self.revision += 1;
-        for item in self.items.values_mut().filter(|item| item.standing == Standing::Sending) {
-            item.standing = Standing::Saved;
+        for id in std::mem::take(&mut self.sending) {
+            if self.get(id).is_some_and(|item| item.standing == Standing::Sending) {
+                self.stand(id, Standing::Saved);
+            }
         }
     }
 
@@ -312,7 +337,12 @@ impl Outbox {
 
     /// Discarded writes that the server has not answered for.
     pub fn discarding(&self) -> impl Iterator<Item = &Item> {
-        self.items.values().filter(|item| item.standing == Standing::Discarding)
+        self.discarding.iter().map(|place| &self.items[place])
+    }
+
+    /// What the server has not answered for yet, in journal order.
+    pub fn open(&self) -> impl Iterator<Item = &Item> {
+        self.open.iter().map(|place| &self.items[place])
     }
 
     /// The creations that the server has not answered for and that an entry builds on: of its document, and
@@ -323,7 +353,7 @@ impl Outbox {
         let mut needs = Vec::new();
         for lane in lanes {
             let before = self.lane(&lane).filter(|item| self.place(item.entry.id) < place);
-            let creations = before.filter(|item| item.entry.op == Op::Create && is_unsettled(item));
+            let creations = before.filter(|item| item.entry.op == Op::Create && is_unsettled(item.standing));
             needs.extend(creations.map(|item| item.entry.id));
         }
         needs
@@ -331,7 +361,7 @@ impl Outbox {
 
     /// Whether the creation of a document is here and the server does not have it.
     pub fn is_coming(&self, key: &DocumentKey) -> bool {
-        let creation = |item: &Item| item.entry.op == Op::Create && is_unsettled(item);
+        let creation = |item: &Item| item.entry.op == Op::Create && is_unsettled(item.standing);
         self.drafts.contains_key(key) || self.lane(key).any(creation)
     }
 }
@@ -340,8 +370,8 @@ fn has_wish(entry: &Entry) -> bool {
     entry.priority != Priority::Normal || entry.network != Network::Any
 }
 
-fn is_unsettled(item: &Item) -> bool {
-    match item.standing {
+fn is_unsettled(standing: Standing) -> bool {
+    match standing {
         Standing::Saving | Standing::Saved | Standing::Sending => true,
         Standing::Accepted { .. } | Standing::Discarding => false,
     }

@@ -13,6 +13,8 @@ use crate::time::WallTime;
 pub const PROTOCOL: u32 = 1;
 /// Most mutations in one batch.
 pub const BATCH_MUTATIONS_MAX: usize = 1_000;
+/// Most ranges of settled mutations in one batch.
+pub const SETTLED_MAX: usize = 1_000;
 /// Most bytes in one request body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Most bytes of one document's JSON.

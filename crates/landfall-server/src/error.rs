@@ -46,6 +46,11 @@ impl ApiError {
         ApiError { limit: Some(limit as u64), ..self }
     }
 
+    /// Too much for now; later it may not be.
+    pub fn throttled(code: Code, message: impl Into<String>) -> ApiError {
+        ApiError { retry_after: Some(PATIENCE), ..ApiError::new(code, message) }
+    }
+
     /// The fault is the server's. The text says nothing about it; the log does.
     pub fn internal() -> ApiError {
         ApiError::new(Code::Internal, "the server has a problem")

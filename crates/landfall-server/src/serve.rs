@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use landfall_server::app::system_time;
 use landfall_server::{App, Store, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -19,6 +20,7 @@ use crate::cli::ServeOptions;
 
 /// How long requests may still run once the server was asked to end.
 const GRACE: Duration = Duration::from_secs(20);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(options: ServeOptions) -> Result<(), Box<dyn Error>> {
@@ -44,6 +46,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         check_files(directory)?;
     }
     let store = Store::open(&options.database).await?;
+    tokio::spawn(forget(store.clone()));
     let app = App::new(config, store.clone())?;
     let api = router(app.clone());
     let routes = match &options.www {
@@ -67,6 +70,17 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     store.close().await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Deletes what has become too old to be asked for, now and every day.
+async fn forget(store: Store) {
+    let mut days = tokio::time::interval(DAY);
+    loop {
+        days.tick().await;
+        if let Err(error) = store.forget_verdicts(system_time()).await {
+            tracing::warn!(%error, "old verdicts stay for another day");
+        }
+    }
 }
 
 async fn accept(

@@ -8,6 +8,7 @@ mod commits;
 mod conflicts;
 mod place;
 mod push;
+mod receipts;
 mod snapshot;
 mod sqlite;
 mod wholes;
@@ -18,6 +19,7 @@ use std::pin::Pin;
 
 use futures_core::Stream;
 use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Version, Writer};
+use landfall_core::map::Map;
 use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
@@ -81,8 +83,12 @@ pub struct Sender {
 pub struct Named {
     /// Documents.
     pub documents: BTreeSet<DocumentKey>,
+    /// Mutations to be judged.
+    pub sent: BTreeSet<MutationId>,
     /// Mutations whose receipts count.
     pub receipts: BTreeSet<MutationId>,
+    /// Ranges of n, by writer, whose verdicts are stored on the device.
+    pub settled: Map<Writer, Vec<(u64, u64)>>,
     /// Writers whose mutations are sent or settled.
     pub writers: BTreeSet<Writer>,
     /// Collections in which who may see a document depends on what is in it. Their documents as they

@@ -4,6 +4,7 @@ pub mod base;
 pub mod cause;
 pub mod end;
 pub mod order;
+pub mod receipts;
 pub mod verdict;
 pub mod view;
 

@@ -207,6 +207,7 @@ impl World {
             format!("  judged{}", results.collect::<String>())
         });
         crate::check::verdict::judged(self, batch, &reply);
+        crate::check::receipts::kept(self, batch, &reply);
         if self.server.store.position > before {
             crate::check::cause::committed(self);
             self.announce();

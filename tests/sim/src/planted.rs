@@ -37,6 +37,10 @@ bugs! {
     FutureNotBounded,
     /// A resend is answered with another verdict than the stored one.
     VerdictRecomputed,
+    /// What devices have stored is kept all the same.
+    SettledIgnored,
+    /// What is settled is forgotten altogether.
+    SettledForgotten,
     /// A stamp that was replaced is not returned.
     ClampNotReturned,
     /// A page ends within a commit, and its cursor behind it.

@@ -10,11 +10,11 @@ mod store;
 
 use std::collections::BTreeSet;
 
-use landfall_core::authority::{self, Facts, Stored};
+use landfall_core::authority::{self, Facts, RECEIPTS_MAX, Stored};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
-use landfall_core::id::{MutationId, Version};
+use landfall_core::id::{MutationId, Version, Writer};
 use landfall_core::mutation::{Mutation, Op};
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::wire::{Batch, BatchReply, Verdict};
@@ -24,6 +24,7 @@ use crate::mark::{Mark, Marks};
 use crate::planted::{self, Bug};
 
 pub use rules::{REFUSED, Rules, merges};
+use store::refused;
 pub use store::{Applied, Store};
 
 /// All there is on the server's side.
@@ -41,6 +42,8 @@ pub struct Server {
     pub rules: Rules,
     /// Most changes on a page.
     pub page: usize,
+    /// As many receipts that are not settled keep a writer waiting.
+    pub receipts_max: usize,
     /// The latest time that any process had.
     pub latest: WallTime,
     /// Mutations that it had judged once, and that a backup does not know.
@@ -63,6 +66,7 @@ impl Server {
             unsteady: false,
             rules,
             page,
+            receipts_max: RECEIPTS_MAX,
             latest: WallTime(0),
             taken_back: BTreeSet::new(),
             judged: 0,
@@ -90,8 +94,18 @@ impl Server {
                 facts.documents.insert(key, Stored { version: Version(1), ..Stored::default() });
             }
         }
-        let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipts.get(id)?.clone())));
+        if !planted::is(Bug::SettledIgnored) {
+            self.store.settle(&batch.settled);
+        }
+        let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipt(*id)?)));
         facts.receipts = receipts.collect();
+        let sent: BTreeSet<_> = mutations.iter().map(|mutation| mutation.id).collect();
+        let is_full = |writer: &Writer| self.store.unsettled(*writer) >= self.receipts_max;
+        facts.full = sent.iter().map(|id| id.writer).filter(is_full).collect();
+        if facts.must_settle(&sent) {
+            marks.hit(Mark::SettleFirst);
+            return Err(refused(Code::SettleFirst));
+        }
         if planted::is(Bug::NoDedupe) {
             mutations.iter().for_each(|mutation| _ = facts.receipts.remove(&mutation.id));
         }
@@ -118,6 +132,8 @@ impl Server {
         for (i, mutation) in mutations.iter().enumerate() {
             let result = &decision.results[i];
             marks.hit_if(result.duplicate, Mark::Duplicate);
+            let settled = self.store.runs.contains_key(&mutation.id);
+            marks.hit_if(result.duplicate && settled, Mark::DuplicateSettled);
             marks.hit_if(result.restamped && result.stamp < Some(mutation.stamp), Mark::Restamped);
             marks.hit(match result.verdict {
                 Verdict::Applied => Mark::Applied,

@@ -12,7 +12,7 @@ use crate::swarm::Swarm;
 
 type Cut = fn(&mut Swarm);
 
-const CUTS: [Cut; 27] = [
+const CUTS: [Cut; 28] = [
     |swarm| swarm.devices = 1,
     |swarm| swarm.devices = (swarm.devices / 2).max(1),
     |swarm| swarm.devices = (swarm.devices - 1).max(1),
@@ -38,6 +38,7 @@ const CUTS: [Cut; 27] = [
     |swarm| swarm.delay = Millis(5),
     |swarm| swarm.disk = Millis(0),
     |swarm| swarm.skews = vec![0],
+    |swarm| swarm.receipts_max = 4_000,
     |swarm| swarm.refused = 0,
     |swarm| swarm.attended = 0,
 ];

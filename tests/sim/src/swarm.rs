@@ -28,6 +28,8 @@ pub struct Swarm {
     pub pace: Millis,
     /// Most changes on a page.
     pub page: usize,
+    /// How many receipts that are not settled keep a writer waiting.
+    pub receipts_max: usize,
     /// How the collection decides conflicts.
     pub policy: Policy,
     /// Whether the text of requests and answers is written and read on the way.
@@ -89,6 +91,7 @@ impl Swarm {
             import: 0,
             pace: Millis(c.of(&[30, 300, 3_000, 20_000])),
             page: c.of(&[1, 2, 3, 10, 1_000]),
+            receipts_max: 4_000,
             policy: Policy::LastWriteWins,
             spelled: c.one_in(10),
             loss: 0,
@@ -126,6 +129,7 @@ impl Swarm {
         if !c.one_in(10) {
             swarm.break_things(c);
         }
+        swarm.receipts_max = c.of(&[4_000, 150, 20]);
         swarm
     }
 

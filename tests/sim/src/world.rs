@@ -64,7 +64,8 @@ pub struct World {
 impl World {
     /// The world of a seed, at its beginning.
     pub fn new(seed: u64, swarm: Swarm) -> World {
-        let server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
+        let mut server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
+        server.receipts_max = swarm.receipts_max;
         let chances = Chances::new(seed);
         let mut world = World {
             queue: Queue::new(Chance::new(seed, 6), START),

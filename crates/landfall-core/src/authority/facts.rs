@@ -11,6 +11,8 @@ use crate::merge::Merges;
 use crate::mutation::{Mutation, Op, Refusal};
 use crate::wire::PushResult;
 
+use super::Receipt;
+
 /// A document as the server holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -34,15 +36,6 @@ pub struct Past {
     pub own: BTreeMap<Version, (Mutation, Stamp)>,
 }
 
-/// The verdict on a mutation, kept so that a resend gets the same one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// What the mutation was, stamp aside.
-    pub hash: [u8; 32],
-    /// The verdict.
-    pub result: PushResult,
-}
-
 /// What the decision rests on, read in the transaction that will write its outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -50,10 +43,13 @@ pub struct Facts {
     pub position: Position,
     /// Every document that the batch names, as far as it exists.
     pub documents: BTreeMap<DocumentKey, Stored>,
-    /// Receipts of the batch's mutations and of those in their `needs` and `after`, as far as they exist.
+    /// Receipts of the batch's mutations and of those in their `needs` and `after`, as far as they exist, settled
+    /// ones too.
     pub receipts: BTreeMap<MutationId, Receipt>,
     /// The writers that belong to the client that sends.
     pub own_writers: BTreeSet<Writer>,
+    /// Those of the batch that have [`RECEIPTS_MAX`](super::RECEIPTS_MAX) receipts or more.
+    pub full: BTreeSet<Writer>,
     /// Of documents that are decided as wholes and that a mutation of the batch does not know as they are, what
     /// came before.
     pub pasts: BTreeMap<DocumentKey, Past>,

@@ -188,6 +188,9 @@ impl Client {
 
     /// Whatever was sent with a need for one of `names` gets a name of its own there too.
     fn rename_dependents(&mut self, names: &mut Map<MutationId, MutationId>, amendment: &mut Amendment) {
+        if names.is_empty() {
+            return;
+        }
         let waits = |item: &&Item| {
             let needs = item.sent.iter().flat_map(|sent| &sent.mutation.needs);
             item.standing == Standing::Saved && needs.into_iter().any(|need| names.contains_key(need))

@@ -199,6 +199,10 @@ impl Client {
         self.stage(staged, page.changes);
         if page.reached.epoch != self.checkpoint.epoch && !planted::is(Bug::EpochNotReopened) {
             self.outbox.reopen();
+            // What goes once more is not settled any more.
+            if self.checkpoint.epoch.is_some() {
+                self.untold = Set::new();
+            }
         }
         self.checkpoint = page.reached;
         let mut through = self.checkpoint.position;
@@ -252,6 +256,11 @@ impl Client {
             Some(code) if is_about_a_batch(code) && self.halve(&flight, now) => self.drain.stale(now),
             // Trouble that lasts may be the batch's own.
             Some(Code::Unavailable | Code::RequestTimeout) if self.drain.is_open() => {
+                self.halve(&flight, now);
+                self.drain.fail(retry_after, now);
+            }
+            // Verdicts that were lost on the way are given once more to a batch with nothing new in it.
+            Some(Code::SettleFirst) => {
                 self.halve(&flight, now);
                 self.drain.fail(retry_after, now);
             }

@@ -4,7 +4,7 @@ use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Sett
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::drain::Step;
-use crate::id::{DocumentKey, MutationId, Position};
+use crate::id::{DocumentKey, MutationId, Position, Writer};
 use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
@@ -13,7 +13,7 @@ use crate::planted::{self, Bug};
 use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
 use crate::time::WallTime;
 use crate::transaction::Fold;
-use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, Verdict};
+use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, SETTLED_MAX, Verdict};
 
 impl Client {
     /// Chooses a batch and makes its bytes final.
@@ -37,7 +37,9 @@ impl Client {
                     lane.map(|other| other.stamp).chain(base()).max()
                 });
                 let stamp = self.final_stamp(&item.entry, before.unwrap_or(Stamp::ZERO), server_now);
-                Sent { mutation: item.entry.mutation(stamp, self.outbox.needs(&item.entry)), at: server_now }
+                // A clock that was set back, and nobody has told yet, must not make it look old.
+                let at = server_now.max(stamp.wall());
+                Sent { mutation: item.entry.mutation(stamp, self.outbox.needs(&item.entry)), at }
             });
             bytes += stored::write(&sent.mutation).len();
             if bytes > BATCH_BYTES && begun > 0 {
@@ -107,10 +109,23 @@ impl Client {
             client: self.installation.clone(),
             user: self.options.user.clone(),
             sent_at: now,
-            settled: Map::new(),
+            settled: self.settlements(),
             void: self.voiding.clone(),
             mutations,
         }));
+    }
+
+    /// Which verdicts are stored, for the server to forget what it need not know any more: ranges of n by writer.
+    fn settlements(&self) -> Map<Writer, Vec<(u64, u64)>> {
+        let mut settled: Map<Writer, Vec<(u64, u64)>> = Map::new();
+        for id in self.untold.iter().take(SETTLED_MAX) {
+            let ranges = settled.get_or_insert_with(id.writer, Vec::new);
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == id.n => *last = id.n,
+                Some(_) | None => ranges.push((id.n, id.n)),
+            }
+        }
+        settled
     }
 
     /// The server has answered a push, or has not.
@@ -173,6 +188,8 @@ impl Client {
             return self.drain.fail(None, now);
         }
         self.drain.succeed();
+        // Where that answer is another one's, the server keeps some receipts for longer.
+        self.untold = self.untold.iter().skip(SETTLED_MAX).copied().collect();
         self.believe(settled.iter().map(|one| one.id));
         self.parking = parked.clone();
         let mut garbage = self.garbage();
@@ -199,6 +216,7 @@ impl Client {
         let mut closed = Vec::new();
         for SettledMutation { id, end } in settled {
             self.ledger.settle(id);
+            self.untold.insert(id);
             let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
             match end {
                 End::Folded => {

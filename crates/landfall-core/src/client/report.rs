@@ -185,11 +185,7 @@ impl Tally {
 impl Client {
     /// The state of synchronisation.
     pub fn state(&self) -> SyncState {
-        let unsettled = |item: &&Item| match item.standing {
-            Standing::Saving | Standing::Saved | Standing::Sending => true,
-            Standing::Accepted { .. } | Standing::Discarding => false,
-        };
-        let oldest = self.outbox.items().find(unsettled);
+        let oldest = self.outbox.open().next();
         let suspects = self.doubts.suspects();
         let first_sync = !self.checkpoint.complete;
         let phase = match self.drain.step() {

@@ -119,7 +119,14 @@ impl Client {
                 self.outbox.fix(sent);
             }
         }
+        // Only who drains tells the server.
+        if !self.leading {
+            self.untold = Set::new();
+        }
         for (record, settled) in opened.settled {
+            if settled.epoch == self.checkpoint.epoch {
+                self.untold.extend(settled.settled.iter().map(|one| one.id));
+            }
             self.ledger.settled(record, settled.settled.iter().map(|one| one.id));
         }
         let waiting = self.committing || !self.queue.is_empty();

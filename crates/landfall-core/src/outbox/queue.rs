@@ -45,8 +45,9 @@ impl Outbox {
     ///
     /// Whatever a chosen entry waits for is settled or chosen before it.
     pub fn pick(&self, count_max: usize, conditions: &Conditions) -> Vec<&Item> {
-        let holds = self.holds(conditions);
-        let ready = self.waiting().filter(|item| !holds.contains_key(&item.entry.id));
+        let mut holding = Holding::of(self, conditions);
+        let ready = units(self.due()).filter(move |unit| holding.hold(unit).is_none()).flatten();
+        let ready = ready.filter(|item| item.standing == Standing::Saved);
         if planted::is(Bug::NewestFirst) {
             return cut(ready.collect::<Vec<_>>().into_iter().rev(), count_max);
         }
@@ -63,52 +64,32 @@ impl Outbox {
         cut(sorted, count_max)
     }
 
-    /// Whether there is anything to send.
+    /// Whether anything can be sent.
     pub fn is_ready(&self, conditions: &Conditions) -> bool {
-        let mut waiting = self.waiting().peekable();
-        if waiting.peek().is_none() {
-            return false;
-        }
-        let holds = self.holds(conditions);
-        waiting.any(|item| !holds.contains_key(&item.entry.id))
+        let mut holding = Holding::of(self, conditions);
+        units(self.due()).any(|unit| unit[0].standing == Standing::Saved && holding.hold(&unit).is_none())
     }
 
     /// What holds durable entries back, by entry.
     pub fn holds(&self, conditions: &Conditions) -> Map<MutationId, Hold> {
         let mut holds = Map::new();
-        if self.drafts.is_empty()
-            && conditions.suspects.is_empty()
-            && !(conditions.metered && self.wishes > 0)
-        {
-            return holds;
-        }
-        let drafts = self.drafts.iter();
-        let mut lanes: Map<DocumentKey, Hold> =
-            drafts.map(|(key, draft)| (key.clone(), Hold::Draft(*draft))).collect();
-        let due = |item: &&Item| matches!(item.standing, Standing::Saving | Standing::Saved);
-        for unit in units(self.items.values().filter(due)) {
-            let hold = unit.iter().find_map(|item| {
-                let mut named = [item.entry.key()].into_iter().chain(item.entry.parents.iter().cloned());
-                named.find_map(|key| lanes.get(&key).copied()).or_else(|| conditions.hold(&item.entry))
-            });
-            let Some(hold) = hold else { continue };
-            let creates = unit.iter().any(|item| item.entry.op == Op::Create);
-            for item in unit {
-                holds.insert(item.entry.id, hold);
-                // Nobody waits for a change that the server may never take.
-                if creates || !matches!(hold, Hold::Suspect(_)) {
-                    lanes.get_or_insert_with(item.entry.key(), || hold);
-                }
-            }
+        let mut holding = Holding::of(self, conditions);
+        for unit in units(self.due()) {
+            let Some(hold) = holding.hold(&unit) else { continue };
+            holds.extend(unit.iter().map(|item| (item.entry.id, hold)));
         }
         holds
+    }
+
+    fn due(&self) -> impl Iterator<Item = &Item> {
+        self.open().filter(|item| item.standing != Standing::Sending)
     }
 
     /// The priority of each entry: its own, or that of what waits for it if that is higher.
     fn priorities(&self) -> Map<MutationId, Priority> {
         let mut lanes: Map<DocumentKey, Priority> = Map::new();
         let mut priorities = Map::new();
-        let mut units = units(self.waiting());
+        let mut units: Vec<_> = units(self.waiting()).collect();
         units.reverse();
         for unit in units {
             let wanted = unit.iter().map(|item| {
@@ -129,20 +110,58 @@ impl Outbox {
     }
 
     fn waiting(&self) -> impl Iterator<Item = &Item> {
-        self.items.values().filter(|item| item.standing == Standing::Saved)
+        self.open().filter(|item| item.standing == Standing::Saved)
+    }
+}
+
+/// Says what holds entries back, one unit after the other in journal order.
+struct Holding<'a> {
+    conditions: &'a Conditions,
+    /// What holds back whatever builds on these documents.
+    lanes: Map<DocumentKey, Hold>,
+    nothing: bool,
+}
+
+impl Holding<'_> {
+    fn of<'a>(outbox: &Outbox, conditions: &'a Conditions) -> Holding<'a> {
+        let wishes = conditions.metered && outbox.wishes > 0;
+        let nothing = outbox.drafts.is_empty() && conditions.suspects.is_empty() && !wishes;
+        let drafts = outbox.drafts.iter();
+        let lanes = drafts.map(|(key, draft)| (key.clone(), Hold::Draft(*draft))).collect();
+        Holding { conditions, lanes, nothing }
+    }
+
+    fn hold(&mut self, unit: &[&Item]) -> Option<Hold> {
+        if self.nothing {
+            return None;
+        }
+        let hold = unit.iter().find_map(|item| {
+            let mut named = [item.entry.key()].into_iter().chain(item.entry.parents.iter().cloned());
+            let lane = named.find_map(|key| self.lanes.get(&key).copied());
+            lane.or_else(|| self.conditions.hold(&item.entry))
+        })?;
+        let creates = unit.iter().any(|item| item.entry.op == Op::Create);
+        // Nobody waits for a change that the server may never take.
+        if creates || !matches!(hold, Hold::Suspect(_)) {
+            for item in unit {
+                self.lanes.get_or_insert_with(item.entry.key(), || hold);
+            }
+        }
+        Some(hold)
     }
 }
 
 /// The writes of one transaction stand together.
-fn units<'a>(items: impl Iterator<Item = &'a Item>) -> Vec<Vec<&'a Item>> {
-    let mut units: Vec<Vec<&Item>> = Vec::new();
-    for item in items {
-        match units.last_mut() {
-            Some(unit) if unit[0].entry.is_with(&item.entry) => unit.push(item),
-            Some(_) | None => units.push(vec![item]),
+fn units<'a>(items: impl Iterator<Item = &'a Item>) -> impl Iterator<Item = Vec<&'a Item>> {
+    let mut items = items.peekable();
+    std::iter::from_fn(move || {
+        let first = items.next()?;
+        let mut unit = vec![first];
+        while let Some(next) = items.next_if(|next| first.entry.is_with(&next.entry)) {
+            unit.push(next);
         }
-    }
-    units
+        Some(unit)
+    })
 }
 
 /// The first entries, so many that no unit is cut, and at least one unit.

@@ -20,6 +20,7 @@ mod peace;
 mod pulling;
 mod refusal;
 mod server;
+mod settled;
 mod staging;
 mod tab;
 mod tabs;

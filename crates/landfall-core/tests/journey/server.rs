@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{self, Facts, Past, Proposal, Receipt, Rules, Stored, Terms};
+use landfall_core::authority::{self, Facts, Past, Proposal, Receipt, Rules, Run, Stored, Terms};
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
 use landfall_core::conflict::{Conflict, Policy};
@@ -44,7 +44,9 @@ pub(crate) struct Server {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
     pub(crate) documents: BTreeMap<DocumentKey, Stored>,
-    receipts: BTreeMap<MutationId, Receipt>,
+    pub(crate) receipts: BTreeMap<MutationId, Receipt>,
+    /// What is left of settled ones.
+    pub(crate) runs: BTreeMap<MutationId, Run>,
     writers: BTreeMap<Writer, id::Client>,
     /// Every mutation that took effect, in order.
     pub(crate) applied: Vec<MutationId>,
@@ -73,6 +75,7 @@ impl Default for Server {
             position: Position(0),
             documents: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            runs: BTreeMap::new(),
             writers: BTreeMap::new(),
             applied: vec![],
             replaced: BTreeSet::new(),
@@ -99,12 +102,15 @@ impl Server {
         let mutations: Vec<Mutation> =
             batch.mutations.iter().filter_map(|text| serde_json::from_str(text.text()).ok()).collect();
         assert_eq!(mutations.len(), batch.mutations.len(), "a device sends what cannot be read");
-        let mut asked = BTreeSet::new();
+        self.settle(&batch);
+        let mut asked: BTreeSet<MutationId> = batch.void.iter().copied().collect();
         for mutation in &mutations {
             self.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
             self.replaced.extend(mutation.replaces);
             asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
         }
+        let receipts: BTreeMap<_, _> =
+            asked.into_iter().filter_map(|id| Some((id, self.receipt(id)?))).collect();
         let facts = Facts {
             position: self.position.next(),
             documents: mutations
@@ -112,10 +118,8 @@ impl Server {
                 .filter_map(|mutation| self.documents.get_key_value(&mutation.key()))
                 .map(|(key, stored)| (key.clone(), stored.clone()))
                 .collect(),
-            receipts: asked
-                .into_iter()
-                .filter_map(|id| Some((id, self.receipts.get(&id)?.clone())))
-                .collect(),
+            receipts: receipts.clone(),
+            full: BTreeSet::new(),
             own_writers: self
                 .writers
                 .iter()
@@ -125,7 +129,7 @@ impl Server {
         };
         let rules = Decency(Terms { merges: merges(), policy: self.policy });
         let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
-        authority::close(&batch.void, &self.receipts, &mut decision);
+        authority::close(&batch.void, &receipts, &mut decision);
         if !decision.documents.is_empty() {
             self.position = self.position.next();
         }
@@ -149,6 +153,25 @@ impl Server {
         let reply =
             BatchReply { server_time: now, epoch: self.name(), head: None, results: decision.results };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
+    }
+
+    /// Forgets of settled mutations all but how they ended.
+    fn settle(&mut self, batch: &Batch) {
+        let ranges = batch.settled.iter().flat_map(|(writer, ranges)| {
+            ranges.iter().map(|(first, last)| [*first, *last].map(|n| MutationId { writer: *writer, n }))
+        });
+        for [first, last] in ranges {
+            let told: Vec<_> = self.receipts.range(first..=last).map(|(id, _)| *id).collect();
+            for id in told {
+                let receipt = self.receipts.remove(&id).expect("it was there");
+                self.runs.insert(id, Run::of(id.n, &receipt.result));
+            }
+        }
+    }
+
+    fn receipt(&self, id: MutationId) -> Option<Receipt> {
+        let run = || Some(self.runs.get(&id)?.receipt(id, self.position));
+        self.receipts.get(&id).cloned().or_else(run)
     }
 
     /// What came before a document, all that there is of it.

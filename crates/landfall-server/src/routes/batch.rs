@@ -2,12 +2,12 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
-use landfall_core::authority;
+use landfall_core::authority::{self, Decision, RECEIPTS_MAX};
 use landfall_core::code::Code;
 use landfall_core::id::{MutationId, Position};
 use landfall_core::json::Json;
 use landfall_core::mutation::Mutation;
-use landfall_core::wire::{Batch, BatchReply, PROTOCOL};
+use landfall_core::wire::{Batch, BatchReply, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -41,6 +41,12 @@ pub(super) async fn batch(
     let mut push = app.store.begin(sender).await?;
     let epoch = push.epoch();
     let facts = push.load(&named).await?;
+    if facts.must_settle(&named.sent) {
+        // What is settled by now counts next time.
+        push.commit(&Decision::default(), &[]).await?;
+        let message = "say first which verdicts are stored on the device, so that they can be forgotten here";
+        return Err(ApiError::throttled(Code::SettleFirst, message).limited(RECEIPTS_MAX));
+    }
     let known = facts.receipts.clone();
     let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
     authority::close(&batch.void, &known, &mut decision);
@@ -67,6 +73,15 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
         let message = format!("more than {limit} mutations; send fewer at a time");
         return Err(ApiError::new(Code::BatchTooLarge, message).limited(limit));
     }
+    let ranges = || batch.settled.values().flatten();
+    if !ranges().all(|(first, last)| (1..=*last).contains(first) && *last < 1 << 53) {
+        let message = "a range of settled mutations goes from the first to the last, and both are there";
+        return Err(ApiError::new(Code::InvalidRequest, message));
+    }
+    if ranges().count() > SETTLED_MAX {
+        let message = format!("more than {SETTLED_MAX} ranges of settled mutations; send fewer at a time");
+        return Err(ApiError::new(Code::BatchTooLarge, message).limited(SETTLED_MAX));
+    }
     Ok(batch)
 }
 
@@ -77,12 +92,14 @@ fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
     for mutation in batch.mutations.iter().filter_map(parse) {
         named.receipts.extend([mutation.id].into_iter().chain(mutation.after).chain(mutation.needs.clone()));
         named.documents.insert(mutation.key());
+        named.sent.insert(mutation.id);
         named.seen.insert((mutation.key(), mutation.base));
         named.writers.insert(mutation.id.writer);
     }
     named.writers.extend(batch.settled.keys());
     named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
     named.receipts.extend(&batch.void);
+    named.settled = batch.settled.clone();
     concerning(named, rules)
 }
 

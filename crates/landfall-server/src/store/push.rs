@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{Decision, Facts, Receipt, Stored};
+use landfall_core::authority::{Decision, Facts, Stored};
 use landfall_core::document::Register;
 use landfall_core::encoding::{Encoded, Listed};
-use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
+use landfall_core::id::{Collection, DocumentKey, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 use sqlx::Transaction;
@@ -61,12 +61,14 @@ impl Push {
         self.epoch
     }
 
-    /// Reads what the decision on a batch rests on, and makes its writers the sender's.
+    /// Makes the writers of a batch the sender's, takes in what is settled of theirs, and reads what the decision
+    /// rests on.
     ///
     /// # Errors
     /// [`StoreError::ForeignWriter`] where one of them is somebody else's.
     pub async fn load(&mut self, named: &Named) -> Result<Facts, StoreError> {
         self.claim(&named.writers).await?;
+        self.take_settled(&named.settled).await?;
         let mut facts = Facts { position: self.position, ..Facts::default() };
         for key in &named.documents {
             if let Some(stored) = self.document(key).await? {
@@ -78,11 +80,8 @@ impl Push {
                 facts.documents.insert(key.clone(), stored);
             }
         }
-        for id in &named.receipts {
-            if let Some(receipt) = self.receipt(*id).await? {
-                facts.receipts.insert(*id, receipt);
-            }
-        }
+        facts.receipts = self.receipts(&named.receipts).await?;
+        facts.full = self.full(named.sent.iter().map(|id| id.writer).collect()).await?;
         facts.own_writers = self.own_writers(&facts).await?;
         self.wholes = named.wholes.clone();
         self.load_pasts(&named.seen, &mut facts).await?;
@@ -192,22 +191,6 @@ impl Push {
         Ok(Some(read))
     }
 
-    pub(super) async fn receipt(&mut self, id: MutationId) -> Result<Option<Receipt>, StoreError> {
-        let row: Option<(String, String)> =
-            sqlx::query_as("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3")
-                .bind(self.sender.tenant.as_str())
-                .bind(id.writer.to_string())
-                .bind(stored(id.n))
-                .fetch_optional(&mut *self.tx)
-                .await?;
-        let Some((hash, result)) = row else { return Ok(None) };
-        let result: PushResult = serde_json::from_str(&result)
-            .map_err(|error| corrupt(format!("receipt {id}"), error.to_string()))?;
-        let hash =
-            read_hash(&hash).ok_or_else(|| corrupt(format!("receipt {id}"), "not a hash".to_owned()))?;
-        Ok(Some(Receipt { hash, result }))
-    }
-
     /// Which of the writers that have left something in the documents at hand are the client's.
     async fn own_writers(&mut self, facts: &Facts) -> Result<BTreeSet<Writer>, StoreError> {
         let mut writers = BTreeSet::new();
@@ -269,21 +252,6 @@ impl Push {
         Ok(())
     }
 
-    async fn write_receipt(&mut self, id: MutationId, receipt: &Receipt) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO receipts (tenant, writer, n, hash, result, at) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(id.writer.to_string())
-        .bind(stored(id.n))
-        .bind(write_hash(&receipt.hash))
-        .bind(json(&receipt.result))
-        .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
     async fn write_history(&mut self, text: &Json, result: &PushResult) -> Result<(), StoreError> {
         let is_in = match result.verdict {
             Verdict::Applied | Verdict::Merged | Verdict::Conflict => !result.duplicate,
@@ -297,7 +265,7 @@ impl Push {
         let before = self.before.remove(&key);
         sqlx::query(
             "INSERT INTO history (tenant, collection, document, version, position, at, sub, client, \
-             mutation, visible_before) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             mutation, visible_before, stamp) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(self.sender.tenant.as_str())
         .bind(key.collection.as_str())
@@ -309,6 +277,7 @@ impl Push {
         .bind(self.sender.client.as_str())
         .bind(text.text())
         .bind(before)
+        .bind(result.stamp.map(|stamp| stamp.to_string()))
         .execute(&mut *self.tx)
         .await?;
         Ok(())
@@ -368,7 +337,7 @@ pub(super) fn corrupt(what: String, reason: String) -> StoreError {
     StoreError::Corrupt { what, reason }
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+pub(super) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("BUG: what we store is always JSON")
 }
 
@@ -376,19 +345,4 @@ fn json(value: &impl serde::Serialize) -> String {
 fn document_of(text: &Json) -> DocumentKey {
     let mutation = serde_json::from_str::<landfall_core::mutation::Mutation>(text.text());
     mutation.expect("BUG: an unreadable mutation was accepted").key()
-}
-
-fn write_hash(hash: &[u8; 32]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read_hash(text: &str) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (i, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
-    }
-    Some(hash)
 }

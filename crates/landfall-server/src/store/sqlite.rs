@@ -24,8 +24,12 @@ pub(super) type Db = sqlx::Sqlite;
 /// Says that a file is ours: "LNDF".
 const APPLICATION_ID: i64 = 0x4c4e_4446;
 /// What makes the tables: each step those of one version out of those of the version before.
-const STEPS: [&str; 3] =
-    [include_str!("schema.sql"), include_str!("conflicts.sql"), include_str!("wholes.sql")];
+const STEPS: [&str; 4] = [
+    include_str!("schema.sql"),
+    include_str!("conflicts.sql"),
+    include_str!("wholes.sql"),
+    include_str!("settled.sql"),
+];
 /// The form of the tables that this binary knows.
 const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const READERS: u32 = 4;
@@ -76,7 +80,7 @@ pub enum OpenError {
 /// An open database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    writer: SqlitePool,
+    pub(super) writer: SqlitePool,
     readers: SqlitePool,
     cursor_key: Arc<[u8]>,
     commits: Commits,

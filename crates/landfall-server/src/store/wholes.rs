@@ -65,8 +65,8 @@ impl Push {
         since: Version,
         past: &mut Past,
     ) -> Result<(), StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT version, mutation FROM history WHERE tenant = $1 AND collection = $2 AND document = $3 \
+        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
+            "SELECT version, mutation, stamp FROM history WHERE tenant = $1 AND collection = $2 AND document = $3 \
              AND version > $4 AND client = $5",
         )
         .bind(self.sender.tenant.as_str())
@@ -76,12 +76,12 @@ impl Push {
         .bind(self.sender.client.as_str())
         .fetch_all(&mut *self.tx)
         .await?;
-        for (version, text) in rows {
+        for (version, text, given) in rows {
             let mutation: Mutation = serde_json::from_str(&text).map_err(|error| {
                 corrupt(format!("history of {}/{}", key.collection, key.document), error.to_string())
             })?;
-            let given = self.receipt(mutation.id).await?.and_then(|receipt| receipt.result.stamp);
-            let stamp = given.unwrap_or(mutation.stamp);
+            // Before version 4 of the tables it was not written down; most are what they were sent with.
+            let stamp = given.and_then(|given| given.parse().ok()).unwrap_or(mutation.stamp);
             past.own.insert(Version(count(version)), (mutation, stamp));
         }
         Ok(())

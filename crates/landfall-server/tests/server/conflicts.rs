@@ -387,7 +387,9 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_conflict
     let drop = columns.map(|column| format!("ALTER TABLE conflicts DROP COLUMN {column};")).concat();
     let whole =
         "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version;";
-    let sql = format!("{drop} {whole} DROP TABLE earlier; DROP TABLE audit; PRAGMA user_version = 1");
+    let later =
+        "ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; DROP TABLE audit;";
+    let sql = format!("{drop} {whole} {later} PRAGMA user_version = 1");
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server.database().await).await.unwrap();
     let server = server.restart().await;
     let conflict = server.conflicts(&ada).await.remove(0);

@@ -13,6 +13,7 @@ mod process;
 mod protocol;
 mod pull;
 mod push;
+mod settled;
 mod status;
 mod tokens;
 mod wholes;

@@ -176,9 +176,9 @@ async fn change(directory: &TempDir, sql: &'static str) {
 async fn a_database_of_a_newer_version_is_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     assert_eq!(Running::start(directory.path()).end(), 0);
-    change(&directory, "PRAGMA user_version = 4").await;
+    change(&directory, "PRAGMA user_version = 5").await;
     let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
-    assert!(text.contains("newer Landfall (tables of version 4, this one knows 3)"), "{text}");
+    assert!(text.contains("newer Landfall (tables of version 5, this one knows 4)"), "{text}");
 }
 
 #[tokio::test]

@@ -226,7 +226,8 @@ async fn a_database_of_the_second_version_decides_wholes_from_its_next_commit_on
     let server = server().await;
     let (ada, ben) = form(&server).await;
     let sql = "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version; \
-               DROP TABLE earlier; PRAGMA user_version = 2";
+               ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; \
+               PRAGMA user_version = 2";
     sqlx::raw_sql(sql).execute(&mut server.database().await).await.unwrap();
     let server = server.restart().await;
     server.push(&ada, &[at(set(&ada, 2, 1, json!({ "status": "done" })), 2)]).await.batch();

@@ -33,8 +33,13 @@ pub fn judged(world: &mut World, batch: &Batch, reply: &BatchReply) {
             Verdict::Applied | Verdict::Merged | Verdict::Conflict => {
                 let bound = latest.after(FUTURE_MAX).after(Millis(1));
                 let ahead = result.stamp.is_some_and(|stamp| stamp.wall() > bound);
+                // Of what is settled only this is known: it is in, and no later than everything else.
+                let settled = world.server.store.runs.contains_key(&id);
                 let same = receipt.is_some_and(|receipt| {
-                    (receipt.result.version, receipt.result.position) == (result.version, result.position)
+                    let there = receipt.result.verdict != Verdict::Rejected;
+                    let exact = (receipt.result.version, receipt.result.position);
+                    let bound = there && receipt.result.position <= result.position;
+                    if settled { bound } else { exact == (result.version, result.position) }
                 });
                 if !same {
                     Some((Invariant::I2, format!("{id} has another verdict than its receipt")))

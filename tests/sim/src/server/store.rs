@@ -1,9 +1,9 @@
 //! What one tenant has on the server, and everything that ever happened to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use landfall_core::authority::{Decision, Receipt, Stored};
+use landfall_core::authority::{Decision, Receipt, Run, Stored};
 use landfall_core::client::Failure;
 use landfall_core::clock::Stamp;
 use landfall_core::id::{Client, DocumentKey, MutationId, Position, Version, Writer};
@@ -38,6 +38,8 @@ pub struct Applied {
     pub owner: Client,
     /// The stamp that it was given.
     pub stamp: Stamp,
+    /// Whether the verdict on the one before it was settled, so that it says nothing of versions.
+    pub after_settled: bool,
     /// What it made of its document.
     pub version: Version,
     /// The commit.
@@ -61,8 +63,12 @@ pub struct Store {
     pub documents: BTreeMap<DocumentKey, Row>,
     /// Documents by the commit that changed them last.
     pub places: BTreeMap<(Position, u32), DocumentKey>,
-    /// Verdicts.
+    /// Every verdict there ever was, for checkers.
     pub receipts: BTreeMap<MutationId, Receipt>,
+    /// Those of them that the product still has as they are.
+    pub open: BTreeSet<MutationId>,
+    /// What it has of the others.
+    pub runs: BTreeMap<MutationId, Run>,
     /// Whose the writers are.
     pub writers: BTreeMap<Writer, Client>,
     /// What took effect, in order.
@@ -83,6 +89,8 @@ impl Store {
             documents: BTreeMap::new(),
             places: BTreeMap::new(),
             receipts: BTreeMap::new(),
+            open: BTreeSet::new(),
+            runs: BTreeMap::new(),
             writers: BTreeMap::new(),
             log: vec![],
             versions: BTreeMap::new(),
@@ -114,10 +122,20 @@ impl Store {
                 let (version, position) = (result.version, result.position);
                 let mutation = Arc::new(mutation);
                 let owner = self.writers.get(&mutation.id.writer).unwrap_or(client).clone();
-                self.log.push(Applied { mutation, client: client.clone(), owner, stamp, version, position });
+                let after_settled = mutation.after.is_some_and(|after| self.runs.contains_key(&after));
+                self.log.push(Applied {
+                    mutation,
+                    client: client.clone(),
+                    owner,
+                    stamp,
+                    after_settled,
+                    version,
+                    position,
+                });
             }
         }
         if !(planted::is(Bug::ReceiptsLost) && nonce.is_multiple_of(20)) {
+            self.open.extend(decision.receipts.keys());
             self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
         }
         for (ordinal, (key, stored)) in (0..).zip(&decision.documents) {
@@ -130,6 +148,35 @@ impl Store {
             self.places.insert((stored.position, ordinal), key.clone());
             self.documents.insert(key.clone(), Row { stored: stored.clone(), ordinal, line, hidden });
         }
+    }
+
+    /// Forgets of settled mutations all but how they ended.
+    pub(super) fn settle(&mut self, settled: &Map<Writer, Vec<(u64, u64)>>) {
+        for (writer, ranges) in settled.iter() {
+            let id = |n: u64| MutationId { writer: *writer, n };
+            for (first, last) in ranges {
+                let told: Vec<_> = self.open.range(id(*first)..=id(*last)).copied().collect();
+                for id in told {
+                    self.open.remove(&id);
+                    self.runs.insert(id, Run::of(id.n, &self.receipts[&id].result));
+                }
+            }
+        }
+    }
+
+    /// The verdict on a mutation, as far as the product has it.
+    pub(super) fn receipt(&self, id: MutationId) -> Option<Receipt> {
+        match self.runs.get(&id) {
+            Some(_) if planted::is(Bug::SettledForgotten) => None,
+            Some(run) => Some(run.receipt(id, self.position)),
+            None => self.receipts.get(&id).cloned(),
+        }
+    }
+
+    /// How many receipts a writer has that are not settled.
+    pub fn unsettled(&self, writer: Writer) -> usize {
+        let (first, last) = (MutationId { writer, n: 0 }, MutationId { writer, n: u64::MAX });
+        self.open.range(first..=last).count()
     }
 
     /// Forgets documents that were deleted up to now.

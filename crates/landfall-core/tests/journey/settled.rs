@@ -1,0 +1,101 @@
+//! Verdicts that are stored: the server is told, forgets the details, and nothing takes effect twice.
+
+use landfall_core::id::MutationId;
+use landfall_core::wire::Batch;
+
+use crate::server::REFUSED;
+use crate::world::{Fault, World, create, patch};
+
+/// What a push says of the verdicts that are stored: each id.
+fn settled(push: &str) -> Vec<u64> {
+    let batch: Batch = serde_json::from_str(push).unwrap();
+    let ranges = batch.settled.values().flatten();
+    ranges.flat_map(|(first, last)| *first..=*last).collect()
+}
+
+#[test]
+fn a_device_says_once_which_verdicts_it_has_stored() {
+    let mut world = World::new(1);
+    world.run(0);
+    let all = [
+        world.write(0, create("a", r#"{"n":1}"#)),
+        world.write(0, create("b", &format!(r#"{{"n":"{REFUSED}"}}"#))),
+        world.write(0, create("c", r#"{"n":1}"#)),
+    ];
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":2}"#));
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":3}"#));
+    world.run(0);
+    let pushes: Vec<_> = world.tabs[0].pushes.iter().map(|push| settled(push)).collect();
+    assert_eq!(pushes, [vec![], vec![1], vec![2, 3], vec![4]]);
+    let runs: Vec<MutationId> = world.server.runs.keys().copied().collect();
+    assert_eq!(runs[..3], all);
+    assert_eq!(world.server.receipts.len(), 1, "nobody has said so of the last one");
+}
+
+#[test]
+fn what_was_not_heard_is_said_again_and_what_is_not_stored_is_not_said() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("a", r#"{"n":1}"#));
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":2}"#));
+    world.faults.extend([Fault::LoseRequest, Fault::LoseReply]);
+    for _ in 0..4 {
+        world.run(0);
+        world.sleep();
+    }
+    let pushes: Vec<_> = world.tabs[0].pushes.iter().map(|push| settled(push)).collect();
+    assert_eq!(pushes, [vec![], vec![1], vec![1], vec![1]]);
+}
+
+#[test]
+fn a_tab_that_is_opened_anew_says_what_its_predecessor_could_not() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("a", r#"{"n":1}"#));
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":2}"#));
+    world.request(0);
+    world.network_step(0);
+    world.disk(0);
+    world.reopen(0, true);
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":3}"#));
+    world.run(0);
+    assert!(settled(world.tabs[0].pushes.last().unwrap()).contains(&2));
+    assert_eq!(world.server.runs.len(), 2);
+}
+
+/// As from an old copy of a disk, which does not know that its writes are settled.
+#[test]
+fn what_is_settled_and_sent_again_is_accepted_and_nothing_is_doubled() {
+    let mut world = World::new(1);
+    world.run(0);
+    let id = world.write(0, create("a", r#"{"n":1}"#));
+    world.run(0);
+    world.write(0, patch("a", r#"{"n":2}"#));
+    world.run(0);
+    let applied = world.server.applied.clone();
+    let reply = world.server.push(&world.tabs[0].pushes[0], world.now).unwrap();
+    assert!(reply.contains(r#""verdict":"merged""#) && reply.contains(r#""duplicate":true"#), "{reply}");
+    assert_eq!(world.server.applied, applied);
+    assert!(world.server.runs.contains_key(&id));
+}
+
+/// What goes once more after a restore is not settled any more.
+#[test]
+fn a_history_that_is_no_more_settles_nothing() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("a", r#"{"n":1}"#));
+    world.run(0);
+    world.server.lose_everything();
+    world.write(0, create("b", r#"{"n":1}"#));
+    world.run(0);
+    world.write(0, create("c", r#"{"n":1}"#));
+    world.run(0);
+    let told: Vec<_> = world.tabs[0].pushes.iter().map(|push| settled(push)).collect();
+    assert!(!told.last().unwrap().contains(&1), "{told:?}");
+}
