@@ -129,7 +129,6 @@ impl Swarm {
         if !c.one_in(10) {
             swarm.break_things(c);
         }
-        swarm.receipts_max = c.of(&[4_000, 150, 20]);
         swarm
     }
 

@@ -259,11 +259,6 @@ impl Client {
                 self.halve(&flight, now);
                 self.drain.fail(retry_after, now);
             }
-            // Verdicts that were lost on the way are given once more to a batch with nothing new in it.
-            Some(Code::SettleFirst) => {
-                self.halve(&flight, now);
-                self.drain.fail(retry_after, now);
-            }
             Some(code) if code.class() == Class::Auth => self.drain.refuse_token(now),
             // A cursor that the server does not take is worth nothing: start over, keeping every write.
             Some(Code::InvalidCursor) if self.checkpoint.cursor.is_some() => {
