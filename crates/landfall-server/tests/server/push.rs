@@ -331,7 +331,9 @@ async fn ten_thousand_writes_of_one_document_are_ten_batches() {
                 json!(format!("{n:012x}-0000-{}", ada.writer)),
             )
         };
-        let reply = server.push(&ada, &numbers.map(patch).collect::<Vec<_>>()).await.batch();
+        let mut pushed = ada.batch(&numbers.map(patch).collect::<Vec<_>>());
+        pushed["settled"] = json!({ &ada.writer: [[1, 1 + 1_000 * batch]] });
+        let reply = server.post(&ada, pushed.to_string()).await.batch();
         assert!(reply.results.iter().all(|result| result.code.is_none()));
     }
     let changes = server.pull(&ada, "").await.page().changes;
