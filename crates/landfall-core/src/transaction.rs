@@ -436,8 +436,8 @@ impl Transaction {
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
-                let lost = planted::is(Bug::ParkedNotStored);
-                writes.extend(parked.iter().filter(|_| !lost).map(put));
+                let parked = if planted::is(Bug::ParkedNotStored) { vec![] } else { parked };
+                writes.extend(parked.iter().map(put));
                 writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
                 (base::announced(writes), outcome)
             }
@@ -461,8 +461,8 @@ impl Transaction {
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
             Transaction::Unpack { key, rows, indexed } => {
-                let lost = planted::is(Bug::UnpackedNowhere);
-                let mut writes: Vec<_> = rows.iter().filter(|_| !lost).map(base::put).collect();
+                let rows = if planted::is(Bug::UnpackedNowhere) { vec![] } else { rows };
+                let mut writes: Vec<_> = rows.iter().map(base::put).collect();
                 if !index::keep(&mut writes, &indexed, &read[1..]) {
                     return (vec![], Outcome::Missed);
                 }

@@ -3,7 +3,6 @@
 use super::{Client, Done, Outcome, Output, Purpose};
 use crate::code::Code;
 use crate::drain::Nudge;
-use crate::id::MutationId;
 use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
@@ -30,15 +29,15 @@ impl Client {
                 self.drain.nudge(Nudge::Wrote, now);
                 self.commit();
             }
-            (Purpose::Commit { tickets, ids, .. }, Err(code)) => {
+            (Purpose::Commit { tickets, mut ids, .. }, Err(code)) => {
                 self.committing = false;
                 // What was saved again is nowhere else: it stays, and is tried once more with the next look.
-                let again = |id: &MutationId| self.outbox.get(*id)?.entry.place;
-                let (kept, gone): (Vec<_>, Vec<_>) = ids.into_iter().partition(|id| again(id).is_some());
-                if !kept.is_empty() {
+                let all = ids.len();
+                ids.retain(|id| self.outbox.get(*id).is_none_or(|item| item.entry.place.is_none()));
+                if ids.len() < all {
                     self.trouble = Some(code.to_string());
                 }
-                self.withdraw(gone);
+                self.withdraw(ids);
                 if planted::is(Bug::UnsavedSaidSaved) {
                     self.outputs.extend(tickets.into_iter().map(Output::Saved));
                     return self.commit();

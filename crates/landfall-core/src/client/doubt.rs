@@ -105,14 +105,11 @@ impl Client {
 
     /// Whether there is something to say to the server.
     pub(super) fn is_ready(&mut self, now: WallTime) -> bool {
-        let conditions = self.conditions();
-        if !conditions.suspects.is_empty() {
-            self.ready.of = None;
-            return self.outbox.discarding().next().is_some() || !self.choose(1, now).is_empty();
-        }
-        let of = Some((self.outbox.revision(), self.metered));
-        if self.ready.of != of {
-            let is_ready = self.outbox.discarding().next().is_some() || self.outbox.is_ready(&conditions);
+        // What is doubted becomes ready by time alone.
+        let certain = self.doubts.doubts.is_empty();
+        let of = certain.then(|| (self.outbox.revision(), self.metered));
+        if of.is_none() || self.ready.of != of {
+            let is_ready = self.outbox.discarding().next().is_some() || !self.choose(1, now).is_empty();
             self.ready = Ready { of, is_ready };
         }
         self.ready.is_ready

@@ -178,10 +178,10 @@ impl Client {
         self.outbox.recall();
         // Another tab may have made one or have brought it to an end just now. So only what was unknown when the
         // stores were last read will never be there.
-        let (orphans, unknown): (Vec<_>, _) = unknown.into_iter().partition(|id| self.orphans.contains(id));
+        self.orphans.retain(|id| unknown.contains(id));
+        let orphans = std::mem::replace(&mut self.orphans, unknown);
+        self.refresh |= self.orphans.len() > orphans.len();
         self.release(&orphans);
-        self.refresh |= !unknown.is_empty();
-        self.orphans = unknown;
         if settled.is_empty() {
             // Not one verdict: going on at once would only ask the same again.
             self.trouble = Some(Code::ProtocolViolation.to_string());

@@ -178,7 +178,7 @@ impl Client {
     /// which they stood. What the server has answered goes through it all again: it gives the same verdict, unless
     /// its own history was set back meanwhile.
     fn rescued(&self) -> Vec<Entry> {
-        let mut rescued = Vec::new();
+        let mut rescued: Vec<Entry> = Vec::new();
         for item in self.outbox.items() {
             let mut entry = item.entry.clone();
             // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
@@ -189,18 +189,19 @@ impl Client {
             match item.standing {
                 Standing::Saving | Standing::Discarding => {}
                 Standing::Saved | Standing::Sending | Standing::Accepted { .. } => {
-                    rescued.push((self.outbox.place(entry.id).unwrap_or_default(), entry));
+                    entry.place = self.outbox.place(entry.id);
+                    rescued.push(entry);
                 }
             }
         }
         for Parked { entry, place, .. } in self.outbox.parked() {
             // Another tab may have had a verdict stored on what this one was saving again.
             if self.outbox.get(entry.id).is_none() {
-                let at = rescued.partition_point(|(other, _)| other < place);
-                rescued.insert(at, (*place, entry.clone()));
+                let at = rescued.partition_point(|other| other.place < Some(*place));
+                rescued.insert(at, Entry { place: Some(*place), ..entry.clone() });
             }
         }
-        rescued.into_iter().map(|(_, entry)| entry).collect()
+        rescued
     }
 
     /// Whether a write is pending, or refused.

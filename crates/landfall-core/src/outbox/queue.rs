@@ -64,12 +64,6 @@ impl Outbox {
         cut(sorted, count_max)
     }
 
-    /// Whether anything can be sent.
-    pub fn is_ready(&self, conditions: &Conditions) -> bool {
-        let mut holding = Holding::of(self, conditions);
-        units(self.due()).any(|unit| unit[0].standing == Standing::Saved && holding.hold(&unit).is_none())
-    }
-
     /// What holds durable entries back, by entry.
     pub fn holds(&self, conditions: &Conditions) -> Map<MutationId, Hold> {
         let mut holds = Map::new();
@@ -89,7 +83,7 @@ impl Outbox {
     fn priorities(&self) -> Map<MutationId, Priority> {
         let mut lanes: Map<DocumentKey, Priority> = Map::new();
         let mut priorities = Map::new();
-        let mut units: Vec<_> = units(self.waiting()).collect();
+        let mut units: Vec<_> = units(self.due()).collect();
         units.reverse();
         for unit in units {
             let wanted = unit.iter().map(|item| {
@@ -107,10 +101,6 @@ impl Outbox {
             }
         }
         priorities
-    }
-
-    fn waiting(&self) -> impl Iterator<Item = &Item> {
-        self.open().filter(|item| item.standing == Standing::Saved)
     }
 }
 

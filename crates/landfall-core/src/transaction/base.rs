@@ -34,7 +34,7 @@ pub(super) fn settle(
     // The first since the last pull and the newest: a server may be set back before either.
     checkpoint.head = match (checkpoint.head.take(), head) {
         (Some(old), Some(new)) if old != new => {
-            Some(format!("{}~{new}", old.split('~').next().unwrap_or_default()))
+            Some(format!("{}~{new}", old.split_once('~').map_or(&*old, |(first, _)| first)))
         }
         (old, new) => old.or(new),
     };

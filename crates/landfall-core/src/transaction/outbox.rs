@@ -2,17 +2,16 @@
 
 use super::{Amendment, Outcome, Rows, Write};
 use crate::id::MutationId;
-use crate::map::{Map, Set};
+use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{self, Key, Legacy, Sent, SentRecord, SettledRecord, Store};
 
 pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
-    let there: Map<MutationId, Sent> = read[0]
+    let there: Vec<Sent> = read[0]
         .iter()
         .filter_map(|(_, text)| stored::read::<SentRecord>(text))
         .flat_map(|record| record.sent)
-        .map(|sent| (sent.mutation.id, sent))
         .collect();
     let mut added = Vec::new();
     let mut fresh = Vec::new();
@@ -20,7 +19,7 @@ pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let sent: Vec<Sent> = new
         .into_iter()
         .filter(|sent| !voids.contains(&sent.mutation.id))
-        .map(|sent| match there.get(&sent.mutation.id) {
+        .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
             Some(final_one) if !planted::is(Bug::BytesNotFinal) => final_one.clone(),
             Some(_) | None => {
                 added.push(sent.mutation.id);
