@@ -88,6 +88,10 @@ pub struct Drain {
     token_refused: bool,
     /// The app has given a token since the last success; if that is refused too, there is no hurry.
     token_renewed: bool,
+    /// Pushes are answered, and bring no verdict.
+    stalled: bool,
+    /// A pull comes before the next push.
+    pull_first: bool,
 }
 
 impl Drain {
@@ -103,6 +107,8 @@ impl Drain {
             listening: false,
             token_refused: false,
             token_renewed: false,
+            stalled: false,
+            pull_first: false,
         }
     }
 
@@ -124,8 +130,8 @@ impl Drain {
         match (due, self.token_refused, ready) {
             (false, _, _) => None,
             (true, true, _) => Some(Next::Ask),
-            (true, false, true) => Some(Next::Push),
-            (true, false, false) => Some(Next::Pull),
+            (true, false, true) if !self.pull_first => Some(Next::Push),
+            (true, false, _) => Some(Next::Pull),
         }
     }
 
@@ -156,6 +162,7 @@ impl Drain {
     pub fn begin(&mut self, step: Step) {
         // What there is to pull by now is on the page that is asked for; what comes later may not be.
         self.pull_due &= step != Step::Pulling;
+        self.pull_first &= step != Step::Pulling;
         self.state = State::Busy(step);
     }
 
@@ -199,6 +206,22 @@ impl Drain {
         self.backoff.succeed();
         self.token_refused = false;
         self.token_renewed = false;
+        self.stalled = false;
+    }
+
+    /// A page has come. While pushes bring no verdict, that is no success yet.
+    pub fn arrive(&mut self) {
+        if !self.stalled {
+            self.succeed();
+        }
+    }
+
+    /// A push was answered without a verdict. Asking the same again at once brings the same; a pull may bring why, such
+    /// as another history of the server's.
+    pub fn stall(&mut self, now: WallTime) {
+        self.stalled = true;
+        self.pull_first = true;
+        self.fail(None, now);
     }
 
     /// Verdicts are stored: their effects are to be pulled once nothing is left to push.
@@ -246,6 +269,11 @@ impl Drain {
         } else {
             self.fail(None, now);
         }
+    }
+
+    /// Whether pushes are answered, and bring no verdict.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled
     }
 
     /// Whether nothing goes out until there is another token.
@@ -303,6 +331,31 @@ mod tests {
         assert_eq!(drain.next(true, NOW), Some(Next::Push));
         drain.refuse_token(NOW);
         assert!(drain.next_try_at().is_some() && drain.needs_token());
+    }
+
+    #[test]
+    fn a_push_without_a_verdict_is_followed_by_a_pull_and_tried_again_more_and_more_seldom() {
+        let mut drain = Drain::new(Random(1));
+        let mut now = NOW;
+        let mut waited = Millis(0);
+        for _ in 0..12 {
+            assert_eq!(drain.next(true, now), Some(Next::Push));
+            drain.begin(Step::Pushing);
+            drain.stall(now);
+            let at = drain.next_try_at().expect("resting");
+            waited = Millis(waited.0 + at.since(now).0);
+            now = at;
+            assert_eq!(drain.next(true, now), Some(Next::Pull));
+            drain.begin(Step::Pulling);
+            drain.arrive();
+            drain.pulled(false, now);
+        }
+        assert!(waited > Millis::seconds(120), "{waited:?} for twelve tries");
+        drain.succeed();
+        drain.begin(Step::Pushing);
+        drain.fail(None, now);
+        let at = drain.next_try_at().expect("resting");
+        assert!(at <= now.after(Millis::seconds(1)), "what has brought verdicts is no longer in doubt");
     }
 
     /// When the next pull is, after one that brought everything.

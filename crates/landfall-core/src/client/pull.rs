@@ -70,7 +70,7 @@ impl Client {
             return self.drain.fail(None, now);
         };
         if !reply.more || !changes.is_empty() {
-            self.drain.succeed();
+            self.drain.arrive();
         }
         self.forget_cursor &= !reset;
         // What was never complete may be shown as it comes; after that, reads are causal.
@@ -238,7 +238,9 @@ impl Client {
     pub(super) fn reached(&mut self, server_time: WallTime, sent: WallTime, now: WallTime) {
         self.offset.observe(sent, server_time, now);
         self.online = true;
-        self.trouble = None;
+        if !self.drain.is_stalled() {
+            self.trouble = None;
+        }
         // There may be room again for what could not be saved again.
         self.refresh |= !self.committing && self.outbox.has_uncommitted();
         self.doubts.succeed();

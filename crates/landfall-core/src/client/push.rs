@@ -183,9 +183,8 @@ impl Client {
         self.refresh |= self.orphans.len() > orphans.len();
         self.release(&orphans);
         if settled.is_empty() {
-            // Not one verdict: going on at once would only ask the same again.
             self.trouble = Some(Code::ProtocolViolation.to_string());
-            return self.drain.fail(None, now);
+            return self.drain.stall(now);
         }
         self.drain.succeed();
         // Where that answer is another one's, the server keeps some receipts for longer.
