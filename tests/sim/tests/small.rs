@@ -82,7 +82,7 @@ mod sound {
 #[cfg(feature = "planted")]
 #[test]
 fn planted_bugs_are_found() {
-    use landfall_sim::planted::{Bug, choose};
+    use landfall_sim::planted::{Bug, Planted, choose};
 
     let one = alone(&[F, F]);
     let pages = apart(&[&[F, OTHER], &[]], 1, NONE);
@@ -92,7 +92,7 @@ fn planted_bugs_are_found() {
         (Bug::CommitRelaxed, &one),
         (Bug::PageSkipsRestOfCommit, &pages),
     ] {
-        choose(Some(bug));
+        choose(Some(Planted::Around(bug)));
         let Report { states, fault, .. } = explore(plan);
         choose(None);
         let (what, story) = fault.unwrap_or_else(|| panic!("{bug:?} is not found in {states} states"));
