@@ -17,6 +17,7 @@ use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PullReply, PushResult};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Reads a file and writes it again; gives what it says.
 fn check<T: DeserializeOwned + Serialize>(file: &str) -> T {
@@ -165,4 +166,74 @@ fn a_server_answers_as_it_always_has() {
 #[test]
 fn a_server_merges_declared_fields_as_it_always_has() {
     judge(include_str!("golden/merges.json"));
+}
+
+/// The table of PROTOCOL.md that begins with this word: members with their types, in order.
+fn members(of: &str) -> Vec<(&'static str, &'static str)> {
+    let head = format!("| {of} | type | meaning |");
+    let lines = include_str!("../crates/PROTOCOL.md").lines().skip_while(|line| *line != head).skip(2);
+    let rows = lines.take_while(|line| line.starts_with('|')).map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        (cells.next().expect("a name").trim_matches('`'), cells.next().expect("a type"))
+    });
+    let rows: Vec<_> = rows.collect();
+    assert!(!rows.is_empty(), "no table of a {of}");
+    rows
+}
+
+/// Whether a value is what a table says of it.
+fn is_of_type(value: &Value, said: &str) -> bool {
+    let said = said.split(';').next().expect("a first part");
+    match value {
+        Value::Null => said.contains("null") || said.contains("any JSON"),
+        Value::Bool(_) => said.contains("true") || said.contains("any JSON"),
+        Value::Number(_) => {
+            ["whole", "time", "version", "position"].iter().any(|name| said.starts_with(name))
+        }
+        Value::String(_) => !["whole", "time", "version", "position", "list", "true", "object"]
+            .iter()
+            .any(|name| said.starts_with(name)),
+        Value::Array(_) => said.starts_with("list of") || said.contains("any JSON"),
+        Value::Object(_) => said.contains("→") || said.contains("object") || said == "reset or null",
+    }
+}
+
+/// Holds a message against its table.
+fn agrees(of: &str, message: &Value) {
+    let table = members(of);
+    let message = message.as_object().expect("an object");
+    for (name, value) in message {
+        let said = table.iter().find(|(member, _)| member == name);
+        let (_, said) = said.unwrap_or_else(|| panic!("no table says what `{name}` of a {of} is"));
+        assert!(is_of_type(value, said), "`{name}` of a {of} is {value} and not {said}");
+    }
+    for (name, said) in table {
+        let may_be_absent = said.contains("optional") || said.contains("absent");
+        assert!(may_be_absent || message.contains_key(name), "a {of} without `{name}`");
+    }
+}
+
+#[test]
+fn every_member_of_a_message_is_in_the_protocol_with_its_type() {
+    let read = |file: &str| serde_json::from_str::<Value>(file).expect("JSON");
+    let each = |of: &str, list: &Value| {
+        let list = list.as_array().expect("a list");
+        list.iter().for_each(|one| agrees(of, one));
+        assert!(!list.is_empty(), "nothing to hold the table of a {of} against");
+    };
+    let batch = read(include_str!("golden/batch.json"));
+    agrees("batch", &batch);
+    each("mutation", &batch["mutations"]);
+    each("field", &batch["mutations"][1]["fields"]);
+    let reply = read(include_str!("golden/batch_reply.json"));
+    agrees("reply", &reply);
+    each("result", &reply["results"]);
+    for file in [include_str!("golden/pull_reply.json"), include_str!("golden/pull_first.json")] {
+        let reply = read(file);
+        agrees("pull reply", &reply);
+        each("change", &reply["changes"]);
+    }
+    let reset = read(include_str!("golden/pull_reset.json"));
+    agrees("pull reply", &reset);
+    agrees("reset", &reset["reset"]);
 }
