@@ -61,7 +61,10 @@ impl Client {
         // The counter tells the writes of one millisecond apart.
         let ticks = reading.ticks | (entry.stamp.ticks & 0xffff);
         let corrected = Stamp { ticks: ticks.min(Stamp::at(server_now, writer).ticks), writer };
-        corrected.max(entry.seen.raised_by(writer)).max(before.raised_by(writer))
+        // What it has sent before may be known to nobody here any more, and may have had nothing else to stand above
+        // than this: so the step is another one for each of a writer's writes.
+        let seen = Stamp { ticks: entry.seen.ticks.saturating_add(entry.id.n), writer };
+        corrected.max(seen).max(before.raised_by(writer))
     }
 
     /// The bytes are final: send them.

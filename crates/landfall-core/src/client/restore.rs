@@ -183,7 +183,7 @@ impl Client {
             let mut entry = item.entry.clone();
             // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
             if item.stamp != entry.stamp {
-                let below = Stamp { ticks: item.stamp.ticks - 1, writer: Writer(0) };
+                let below = Stamp { ticks: item.stamp.ticks.saturating_sub(entry.id.n), writer: Writer(0) };
                 entry.seen = entry.seen.max(below);
             }
             match item.standing {

@@ -1,5 +1,10 @@
 //! Devices whose clocks are wrong: they neither win for ever nor lose what they have seen.
 
+use landfall_core::client::Input;
+use landfall_core::mutation::Mutation;
+use landfall_core::stored::{Network, Urgency};
+use landfall_core::wire::Batch;
+
 use crate::world::{Fault, World, create, key, patch};
 
 const DAY: i64 = 86_400_000;
@@ -131,4 +136,33 @@ fn a_write_made_while_the_one_before_it_is_sent_comes_after_it_on_a_clock_that_s
     ends_at(&mut world, r#"{"a":2}"#);
     let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
     assert_eq!(shown, [r#"{"a":0}"#, r#"{"a":1}"#, r#"{"a":2}"#]);
+}
+
+/// Found by the simulator (seed 379): a later write lost to an earlier one of the same tab, after a backup.
+#[test]
+fn two_writes_that_had_seen_the_same_have_two_stamps_however_late_the_second_is_sent() {
+    let mut world = pair(0);
+    world.now.0 += 40_000;
+    world.write(1, patch("d", r#"{"a":1}"#));
+    world.rest();
+    // What is on the screen is ahead of every clock.
+    world.now.0 -= 40_000;
+    let now = world.now;
+    world.tabs[0].input(Input::Metered(true), now);
+    world.write(0, patch("d", r#"{"a":2}"#));
+    let patient = Urgency { network: Network::Unmetered, ..Urgency::default() };
+    world.tabs[0].write_with(&[(patch("d", r#"{"a":3}"#), patient)], false, now).unwrap();
+    world.rest();
+    // From now on nothing in the document tells of the first of them.
+    world.write(1, patch("d", r#"{"a":4}"#));
+    world.rest();
+    let now = world.now;
+    world.tabs[0].input(Input::Metered(false), now);
+    world.rest();
+    let batches = world.tabs[0].pushes.iter().map(|push| serde_json::from_str::<Batch>(push).unwrap());
+    let stamps = batches
+        .flat_map(|batch| batch.mutations)
+        .map(|text| serde_json::from_str::<Mutation>(text.text()).unwrap().stamp);
+    let stamps: Vec<_> = stamps.collect();
+    assert!(stamps.len() == 2 && stamps[0] < stamps[1], "{stamps:?}");
 }
