@@ -398,6 +398,9 @@ pub struct SettledRecord {
     /// The history that the positions are of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<String>,
+    /// How many histories there had been before, as far as was known then.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resets: u64,
     /// In the order of the reply.
     pub settled: Vec<SettledMutation>,
 }

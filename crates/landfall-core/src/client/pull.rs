@@ -77,9 +77,11 @@ impl Client {
         let early = reset || !self.checkpoint.complete;
         let hidden = reply.more && !early;
         let mut reached = self.checkpoint.clone();
+        // A first page may be of another history than the verdicts before it.
+        reached.resets += u64::from(reached.epoch.as_ref().is_some_and(|epoch| *epoch != reply.epoch));
         if reset {
-            reached =
-                Checkpoint { folds: reached.folds, synced_at: reached.synced_at, ..Checkpoint::default() };
+            let Checkpoint { resets, folds, synced_at, .. } = reached;
+            reached = Checkpoint { resets, folds, synced_at, ..Checkpoint::default() };
         }
         reached.epoch = Some(reply.epoch);
         if hidden {
@@ -197,12 +199,12 @@ impl Client {
             rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
         }
         self.stage(staged, page.changes);
-        if page.reached.epoch != self.checkpoint.epoch && !planted::is(Bug::EpochNotReopened) {
+        if page.reached.resets != self.checkpoint.resets && !planted::is(Bug::EpochNotReopened) {
             self.outbox.reopen();
             // What goes once more is not settled any more.
-            if self.checkpoint.epoch.is_some() {
-                self.untold = Set::new();
-            }
+            self.untold = Set::new();
+            // Of what the other history had taken in, all that the journal still has goes again.
+            self.refresh = true;
         }
         self.checkpoint = page.reached;
         let mut through = self.checkpoint.position;

@@ -62,8 +62,8 @@ impl Client {
         self.outbox = self.outbox.successor();
         self.ledger = Ledger::default();
         // What a history that is no more had taken in goes again; nobody else's positions say anything of it.
-        let gone = |record: &SettledRecord| record.epoch.is_some() && record.epoch != self.checkpoint.epoch;
-        let holds = |record, end| !(gone(record) && matches!(end, End::Accepted { .. }));
+        let gone = |record: &SettledRecord| record.epoch.is_some() && !self.checkpoint.is_of(record);
+        let holds = |record, end| !(gone(record) && matches!(end, End::Accepted { .. } | End::Folded));
         let verdicts = opened
             .settled
             .iter()

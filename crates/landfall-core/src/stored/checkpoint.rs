@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{SettledRecord, is_default};
 use crate::id::Position;
 use crate::time::WallTime;
 
@@ -21,6 +22,9 @@ pub struct Progress {
 pub struct Checkpoint {
     /// Identity of the server's history.
     pub epoch: Option<String>,
+    /// How often another history has taken the place of the one before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub resets: u64,
     /// What to ask with next; none before the first page.
     pub cursor: Option<String>,
     /// Where a pull goes on of which some pages are in `staged` and not visible yet. None: whatever is in
@@ -48,5 +52,11 @@ impl Checkpoint {
     /// What has to be the same for an answer to what was asked with this to be stored.
     pub fn mark(&self) -> (Option<&String>, u64) {
         (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
+    }
+
+    /// Whether verdicts are of the history that there is now. They may have come before its first page did; and where
+    /// a backup is restored twice its name comes again.
+    pub fn is_of(&self, record: &SettledRecord) -> bool {
+        record.epoch == self.epoch && record.resets + 1 >= self.resets
     }
 }

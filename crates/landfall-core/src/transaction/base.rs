@@ -78,7 +78,11 @@ pub(super) fn settle(
         put_checkpoint(&checkpoint),
         Write::Add(
             Store::Settled,
-            stored::write(&SettledRecord { epoch: Some(epoch), settled: settled.clone() }),
+            stored::write(&SettledRecord {
+                epoch: Some(epoch),
+                resets: checkpoint.resets,
+                settled: settled.clone(),
+            }),
         ),
     ];
     writes.extend(rows.iter().map(put));

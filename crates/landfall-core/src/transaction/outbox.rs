@@ -44,8 +44,10 @@ pub(super) fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome
         writes.push(Write::Add(Store::Journal, stored::write(&record)));
     }
     if !ended.is_empty() {
-        writes
-            .push(Write::Add(Store::Settled, stored::write(&SettledRecord { epoch: None, settled: ended })));
+        writes.push(Write::Add(
+            Store::Settled,
+            stored::write(&SettledRecord { epoch: None, resets: 0, settled: ended }),
+        ));
     }
     let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
     writes.extend(unparked);

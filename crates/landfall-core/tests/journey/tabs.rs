@@ -2,7 +2,7 @@
 
 use landfall_core::client::Status;
 
-use crate::world::{Fault, World, create, delete, patch};
+use crate::world::{Fault, World, create, delete, key, patch};
 
 /// Two tabs of one device, the first of which drains.
 fn two_tabs() -> World {
@@ -178,4 +178,32 @@ fn what_is_held_for_a_creation_that_this_tab_has_not_heard_of_takes_effect_once(
     world.run(0);
     world.rest();
     assert_eq!(world.server.applied.len(), 2, "{:?}", world.server.applied);
+}
+
+/// Found by the simulator (seeds 241, 556 and 609): the verdict on a write that had ended was of a history that is no
+/// more, and its record was kept for another write's sake. A tab that was opened later waited for it for ever.
+#[test]
+fn what_the_journal_still_has_after_a_restore_goes_again_whatever_had_become_of_it() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.write(0, create("draft", r#"{"a":"unacceptable"}"#));
+    world.rest();
+    let now = world.now;
+    let both = [create("d", r#"{"a":1}"#), patch("draft", r#"{"b":1}"#)];
+    world.tabs[0].write(&both, now).expect("writes that make sense");
+    world.rest();
+    world.server.lose_everything();
+    let only_there = world.write(0, create("e", r#"{"a":1}"#));
+    world.rest();
+    let late = world.add_tab(0);
+    world.rest();
+    assert_eq!(world.text(late, "d").as_deref(), Some(r#"{"a":1}"#));
+    assert_eq!(world.server.visible().len(), 2);
+    // The same backup once more: its history had taken the write in before, under the same name.
+    world.server.lose_everything();
+    world.server.epoch = 1;
+    world.given_up.insert(only_there);
+    world.write(0, create("f", r#"{"a":1}"#));
+    world.rest();
+    assert!(world.server.visible().contains_key(&key("d")));
 }

@@ -35,7 +35,8 @@ pub fn forward(world: &mut World, device: usize, before: Option<Position>, outco
     }
 }
 
-fn stored(disk: &Disk) -> Option<Checkpoint> {
+/// How far a disk has come.
+pub fn stored(disk: &Disk) -> Option<Checkpoint> {
     read(disk.records(Store::Meta).get(&Key::Text(CHECKPOINT.into()))?)
 }
 

@@ -77,6 +77,11 @@ fn unrest_of(
     if mine != theirs {
         return Some(format!("shows {mine:?}, the server {theirs:?}"));
     }
+    // What looks alike by chance is not known to be all there is.
+    let checkpoint = base::stored(&world.devices[device].disk).unwrap_or_default();
+    if checkpoint.epoch.as_deref() != Some(&*world.server.store.name()) {
+        return Some(format!("has come to {checkpoint:?} of another history"));
+    }
     let waits = entries.iter().any(|entry| entry.status == Status::Waiting || is_aside(entry.code));
     for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {
         let count = world.count(device, store);
