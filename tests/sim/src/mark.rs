@@ -125,6 +125,8 @@ marks! {
     Duplicate,
     /// A verdict was given once more of which only a run was left.
     DuplicateSettled,
+    /// A device had to settle first.
+    SettleFirst,
     /// A group was refused as a whole.
     GroupRefused,
     /// A patch brought a deleted document back.

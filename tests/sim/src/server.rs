@@ -103,6 +103,7 @@ impl Server {
         let is_full = |writer: &Writer| self.store.unsettled(*writer) >= self.receipts_max;
         facts.full = sent.iter().map(|id| id.writer).filter(is_full).collect();
         if facts.must_settle(&sent) {
+            marks.hit(Mark::SettleFirst);
             return Err(refused(Code::SettleFirst));
         }
         if planted::is(Bug::NoDedupe) {

@@ -125,6 +125,10 @@ impl Swarm {
             // Hardly anything is written twice: what a tab has missed stays missed.
             swarm.documents = 400;
         }
+        let mut own = Chance::new(seed, 11);
+        if own.one_in(8) {
+            swarm.receipts_max = own.of(&[20, 150]);
+        }
         // In one of ten nothing goes wrong: there, nothing may be tried twice.
         if !c.one_in(10) {
             swarm.break_things(c);

@@ -6,7 +6,7 @@
 
 use super::{BATCH_MUTATIONS, Client};
 use crate::id::MutationId;
-use crate::map::Map;
+use crate::map::{Map, Set};
 use crate::outbox::{Conditions, Item};
 use crate::time::{Millis, WallTime};
 
@@ -79,13 +79,19 @@ pub(super) struct Ready {
 impl Client {
     /// What keeps writes back, beside other writes.
     pub(super) fn conditions(&self) -> Conditions {
-        Conditions { metered: self.metered, suspects: self.doubts.doubts.keys().copied().collect() }
+        let suspects = self.doubts.doubts.keys().copied().collect();
+        Conditions { metered: self.metered, suspects, early: self.early.clone() }
     }
 
     /// What to send now. What is doubted goes when nothing else is left, and alone.
     pub(super) fn choose(&self, count_max: usize, now: WallTime) -> Vec<&Item> {
         let mut conditions = self.conditions();
         let picked = self.outbox.pick(count_max, &conditions);
+        if picked.is_empty() && !conditions.early.is_empty() {
+            // All of it is new: by now there may be room for it.
+            conditions.early = Set::new();
+            return self.outbox.pick(count_max, &conditions);
+        }
         if !picked.is_empty() || conditions.suspects.is_empty() {
             return picked;
         }
@@ -115,20 +121,40 @@ impl Client {
         self.ready.is_ready
     }
 
-    /// A batch has failed as a whole. Says whether a smaller one can be tried at once.
-    pub(super) fn halve(&mut self, flight: &[MutationId], now: WallTime) -> bool {
+    /// A batch has failed as a whole. Says whether a smaller one can be tried.
+    pub(super) fn halve(&mut self, flight: &[MutationId]) -> bool {
         let unit = flight.first().map_or(0, |id| self.outbox.unit(*id).len());
-        if flight.len() > unit {
+        let is_whole = flight.len() > unit;
+        if is_whole {
             self.batch_max = flight.len().div_ceil(2);
-            return true;
         }
-        flight.iter().for_each(|id| self.doubts.blame(*id, now));
-        false
+        is_whole
+    }
+
+    /// A batch has failed as a whole, and it may be its own fault. Says whether a smaller one can be tried at once.
+    pub(super) fn doubt(&mut self, flight: &[MutationId], now: WallTime) -> bool {
+        let halved = self.halve(flight);
+        if !halved {
+            flight.iter().for_each(|id| self.doubts.blame(*id, now));
+        }
+        halved
+    }
+
+    /// There is something new in a batch, and the server has to know first which of its verdicts are stored. Those
+    /// that were lost on the way it gives once more, to a batch with nothing new in it.
+    pub(super) fn settle_first(&mut self, flight: Vec<MutationId>) {
+        if !self.halve(&flight) {
+            self.early.extend(flight);
+            // It may have heard less than it seemed: everything is told once more.
+            self.told = Set::new();
+            self.refresh = true;
+        }
     }
 
     /// The server has judged a batch.
     pub(super) fn believe(&mut self, judged: impl Iterator<Item = MutationId>) {
         judged.for_each(|id| self.doubts.forget(id));
+        self.early = Set::new();
         // Grows again step by step: what made a larger one fail may still be there.
         self.batch_max = (self.batch_max * 2).min(BATCH_MUTATIONS);
     }

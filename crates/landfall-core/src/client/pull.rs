@@ -202,7 +202,7 @@ impl Client {
         if page.reached.resets != self.checkpoint.resets && !planted::is(Bug::EpochNotReopened) {
             self.outbox.reopen();
             // What goes once more is not settled any more.
-            self.untold = Set::new();
+            (self.told, self.untold) = Default::default();
             // Of what the other history had taken in, all that the journal still has goes again.
             self.refresh = true;
         }
@@ -257,10 +257,14 @@ impl Client {
         self.trouble = Some(failure.code().to_owned());
         self.online = !matches!(failure, Failure::Unreachable | Failure::NotOurs);
         match failure.known() {
-            Some(code) if is_about_a_batch(code) && self.halve(&flight, now) => self.drain.stale(now),
+            Some(code) if is_about_a_batch(code) && self.doubt(&flight, now) => self.drain.stale(now),
             // Trouble that lasts may be the batch's own.
             Some(Code::Unavailable | Code::RequestTimeout) if self.drain.is_open() => {
-                self.halve(&flight, now);
+                self.doubt(&flight, now);
+                self.drain.fail(retry_after, now);
+            }
+            Some(Code::SettleFirst) => {
+                self.settle_first(flight);
                 self.drain.fail(retry_after, now);
             }
             Some(code) if code.class() == Class::Auth => self.drain.refuse_token(now),

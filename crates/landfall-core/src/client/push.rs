@@ -112,23 +112,35 @@ impl Client {
             client: self.installation.clone(),
             user: self.options.user.clone(),
             sent_at: now,
-            settled: self.settlements(),
+            settled: self.settlements().0,
             void: self.voiding.clone(),
             mutations,
         }));
     }
 
     /// Which verdicts are stored, for the server to forget what it need not know any more: ranges of n by writer.
-    fn settlements(&self) -> Map<Writer, Vec<(u64, u64)>> {
+    /// And how many verdicts these are.
+    fn settlements(&self) -> (Map<Writer, Vec<(u64, u64)>>, usize) {
         let mut settled: Map<Writer, Vec<(u64, u64)>> = Map::new();
-        for id in self.untold.iter().take(SETTLED_MAX) {
-            let ranges = settled.get_or_insert_with(id.writer, Vec::new);
-            match ranges.last_mut() {
-                Some((_, last)) if *last + 1 == id.n => *last = id.n,
-                Some(_) | None => ranges.push((id.n, id.n)),
+        let (mut told, mut ranges) = (0, 0);
+        let mut before = None;
+        for id in self.untold.iter() {
+            let joins = before == Some((id.writer, id.n - 1));
+            if !joins && ranges == SETTLED_MAX {
+                break;
             }
+            let own = settled.get_or_insert_with(id.writer, Vec::new);
+            match own.last_mut() {
+                Some((_, last)) if joins => *last = id.n,
+                Some(_) | None => {
+                    own.push((id.n, id.n));
+                    ranges += 1;
+                }
+            }
+            told += 1;
+            before = Some((id.writer, id.n));
         }
-        settled
+        (settled, told)
     }
 
     /// The server has answered a push, or has not.
@@ -191,7 +203,10 @@ impl Client {
         }
         self.drain.succeed();
         // Where that answer is another one's, the server keeps some receipts for longer.
-        self.untold = self.untold.iter().skip(SETTLED_MAX).copied().collect();
+        let (_, told) = self.settlements();
+        let mut untold = std::mem::take(&mut self.untold).into_iter();
+        self.told.extend(untold.by_ref().take(told));
+        self.untold = untold.collect();
         self.believe(settled.iter().map(|one| one.id));
         self.parking = parked.clone();
         let mut garbage = self.garbage();

@@ -123,11 +123,17 @@ impl Client {
         if !self.leading {
             self.untold = Set::new();
         }
+        let told = std::mem::take(&mut self.told);
         for (record, settled) in opened.settled {
-            if settled.epoch == self.checkpoint.epoch {
-                self.untold.extend(settled.settled.iter().map(|one| one.id));
+            let ids = settled.settled.iter().map(|one| one.id);
+            if self.leading && self.checkpoint.is_of(&settled) {
+                // Other tabs store verdicts too.
+                for id in ids.clone() {
+                    let of = if told.contains(&id) { &mut self.told } else { &mut self.untold };
+                    of.insert(id);
+                }
             }
-            self.ledger.settled(record, settled.settled.iter().map(|one| one.id));
+            self.ledger.settled(record, ids);
         }
         let waiting = self.committing || !self.queue.is_empty();
         for (place, entry) in uncommitted {

@@ -59,6 +59,8 @@ pub(crate) struct Server {
     history: BTreeMap<(DocumentKey, Version), Mutation>,
     /// Most changes in one page.
     pub(crate) limit: usize,
+    /// How many receipts that are not settled keep a writer waiting.
+    pub(crate) receipts_max: usize,
     /// How many cursors it will not know again.
     pub(crate) refuse_cursors: usize,
     /// Whether no page arrives: the network is too slow for one.
@@ -84,6 +86,7 @@ impl Default for Server {
             earlier: BTreeMap::new(),
             history: BTreeMap::new(),
             limit: 1_000,
+            receipts_max: authority::RECEIPTS_MAX,
             refuse_cursors: 0,
             pulls_fail: false,
             poisonable: true,
@@ -119,7 +122,7 @@ impl Server {
                 .map(|(key, stored)| (key.clone(), stored.clone()))
                 .collect(),
             receipts: receipts.clone(),
-            full: BTreeSet::new(),
+            full: mutations.iter().map(|one| one.id.writer).filter(|one| self.is_full(*one)).collect(),
             own_writers: self
                 .writers
                 .iter()
@@ -127,6 +130,9 @@ impl Server {
                 .collect(),
             pasts: mutations.iter().map(|one| (one.key(), self.past(&one.key(), &batch.client))).collect(),
         };
+        if facts.must_settle(&mutations.iter().map(|mutation| mutation.id).collect()) {
+            return Err(Failure::Refused { code: Code::SettleFirst.to_string(), retry_after: None });
+        }
         let rules = Decency(Terms { merges: merges(), policy: self.policy });
         let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
         authority::close(&batch.void, &receipts, &mut decision);
@@ -167,6 +173,10 @@ impl Server {
                 self.runs.insert(id, Run::of(id.n, &receipt.result));
             }
         }
+    }
+
+    fn is_full(&self, writer: Writer) -> bool {
+        self.receipts.keys().filter(|id| id.writer == writer).count() >= self.receipts_max
     }
 
     fn receipt(&self, id: MutationId) -> Option<Receipt> {
