@@ -89,16 +89,16 @@ impl Outbox {
         Outbox { revision: self.revision + 1, ..Outbox::default() }
     }
 
-    /// Adds a write at its place.
+    /// Adds a write at its place, or behind what stands there: what tabs save again they count each for itself.
     pub fn insert(&mut self, place: Place, entry: Entry, standing: Standing) {
         self.revision += 1;
+        let place = self.free(place);
         assert!(self.places.insert(entry.id, place).is_none(), "BUG: one write at two places");
         self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.enlist(place, Some(standing));
         self.wishes += usize::from(has_wish(&item.entry));
-        let before = self.items.insert(place, item);
-        assert!(before.is_none(), "BUG: two entries at one place of the journal");
+        self.items.insert(place, item);
     }
 
     /// The nth record of this tab is durable, and stands in the place of `record` or behind what is there.
@@ -282,7 +282,7 @@ impl Outbox {
     }
 
     /// The first place from there on where no entry stands.
-    pub fn free(&self, mut place: Place) -> Place {
+    fn free(&self, mut place: Place) -> Place {
         while self.items.contains_key(&place) {
             place.index += 1;
         }

@@ -50,7 +50,7 @@ impl Client {
         }
         self.seen.see(&opened.changes);
         self.damaged = opened.damaged;
-        let mut rescued = if lost { self.rescued() } else { vec![] };
+        let rescued = if lost { self.rescued() } else { vec![] };
         self.checkpoint = opened.checkpoint;
         // What was pulled and cannot be read is pulled again, with everything else.
         self.refetch(opened.staged.is_none());
@@ -97,8 +97,7 @@ impl Client {
                 if let Some(old) = entry.replaces {
                     replaced.insert(old, id);
                 }
-                let place = self.outbox.free(entry.place.unwrap_or(Place { record, index }));
-                self.outbox.insert(place, entry, standing);
+                self.outbox.insert(entry.place.unwrap_or(Place { record, index }), entry, standing);
                 if let Some(stamp) = stamp {
                     self.outbox.restamp(id, stamp);
                 }
@@ -135,22 +134,24 @@ impl Client {
             }
             self.ledger.settled(record, ids);
         }
-        let waiting = self.committing || !self.queue.is_empty();
+        // What there was no room for when it was saved again stood before whatever was stored since.
+        let mut again = vec![];
+        let waiting = if uncommitted.is_empty() { Set::new() } else { self.waiting() };
         for (place, entry) in uncommitted {
             match self.outbox.get(entry.id) {
                 Some(_) => {}
-                None if waiting => self.outbox.insert(place, entry, Standing::Saving),
-                // There was no room for it when it was saved again.
-                None => rescued.push(entry),
+                None if waiting.contains(&entry.id) => self.outbox.insert(place, entry, Standing::Saving),
+                None => again.push(entry),
             }
         }
+        again.extend(rescued);
         for id in opened.voids {
             match self.outbox.get(id).map(|item| item.standing) {
                 Some(Standing::Saving | Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
                 Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
             }
         }
-        self.save_again(rescued);
+        self.save_again(again);
         self.progress.saw(self.outbox.unsettled());
         // Of a database that is gone nobody knows how anything ended.
         if !lost {
@@ -213,6 +214,16 @@ impl Client {
     /// Whether a write is pending, or refused.
     pub(super) fn has(&self, id: MutationId) -> bool {
         self.outbox.get(id).is_some() || self.outbox.is_parked(id)
+    }
+
+    /// Writes that are on their way into the journal.
+    fn waiting(&self) -> Set<MutationId> {
+        let running = self
+            .transactions
+            .values()
+            .filter_map(|purpose| if let Purpose::Commit { ids, .. } = purpose { Some(ids) } else { None });
+        let queued = self.queue.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
+        running.flatten().copied().chain(queued).collect()
     }
 
     /// Saves what nobody waits for, ahead of whatever has been written since.

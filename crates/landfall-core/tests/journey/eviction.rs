@@ -1,7 +1,7 @@
 //! What is stored is taken away, or cannot be read: found out, told, and as little as possible is lost.
 
-use landfall_core::client::{Input, Status};
-use landfall_core::stored::Store;
+use landfall_core::client::{Act, Input, Status};
+use landfall_core::stored::{Network, Store, Urgency};
 
 use crate::world::{Fault, World, create, patch};
 
@@ -137,6 +137,51 @@ fn what_there_is_no_room_to_save_again_stays_and_is_saved_once_there_is() {
     world.tabs[0].input(Input::Pause(false), now);
     world.rest();
     assert_eq!(world.server.applied.len(), 1);
+}
+
+/// Found by the simulator (seeds 550 and 953).
+#[test]
+fn what_there_was_no_room_for_goes_ahead_of_what_was_stored_since_also_when_that_is_gone_too() {
+    let mut world = World::new(1);
+    world.run(0);
+    let now = world.now;
+    world.tabs[0].input(Input::Pause(true), now);
+    let older = world.write(0, create("d", r#"{"a":1}"#));
+    world.tabs[0].disk.borrow_mut().evict();
+    let newer = world.write(0, patch("d", r#"{"a":2}"#));
+    world.tabs[0].disk.borrow_mut().full = true;
+    look(&mut world, 0);
+    world.tabs[0].disk.borrow_mut().full = false;
+    world.tabs[0].disk.borrow_mut().evict();
+    look(&mut world, 0);
+    world.tabs[0].input(Input::Pause(false), now);
+    world.rest();
+    assert_eq!(world.server.applied, [older, newer]);
+}
+
+/// Found by the simulator (seed 51): the place of a refused write was taken when somebody tried it again.
+#[test]
+fn a_refused_write_is_tried_again_where_another_stands_that_was_saved_again() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.add_tab(0);
+    world.lead(0, false);
+    let now = world.now;
+    world.tabs.iter_mut().for_each(|tab| tab.input(Input::Metered(true), now));
+    let refused = world.write(0, create("refused", r#"{"a":"unacceptable"}"#));
+    let patient = Urgency { network: Network::Unmetered, ..Urgency::default() };
+    world.tabs[1].write_with(&[(create("waits", r#"{"a":1}"#), patient)], false, now).unwrap();
+    world.disk(1);
+    world.tabs[0].disk.borrow_mut().evict();
+    for tab in [0, 1] {
+        look(&mut world, tab);
+    }
+    world.lead(0, true);
+    world.rest();
+    look(&mut world, 0);
+    let again = world.attend(0, refused, Act::Retry).expect("a decision that makes sense");
+    world.rest();
+    assert_eq!(world.tabs[0].client.entries().len(), 2, "{again:?} is refused again");
 }
 
 #[test]
