@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::id::{InvalidName, Writer, as_text, parse_hex};
+use crate::id::{InvalidName, Writer, as_text, parse_hex, write_hex};
 use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
@@ -46,8 +46,11 @@ impl Stamp {
 
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (millis, counter) = (self.ticks >> COUNTER_BITS, self.ticks & 0xffff);
-        write!(f, "{millis:012x}-{counter:04x}-{}", self.writer)
+        write_hex(f, u128::from(self.ticks >> COUNTER_BITS), 12)?;
+        f.write_str("-")?;
+        write_hex(f, u128::from(self.ticks & 0xffff), 4)?;
+        f.write_str("-")?;
+        write_hex(f, self.writer.0, 32)
     }
 }
 

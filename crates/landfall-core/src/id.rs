@@ -1,9 +1,11 @@
 //! Names of things, as types, so that one cannot be passed for another.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Serialize};
 
 use crate::time::WallTime;
@@ -24,7 +26,7 @@ pub struct Writer(pub u128);
 
 impl fmt::Display for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write_hex(f, self.0, 32)
     }
 }
 
@@ -36,10 +38,26 @@ impl FromStr for Writer {
     }
 }
 
+/// Writes so many hexadecimal digits, 32 at most: what is written most often is names and stamps.
+pub(crate) fn write_hex(f: &mut fmt::Formatter<'_>, number: u128, digits: usize) -> fmt::Result {
+    let mut text = [0; 32];
+    for (place, digit) in text[..digits].iter_mut().rev().enumerate() {
+        *digit = b"0123456789abcdef"[(number >> (4 * place)) as usize & 15];
+    }
+    f.write_str(str::from_utf8(&text[..digits]).expect("BUG: digits that are no text"))
+}
+
 /// Reads exactly `digits` lower-case hexadecimal digits: one number has one spelling.
 pub(crate) fn parse_hex(text: &str, digits: usize) -> Option<u128> {
-    let plain = text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    plain.then(|| u128::from_str_radix(text, 16).ok()).flatten()
+    let digit = |number: u128, byte: u8| {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            _ => return None,
+        };
+        Some(number << 4 | u128::from(digit))
+    };
+    if text.len() == digits { text.bytes().try_fold(0, digit) } else { None }
 }
 
 /// Names one mutation for ever: the writer that made it and that writer's count.
@@ -81,6 +99,21 @@ impl FromStr for MutationId {
     }
 }
 
+/// Reads a type from its text form, without a copy of the text.
+pub(crate) struct Spelled<T>(pub(crate) PhantomData<T>);
+
+impl<T: FromStr<Err = InvalidName>> Visitor<'_> for Spelled<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
 /// Serialises a type by its text form.
 macro_rules! as_text {
     ($($type:ty),*) => {$(
@@ -96,8 +129,7 @@ macro_rules! as_text {
         }
         impl<'de> ::serde::Deserialize<'de> for $type {
             fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                text.parse().map_err(::serde::de::Error::custom)
+                deserializer.deserialize_str($crate::id::Spelled(::std::marker::PhantomData))
             }
         }
     )*};

@@ -7,13 +7,19 @@ mod write;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
 
 use crate::map::Map;
+use write::Writer;
 
 pub use read::{Unreadable, read};
 pub use write::write;
+
+/// What `serde_json` calls a value whose text is wanted, and the member that it is wrapped in. Not part of
+/// its API; should it change, the tests of what reads and writes here fail.
+const RAW: &str = "$serde_json::private::RawValue";
 
 /// Deepest nesting of objects and arrays in a document.
 pub const DEPTH_MAX: usize = 32;
@@ -22,7 +28,7 @@ pub const KEYS_MAX: usize = 1_000;
 
 /// A well-formed JSON value as the text it arrived in. Cheap to clone.
 #[derive(Clone)]
-pub struct Json(Arc<RawValue>);
+pub struct Json(Arc<str>);
 
 impl Json {
     /// Takes a text that must be one JSON value.
@@ -32,7 +38,7 @@ impl Json {
 
     /// The text.
     pub fn text(&self) -> &str {
-        self.0.get()
+        &self.0
     }
 
     /// Whether this is an object.
@@ -65,7 +71,7 @@ impl Json {
 
     /// Writes a whole number.
     pub fn whole(number: i64) -> Json {
-        made(&number.to_string())
+        Json(number.to_string().into())
     }
 
     /// The same value in the one spelling that tells it from others: without blanks, members sorted, no
@@ -115,10 +121,10 @@ impl Json {
 
     /// Writes a text.
     pub fn string(text: &str) -> Json {
-        made(&write(text))
+        Json(write(text).into())
     }
 
-    /// Writes an array of `elements`.
+    /// Writes an array of `elements`, each of them JSON.
     pub fn array<'a>(elements: impl Iterator<Item = &'a str>) -> Json {
         let mut text = String::from("[");
         for (i, element) in elements.enumerate() {
@@ -128,28 +134,24 @@ impl Json {
             text.push_str(element);
         }
         text.push(']');
-        made(&text)
+        Json(text.into())
     }
 
-    /// Writes an object of `members`.
+    /// Writes an object of `members`, each of them a name and JSON.
     pub fn object<'a>(members: impl Iterator<Item = (&'a str, &'a str)>) -> Json {
-        let mut text = String::from("{");
+        let mut writer = Writer::default();
+        writer.text.push('{');
         for (i, (key, value)) in members.enumerate() {
             if i > 0 {
-                text.push(',');
+                writer.text.push(',');
             }
-            text.push_str(&write(key));
-            text.push(':');
-            text.push_str(value);
+            writer.quote(key);
+            writer.text.push(':');
+            writer.text.push_str(value);
         }
-        text.push('}');
-        made(&text)
+        writer.text.push('}');
+        Json(writer.text.into())
     }
-}
-
-/// What was put together here.
-fn made(text: &str) -> Json {
-    read(text).expect("BUG: parts that make no JSON")
 }
 
 impl fmt::Debug for Json {
@@ -168,13 +170,43 @@ impl Eq for Json {}
 
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        let mut wrapped = serializer.serialize_struct(RAW, 1)?;
+        wrapped.serialize_field(RAW, self.text())?;
+        wrapped.end()
     }
 }
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(|raw| Json(raw.into()))
+        deserializer.deserialize_newtype_struct(RAW, Raw)
+    }
+}
+
+/// Takes the text of a value from whoever has read it, wrapped by `serde_json` and as it is from our own reader.
+struct Raw;
+
+impl<'de> Visitor<'de> for Raw {
+    type Value = Json;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any valid JSON value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
+        Ok(Json(text.into()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut wrapped: A) -> Result<Json, A::Error> {
+        wrapped.next_key::<IgnoredAny>()?;
+        wrapped.next_value_seed(self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Raw {
+    type Value = Json;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
+        deserializer.deserialize_str(self)
     }
 }
 

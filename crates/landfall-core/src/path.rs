@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::id::{InvalidName, NAME_BYTES_MAX, as_text};
 use crate::json::DEPTH_MAX;
 
 /// Keys from the document's root to a field. The empty path is the document itself.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(Vec<Box<str>>);
+pub struct Path(Arc<[Box<str>]>);
 
 impl Path {
     /// The keys, outermost first.
@@ -18,9 +19,7 @@ impl Path {
 
     /// The path of the member `key` of what this path names.
     pub fn child(&self, key: &str) -> Path {
-        let mut keys = self.0.clone();
-        keys.push(key.into());
-        Path(keys)
+        Path(self.0.iter().cloned().chain([key.into()]).collect())
     }
 
     /// Whether one of the two names the other or a part of it.
@@ -56,7 +55,7 @@ impl FromStr for Path {
             }
             Ok(name.into())
         });
-        let keys: Vec<Box<str>> = keys.collect::<Result<_, _>>()?;
+        let keys: Arc<[Box<str>]> = keys.collect::<Result<_, _>>()?;
         if keys.len() <= DEPTH_MAX { Ok(Path(keys)) } else { Err(invalid) }
     }
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::RAW;
 use reader::Reader;
 
 /// A text that is not JSON, or not of the form wanted.
@@ -55,10 +56,6 @@ impl serde::de::Error for Unreadable {
         Unreadable
     }
 }
-
-/// What `serde_json` calls a value whose text is wanted, and the member that it is wrapped in. Not part of
-/// its API; should it change, the tests here fail.
-pub(super) const RAW: &str = "$serde_json::private::RawValue";
 
 impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
     type Error = Unreadable;
@@ -106,7 +103,7 @@ impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
         match name {
-            RAW => visitor.visit_map(Raw(self.value()?)),
+            RAW => visitor.visit_str(self.value()?),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -214,36 +211,6 @@ impl<'de> VariantAccess<'de> for &mut Reader<'de> {
         _: V,
     ) -> Result<V::Value, Unreadable> {
         Err(Unreadable)
-    }
-}
-
-/// A value's text, in the wrapping that `serde_json` takes it out of.
-struct Raw<'de>(&'de str);
-
-impl<'de> MapAccess<'de> for Raw<'de> {
-    type Error = Unreadable;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Unreadable> {
-        seed.deserialize(Text(RAW)).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unreadable> {
-        seed.deserialize(Text(self.0))
-    }
-}
-
-struct Text<'de>(&'de str);
-
-impl<'de> serde::Deserializer<'de> for Text<'de> {
-    type Error = Unreadable;
-
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
-        visitor.visit_borrowed_str(self.0)
-    }
-
-    forward_to_deserialize_any! {
-        bool u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 f32 f64 char str string bytes byte_buf unit unit_struct
-        option newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

@@ -4,14 +4,14 @@
 //! every member, costs a page 3 KB more. It writes what a device writes: no floats, no variants with content.
 
 use std::convert::Infallible;
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write};
 
 use serde::Serialize;
 use serde::ser::{
     Error, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, Serializer,
 };
 
-use super::read::RAW;
+use super::RAW;
 
 /// Writes a value.
 pub fn write<T: Serialize + ?Sized>(value: &T) -> String {
@@ -40,44 +40,52 @@ impl Error for Never {
     }
 }
 
+/// What has been written so far.
 #[derive(Default)]
-struct Writer {
-    text: String,
+pub(super) struct Writer {
+    pub(super) text: String,
     /// The next text is JSON already.
     raw: bool,
 }
 
 impl Writer {
     fn number(&mut self, number: impl Display) -> Result<(), Never> {
-        self.text += &number.to_string();
+        self.spell(number)
+    }
+
+    /// Writes what a value is shown as, without a text of its own in between.
+    fn spell(&mut self, value: impl Display) -> Result<(), Never> {
+        // Nothing that is shown fails, and neither does this.
+        _ = write!(self, "{value}");
         Ok(())
     }
 
-    fn quote(&mut self, text: &str) {
+    pub(super) fn quote(&mut self, text: &str) {
         self.text.push('"');
-        for character in text.chars() {
-            let escape = match character {
-                '"' => "\\\"",
-                '\\' => "\\\\",
-                '\u{8}' => "\\b",
-                '\t' => "\\t",
-                '\n' => "\\n",
-                '\u{c}' => "\\f",
-                '\r' => "\\r",
-                '\0'..='\u{1f}' => {
-                    const HEX: &[u8; 16] = b"0123456789abcdef";
-                    self.text.push_str(if character < '\u{10}' { "\\u000" } else { "\\u001" });
-                    self.text.push(HEX[character as usize & 15] as char);
-                    continue;
-                }
-                other => {
-                    self.text.push(other);
-                    continue;
+        self.escape(text);
+        self.text.push('"');
+    }
+
+    fn escape(&mut self, mut text: &str) {
+        while let Some(at) = text.bytes().position(|byte| matches!(byte, 0..=0x1f | b'"' | b'\\')) {
+            self.text += &text[..at];
+            self.text.push('\\');
+            let sign = match text.as_bytes()[at] {
+                byte @ (b'"' | b'\\') => byte,
+                0x8 => b'b',
+                b'\t' => b't',
+                b'\n' => b'n',
+                0xc => b'f',
+                b'\r' => b'r',
+                byte => {
+                    self.text += if byte < 0x10 { "u000" } else { "u001" };
+                    b"0123456789abcdef"[usize::from(byte & 15)]
                 }
             };
-            self.text.push_str(escape);
+            self.text.push(char::from(sign));
+            text = &text[at + 1..];
         }
-        self.text.push('"');
+        self.text += text;
     }
 
     fn open(&mut self, open: char, close: char) -> Parts<'_> {
@@ -86,8 +94,15 @@ impl Writer {
     }
 }
 
+impl Write for Writer {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.escape(text);
+        Ok(())
+    }
+}
+
 /// A list or an object that is being written.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     writer: &'a mut Writer,
     first: bool,
     /// None for what stands there as it is.
@@ -249,7 +264,10 @@ impl<'a> Serializer for &'a mut Writer {
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Never> {
-        self.serialize_str(&value.to_string())
+        self.text.push('"');
+        self.spell(value)?;
+        self.text.push('"');
+        Ok(())
     }
 }
 

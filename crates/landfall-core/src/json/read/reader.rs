@@ -90,21 +90,26 @@ impl<'de> Reader<'de> {
         let mut whole = String::new();
         loop {
             let from = self.at;
-            while !matches!(self.byte(), b'"' | b'\\' | 0..=0x1f) {
-                self.at += 1;
-            }
-            let plain = &self.text[from..self.at];
-            self.at += 1;
-            match self.text.as_bytes()[self.at - 1..].first() {
-                Some(b'"') if whole.is_empty() => return Ok(Cow::Borrowed(plain)),
-                Some(b'"') => return Ok(Cow::Owned(whole + plain)),
-                Some(b'\\') => {
+            let sign = self.sign()?;
+            let plain = &self.text[from..self.at - 1];
+            match sign {
+                b'"' if whole.is_empty() => return Ok(Cow::Borrowed(plain)),
+                b'"' => return Ok(Cow::Owned(whole + plain)),
+                b'\\' => {
                     whole.push_str(plain);
                     whole.push(self.escape()?);
                 }
-                Some(_) | None => return Err(Unreadable),
+                _ => return Err(Unreadable),
             }
         }
+    }
+
+    /// Goes behind the next sign that is more than a character of a string, and gives it.
+    fn sign(&mut self) -> Result<u8, Unreadable> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or(Unreadable)?;
+        self.at += at + 1;
+        Ok(rest[at])
     }
 
     /// What stands for a character behind a backslash.
@@ -185,9 +190,7 @@ impl<'de> Reader<'de> {
     fn skip_string(&mut self) -> Result<(), Unreadable> {
         self.at += 1;
         loop {
-            let byte = self.byte();
-            self.at += 1;
-            match byte {
+            match self.sign()? {
                 b'"' => return Ok(()),
                 b'\\' => {
                     let sign = self.byte();
@@ -198,8 +201,7 @@ impl<'de> Reader<'de> {
                         _ => return Err(Unreadable),
                     }
                 }
-                0..=0x1f => return Err(Unreadable),
-                _ => {}
+                _ => return Err(Unreadable),
             }
         }
     }
