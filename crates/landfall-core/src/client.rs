@@ -343,7 +343,8 @@ impl Client {
             self.read_stored(vec![]);
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
-        if !self.may_sync() || self.is_reading() || self.is_unpacking() {
+        let busy = self.drain.step().is_some() || self.is_reading() || self.is_unpacking();
+        if busy || !self.may_sync() {
             return;
         }
         // What is being saved again goes ahead of what was written since.

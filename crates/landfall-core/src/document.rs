@@ -15,7 +15,7 @@ use crate::id::Version;
 use crate::json::Json;
 use crate::map::Map;
 use crate::merge::Extreme;
-use crate::mutation::Change;
+use crate::mutation::{Change, Field, Op};
 use crate::path::Path;
 use crate::planted::{self, Bug};
 
@@ -53,6 +53,21 @@ impl Default for Document {
 }
 
 impl Document {
+    /// Does what a mutation says, as far as nothing newer is in the way.
+    pub fn write(&mut self, op: Op, fields: &[Field], register: Register) {
+        if op == Op::Create {
+            self.create(register);
+        }
+        match op {
+            Op::Create | Op::Patch => {
+                for Field { path, change } in fields {
+                    self.change(path, change, register);
+                }
+            }
+            Op::Delete => self.delete(register),
+        }
+    }
+
     /// Does one change to what is at `path`, as far as nothing newer is in the way.
     pub fn change(&mut self, path: &Path, change: &Change, register: Register) {
         let Some((last, containers)) = path.keys().split_last() else {

@@ -270,17 +270,7 @@ impl Mutation {
     ///
     /// The same on the device and on the server, and in any order with mutations that did not know of it.
     pub fn apply(&self, document: &mut Document, register: Register) {
-        if self.op == Op::Create {
-            document.create(register);
-        }
-        match self.op {
-            Op::Create | Op::Patch => {
-                for Field { path, change } in &self.fields {
-                    document.change(path, change, register);
-                }
-            }
-            Op::Delete => document.delete(register),
-        }
+        document.write(self.op, &self.fields, register);
     }
 
     /// What tells a resend from another mutation under the same id.

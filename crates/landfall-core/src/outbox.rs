@@ -67,7 +67,8 @@ pub struct Item {
 /// The outbox of one device, as one tab knows it.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
-    items: Map<Place, Item>,
+    /// Each apart, for they move up and down in the map whenever another one comes or goes.
+    items: Map<Place, Box<Item>>,
     places: Map<MutationId, Place>,
     lanes: Map<DocumentKey, Set<Place>>,
     parked: Map<MutationId, Parked>,
@@ -98,7 +99,7 @@ impl Outbox {
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.enlist(place, Some(standing));
         self.wishes += usize::from(has_wish(&item.entry));
-        self.items.insert(place, item);
+        self.items.insert(place, Box::new(item));
     }
 
     /// The nth record of this tab is durable, and stands in the place of `record` or behind what is there.
@@ -152,7 +153,7 @@ impl Outbox {
         }
         self.enlist(place, None);
         self.wishes -= usize::from(has_wish(&item.entry));
-        Some(item)
+        Some(*item)
     }
 
     /// Notes how far the entry at a place has come, or that there is none: with many entries, nothing is looked for
@@ -278,7 +279,7 @@ impl Outbox {
 
     /// An entry, if it is here.
     pub fn get(&self, id: MutationId) -> Option<&Item> {
-        self.places.get(&id).and_then(|place| self.items.get(place))
+        self.places.get(&id).and_then(|place| self.items.get(place)).map(Box::as_ref)
     }
 
     /// The first place from there on where no entry stands.
@@ -296,13 +297,13 @@ impl Outbox {
 
     /// All entries, in journal order.
     pub fn items(&self) -> impl Iterator<Item = &Item> {
-        self.items.values()
+        self.items.values().map(Box::as_ref)
     }
 
     /// The entries of one document, in journal order.
     pub fn lane(&self, key: &DocumentKey) -> impl DoubleEndedIterator<Item = &Item> + use<'_> {
         let places = self.lanes.get(key).into_iter().flat_map(Set::iter);
-        places.map(|place| &self.items[place])
+        places.map(|place| &*self.items[place])
     }
 
     /// Documents with entries.
@@ -337,12 +338,12 @@ impl Outbox {
 
     /// Discarded writes that the server has not answered for.
     pub fn discarding(&self) -> impl Iterator<Item = &Item> {
-        self.discarding.iter().map(|place| &self.items[place])
+        self.discarding.iter().map(|place| &*self.items[place])
     }
 
     /// What the server has not answered for yet, in journal order.
     pub fn open(&self) -> impl Iterator<Item = &Item> {
-        self.open.iter().map(|place| &self.items[place])
+        self.open.iter().map(|place| &*self.items[place])
     }
 
     /// The creations that the server has not answered for and that an entry builds on: of its document, and

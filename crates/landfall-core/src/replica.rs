@@ -177,7 +177,7 @@ fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option
             if entry.op == Op::Create && deleted.is_some_and(|deleted| Some(deleted.stamp) == seen) {
                 document.clear();
             }
-            entry.mutation(stamp, vec![]).apply(document, Register { stamp, version: Version(0) });
+            document.write(entry.op, &entry.fields, Register { stamp, version: Version(0) });
         }
         if entry.op == Op::Delete {
             seen = seen.max(Some(stamp));

@@ -115,7 +115,9 @@ impl Client {
         let certain = self.doubts.doubts.is_empty();
         let of = certain.then(|| (self.outbox.revision(), self.metered));
         if of.is_none() || self.ready.of != of {
-            let is_ready = self.outbox.discarding().next().is_some() || !self.choose(1, now).is_empty();
+            let is_ready = self.outbox.discarding().next().is_some()
+                || self.outbox.ready(&self.conditions()).next().is_some()
+                || !certain && !self.choose(1, now).is_empty();
             self.ready = Ready { of, is_ready };
         }
         self.ready.is_ready

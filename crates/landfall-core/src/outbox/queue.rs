@@ -52,9 +52,7 @@ impl Outbox {
     ///
     /// Whatever a chosen entry waits for is settled or chosen before it.
     pub fn pick(&self, count_max: usize, conditions: &Conditions) -> Vec<&Item> {
-        let mut holding = Holding::of(self, conditions);
-        let ready = units(self.due()).filter(move |unit| holding.hold(unit).is_none()).flatten();
-        let ready = ready.filter(|item| item.standing == Standing::Saved);
+        let ready = self.ready(conditions);
         if planted::is(Bug::NewestFirst) {
             return cut(ready.collect::<Vec<_>>().into_iter().rev(), count_max);
         }
@@ -70,6 +68,13 @@ impl Outbox {
             ready.iter().filter(on_level).copied().collect::<Vec<_>>()
         });
         cut(sorted, count_max)
+    }
+
+    /// What nothing holds back, in journal order.
+    pub fn ready<'a>(&'a self, conditions: &Conditions) -> impl Iterator<Item = &'a Item> {
+        let mut holding = Holding::of(self, conditions);
+        let ready = units(self.due()).filter(move |unit| holding.hold(unit).is_none()).flatten();
+        ready.filter(|item| item.standing == Standing::Saved)
     }
 
     /// What holds durable entries back, by entry.
