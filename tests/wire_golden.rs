@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, Terms, decide};
+use landfall_core::authority::{Facts, Proposal, Receipt, Rules, Stored, Terms, decide, parse};
 use landfall_core::clock::Stamp;
 use landfall_core::encoding::Listed;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Writer};
@@ -111,12 +111,9 @@ impl Server {
             own_writers: step.own.clone(),
             ..Facts::default()
         };
-        let decision = decide(
-            &step.mutations,
-            facts,
-            &NoRules(Terms { merges: fields.clone(), ..Terms::default() }),
-            step.now,
-        );
+        let mutations: Vec<_> = step.mutations.iter().map(parse).collect();
+        let rules = NoRules(Terms { merges: fields.clone(), ..Terms::default() });
+        let decision = decide(&mutations, facts, &rules, step.now);
         if !decision.documents.is_empty() {
             self.position = self.position.next();
         }

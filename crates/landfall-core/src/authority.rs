@@ -9,13 +9,15 @@ mod receipt;
 mod settlement;
 mod whole;
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::clock::Stamp;
 use crate::code::Code;
 use crate::conflict::{Conflict, Encounter, Policy, meet};
-use crate::document::Register;
+use crate::document::{Document, Register};
 use crate::id::{DocumentKey, Group, MutationId, Position, Version, Writer};
 use crate::json::Json;
 use crate::merge;
@@ -38,10 +40,9 @@ pub const FUTURE_MAX: Millis = Millis::seconds(60);
 ///
 /// A refused mutation changes nothing; a group is in as a whole or not at all. Facts are those of
 /// one transaction, and the decision takes effect in it: receipts and documents together.
-pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime) -> Decision {
-    let parsed: Vec<_> = mutations.iter().map(parse).collect();
+pub fn decide(mutations: &[Parsed], facts: Facts, rules: &dyn Rules, now: WallTime) -> Decision {
     let mut court = Court::open(facts, rules, now);
-    let mut rest = &parsed[..];
+    let mut rest = mutations;
     while let Some((first, after)) = rest.split_first() {
         let group = first.as_ref().ok().and_then(|mutation| mutation.group.clone());
         let members = match &group {
@@ -52,18 +53,20 @@ pub fn decide(mutations: &[Json], facts: Facts, rules: &dyn Rules, now: WallTime
         rest = &rest[members..];
     }
     whole::once_each(&mut court.decision.conflicts);
-    court.decision
+    let Court { mut facts, changed, mut decision, .. } = court;
+    decision.documents = changed.into_iter().filter_map(|key| facts.documents.remove_entry(&key)).collect();
+    decision
 }
 
 /// A mutation, or the verdict on one that cannot be read.
-type Parsed = Result<Mutation, Box<PushResult>>;
+pub type Parsed = Result<Mutation, Box<PushResult>>;
 
 fn is_member(parsed: &Parsed, group: &Group) -> bool {
     parsed.as_ref().is_ok_and(|mutation| mutation.group.as_ref() == Some(group))
 }
 
 /// Reads one mutation, or gives the verdict on one that cannot be read.
-fn parse(text: &Json) -> Parsed {
+pub fn parse(text: &Json) -> Parsed {
     #[derive(serde::Deserialize)]
     struct Named {
         id: Option<MutationId>,
@@ -108,7 +111,9 @@ struct Court<'a> {
     own_writers: Rc<BTreeSet<Writer>>,
     rules: &'a dyn Rules,
     now: WallTime,
-    restamps: u64,
+    restamps: Cell<u64>,
+    /// Documents that are not as they were found.
+    changed: BTreeSet<DocumentKey>,
     /// Documents with a change that is held, and what for: what follows it there would be judged without it.
     held: BTreeMap<DocumentKey, MutationId>,
     /// Whether a person settles a conflict, who has all there is before their eyes: a deleted document too,
@@ -118,14 +123,15 @@ struct Court<'a> {
 }
 
 impl Court<'_> {
-    fn open(facts: Facts, rules: &dyn Rules, now: WallTime) -> Court<'_> {
-        let own_writers = Rc::new(facts.own_writers.clone());
+    fn open(mut facts: Facts, rules: &dyn Rules, now: WallTime) -> Court<'_> {
+        let own_writers = Rc::new(std::mem::take(&mut facts.own_writers));
         Court {
             facts,
             own_writers,
             rules,
             now,
-            restamps: 0,
+            restamps: Cell::new(0),
+            changed: BTreeSet::new(),
             held: BTreeMap::new(),
             settles: false,
             decision: Decision::default(),
@@ -134,8 +140,10 @@ impl Court<'_> {
 
     /// Judges one mutation, or all of one group.
     fn judge_unit(&mut self, unit: &[Parsed]) {
-        // What members have done so far is undone where a later one is refused.
-        let before: Vec<_> = unit
+        // What members have done so far is undone where a later one is refused; one alone that is refused has done
+        // nothing.
+        let members = if unit.len() > 1 { unit } else { &[] };
+        let before: Vec<_> = members
             .iter()
             .flatten()
             .map(|mutation| (mutation.key(), self.facts.documents.get(&mutation.key()).cloned()))
@@ -204,14 +212,11 @@ impl Court<'_> {
         if !is_new(result) {
             return;
         }
-        let receipt = Receipt { hash: Some(mutation.hash()), result: result.clone() };
-        self.facts.receipts.insert(mutation.id, receipt.clone());
-        self.decision.receipts.insert(mutation.id, receipt);
+        let receipt = || Receipt { hash: Some(mutation.hash()), result: result.clone() };
+        let receipt = self.facts.receipts.entry(mutation.id).or_insert_with(receipt);
+        self.decision.receipts.insert(mutation.id, receipt.clone());
         if result.position == self.facts.position && result.verdict != Verdict::Rejected {
-            let key = mutation.key();
-            if let Some(stored) = self.facts.documents.get(&key) {
-                self.decision.documents.insert(key, stored.clone());
-            }
+            self.changed.insert(mutation.key());
         }
     }
 
@@ -264,12 +269,19 @@ impl Court<'_> {
         let key = mutation.key();
         let Terms { merges, policy } = self.rules.terms(&key.collection)?;
         let (merges, policy) = (merges, *policy);
-        let fields = merge::enter(mutation.op, mutation.fields.clone(), merges)?;
         let sent = mutation;
-        let mutation = &Mutation { fields, ..sent.clone() };
-        let stored = self.facts.documents.get(&key).cloned();
-        let exists = stored.as_ref().is_some_and(|stored| stored.version > Version(0));
-        let Stored { version: previous, document: before, whole, .. } = stored.unwrap_or_default();
+        let entered = if merge::is_plain(&sent.fields, merges) {
+            Cow::Borrowed(sent)
+        } else {
+            let fields = merge::enter(sent.op, sent.fields.clone(), merges)?;
+            Cow::Owned(Mutation { fields, ..sent.clone() })
+        };
+        let mutation = &*entered;
+        let stored = self.facts.documents.get(&key);
+        let exists = stored.is_some_and(|stored| stored.version > Version(0));
+        let (previous, whole) = stored.map_or((Version(0), None), |stored| (stored.version, stored.whole));
+        let blank = Document::default();
+        let before = stored.map_or(&blank, |stored| &stored.document);
         let visible_before = if exists { before.value() } else { None };
         match mutation.op {
             Op::Create => {}
@@ -303,7 +315,7 @@ impl Court<'_> {
         if clears {
             document.clear();
         }
-        let encounters = meet(&before, mutation, merges);
+        let encounters = meet(before, mutation, merges);
         let bounded = self.bound(mutation);
         let prevails = |met: &Encounter| {
             known(met.register) || policy == Policy::ClientWins && met.is_disputed() && !own(met.register)
@@ -326,7 +338,7 @@ impl Court<'_> {
             .filter(|met| dispute.is_none() && !known(met.register) && !own(met.register))
             .filter_map(|met| Conflict::between(mutation, register, met, self.now, policy))
             .collect();
-        conflicts = once_each(conflicts);
+        once_each(&mut conflicts);
         // What a device makes of it that does not know how these fields are declared.
         let mut as_sent = (mutation.fields != sent.fields).then(|| document.clone());
         if let Some(as_sent) = &mut as_sent {
@@ -336,17 +348,19 @@ impl Court<'_> {
         // Rules judge what the writer wanted, even where all of it gives way.
         let gives_way = given_up(&Path::default());
         let mut instead = gives_way.then(|| document.clone());
-        let mut lasting = mutation.clone();
-        lasting.fields.retain(|field| !given_up(&field.path));
+        let mut lasting = Cow::Borrowed(mutation);
+        if mutation.fields.iter().any(|field| given_up(&field.path)) {
+            lasting.to_mut().fields.retain(|field| !given_up(&field.path));
+        }
         let mut whole = whole;
         if let Some(dispute) = dispute {
-            let outcome = dispute.decide(mutation, register, &before, merges, self.now);
+            let outcome = dispute.decide(mutation, register, before, merges, self.now);
             (document, instead) = (outcome.wanted, outcome.instead);
             conflicts.extend(outcome.conflict);
         } else {
             lasting.apply(&mut document, register);
             if whole.is_some() {
-                whole::show_all(&mut conflicts, &document, &before);
+                whole::show_all(&mut conflicts, &document, before);
             }
         }
         if stands.is_some_and(|met| met.stamp < register.stamp) {
@@ -457,21 +471,21 @@ impl Court<'_> {
     }
 
     /// The mutation's stamp, or the server's own where that one is too far ahead.
-    fn bound(&mut self, mutation: &Mutation) -> Stamp {
+    fn bound(&self, mutation: &Mutation) -> Stamp {
         if self.settles || mutation.stamp.wall() <= self.now.after(FUTURE_MAX) {
             return mutation.stamp;
         }
-        self.restamps += 1;
+        self.restamps.set(self.restamps.get() + 1);
         let tick = Stamp::at(self.now, mutation.id.writer);
-        Stamp { ticks: tick.ticks + self.restamps, ..tick }
+        Stamp { ticks: tick.ticks + self.restamps.get(), ..tick }
     }
 }
 
 /// What was met as a container of the path and again at the path itself is one conflict: the latter says what
 /// stood there.
-fn once_each(conflicts: Vec<Conflict>) -> Vec<Conflict> {
-    let again = |i: usize, one: &Conflict| {
-        conflicts[i + 1..].iter().any(|other| (&other.path, other.met) == (&one.path, one.met))
-    };
-    conflicts.iter().enumerate().filter(|(i, one)| !again(*i, one)).map(|(_, one)| one.clone()).collect()
+fn once_each(conflicts: &mut Vec<Conflict>) {
+    let is_same = |one: &Conflict, other: &Conflict| (&other.path, other.met) == (&one.path, one.met);
+    let again = |i: usize| conflicts[i + 1..].iter().any(|other| is_same(&conflicts[i], other));
+    let again: Vec<_> = (0..conflicts.len()).filter(|i| again(*i)).collect();
+    again.into_iter().rev().for_each(|i| _ = conflicts.remove(i));
 }

@@ -42,6 +42,14 @@ pub fn enter(op: Op, fields: Vec<Field>, merges: &Merges) -> Result<Vec<Field>, 
     fields.into_iter().map(|field| enter_one(op, field, merges)).collect()
 }
 
+/// Whether fields are in the form in which they merge as they are: none of them is declared, or to be.
+pub fn is_plain(fields: &[Field], merges: &Merges) -> bool {
+    fields.iter().all(|field| {
+        let declared = field.path.keys().first().is_some_and(|name| merges.contains_key(name));
+        !declared && matches!(field.change, Change::Set(_) | Change::Unset)
+    })
+}
+
 fn enter_one(op: Op, field: Field, merges: &Merges) -> Result<Field, Refusal> {
     let Field { path, change } = field;
     let declared = path.keys().first().and_then(|name| merges.get(name)).copied();

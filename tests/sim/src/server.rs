@@ -77,13 +77,12 @@ impl Server {
     /// `POST /api/v1/sync/batch` at one of the processes.
     pub fn push(&mut self, batch: &Batch, now: WallTime, marks: &mut Marks) -> Result<BatchReply, Failure> {
         self.latest = self.latest.max(now);
-        let read = |text: &landfall_core::json::Json| serde_json::from_str::<Mutation>(text.text()).ok();
-        let mutations: Vec<Option<Mutation>> = batch.mutations.iter().map(read).collect();
-        assert!(mutations.iter().all(Option::is_some), "a device sends what cannot be read");
-        let mutations: Vec<Mutation> = mutations.into_iter().flatten().collect();
+        let parsed: Vec<_> = batch.mutations.iter().map(authority::parse).collect();
+        assert!(parsed.iter().all(Result::is_ok), "a device sends what cannot be read");
+        let mutations: Vec<&Mutation> = parsed.iter().flatten().collect();
         let mut facts = Facts { position: self.store.position.next(), ..Facts::default() };
         let mut asked: BTreeSet<MutationId> = batch.void.iter().copied().collect();
-        for mutation in &mutations {
+        for mutation in mutations.iter().copied() {
             // An installation whose database was deleted goes on under another name.
             self.store.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
             asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
@@ -118,14 +117,15 @@ impl Server {
         if planted::is(Bug::OwnWritersForgotten) {
             facts.own_writers.clear();
         }
-        let known = facts.receipts.clone();
+        let known = batch.void.iter().filter_map(|id| Some((*id, facts.receipts.get(id)?.clone())));
+        let known = known.collect();
         let before: Vec<bool> = mutations
             .iter()
             .map(|mutation| facts.documents.get(&mutation.key()).is_some_and(|s| s.document.is_deleted()))
             .collect();
         let unbounded = planted::is(Bug::FutureNotBounded);
         let latest = if unbounded { now.after(Millis(u64::MAX >> 20)) } else { now };
-        let mut decision = authority::decide(&batch.mutations, facts, &self.rules, latest);
+        let mut decision = authority::decide(&parsed, facts, &self.rules, latest);
         authority::close(&batch.void, &known, &mut decision);
         let judged = decision.results.iter().take(mutations.len());
         self.judged += judged.filter(|result| !result.duplicate).count() as u64;
@@ -159,7 +159,7 @@ impl Server {
             let (epoch, head) = (self.store.name(), Some(self.head().write()));
             return Ok(BatchReply { server_time: now, epoch, head, results: decision.results });
         }
-        self.store.commit(&batch.client, &batch.mutations, mutations, &decision, nonce);
+        self.store.commit(&batch.client, parsed.into_iter().flatten(), &mut decision, nonce);
         let mut results = decision.results;
         if planted::is(Bug::VerdictRecomputed) {
             for result in results.iter_mut().filter(|result| result.duplicate) {

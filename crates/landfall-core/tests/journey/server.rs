@@ -102,8 +102,8 @@ impl Server {
             return Err(Failure::Refused { code: Code::Internal.to_string(), retry_after: None });
         }
         let batch: Batch = serde_json::from_str(body).expect("a batch that the protocol knows");
-        let mutations: Vec<Mutation> =
-            batch.mutations.iter().filter_map(|text| serde_json::from_str(text.text()).ok()).collect();
+        let parsed: Vec<_> = batch.mutations.iter().map(authority::parse).collect();
+        let mutations: Vec<Mutation> = parsed.iter().flatten().cloned().collect();
         assert_eq!(mutations.len(), batch.mutations.len(), "a device sends what cannot be read");
         self.settle(&batch);
         let mut asked: BTreeSet<MutationId> = batch.void.iter().copied().collect();
@@ -134,7 +134,7 @@ impl Server {
             return Err(Failure::Refused { code: Code::SettleFirst.to_string(), retry_after: None });
         }
         let rules = Decency(Terms { merges: merges(), policy: self.policy });
-        let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
+        let mut decision = authority::decide(&parsed, facts, &rules, now);
         authority::close(&batch.void, &receipts, &mut decision);
         if !decision.documents.is_empty() {
             self.position = self.position.next();

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::authority::{Back, Facts, Past, Proposal, Receipt, Rules, Stored, Terms, decide, settle};
+use landfall_core::authority::{
+    Back, Facts, Past, Proposal, Receipt, Rules, Stored, Terms, decide, parse, settle,
+};
 use landfall_core::conflict::{Conflict, Policy};
 use landfall_core::document::Document;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
@@ -42,10 +44,8 @@ pub(crate) struct Court {
 impl Court {
     /// Judges one batch of a client that has these writers.
     pub(crate) fn push(&mut self, own: &[u128], mutations: &[Mutation]) -> Vec<PushResult> {
-        let texts: Vec<_> = mutations
-            .iter()
-            .map(|mutation| Json::parse(&serde_json::to_string(mutation).unwrap()).unwrap())
-            .collect();
+        let text = |mutation: &Mutation| Json::parse(&serde_json::to_string(mutation).unwrap()).unwrap();
+        let parsed: Vec<_> = mutations.iter().map(|mutation| parse(&text(mutation))).collect();
         self.position = self.position.next();
         let facts = Facts {
             position: self.position,
@@ -59,7 +59,7 @@ impl Court {
             self.earlier.insert(stored.version, stored.clone());
         }
         let decision =
-            decide(&texts, facts, &NoRules(Terms { merges: merges(), policy: self.policy }), WallTime(1));
+            decide(&parsed, facts, &NoRules(Terms { merges: merges(), policy: self.policy }), WallTime(1));
         for (key, mut stored) in decision.documents {
             // As a database keeps it.
             if self.policy == Policy::DocumentLastWriteWins {

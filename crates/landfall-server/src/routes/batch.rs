@@ -2,11 +2,9 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
-use landfall_core::authority::{self, Decision, RECEIPTS_MAX};
+use landfall_core::authority::{self, Decision, Parsed, RECEIPTS_MAX};
 use landfall_core::code::Code;
 use landfall_core::id::{MutationId, Position};
-use landfall_core::json::Json;
-use landfall_core::mutation::Mutation;
 use landfall_core::wire::{Batch, BatchReply, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
 
@@ -34,7 +32,8 @@ pub(super) async fn batch(
         return Err(ApiError::new(Code::UserMismatch, message));
     }
     let rules = app.rules.of(&caller);
-    let named = named(&batch, &rules);
+    let mutations: Vec<Parsed> = batch.mutations.iter().map(authority::parse).collect();
+    let named = named(&batch, &mutations, &rules);
     let now = (app.clock)();
     let sender =
         Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client: batch.client, now };
@@ -48,7 +47,7 @@ pub(super) async fn batch(
         return Err(ApiError::throttled(Code::SettleFirst, message).limited(RECEIPTS_MAX));
     }
     let known = facts.receipts.clone();
-    let mut decision = authority::decide(&batch.mutations, facts, &rules, now);
+    let mut decision = authority::decide(&mutations, facts, &rules, now);
     authority::close(&batch.void, &known, &mut decision);
     let (position, nonce) = push.commit(&decision, &batch.mutations).await?;
     let head = Cursor { epoch, position, nonce, ordinal: Cursor::END, floor: Position(0) };
@@ -87,9 +86,9 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
 
 /// What of the database the decision will need. What cannot be read names nothing; its verdict needs
 /// no facts.
-fn named(batch: &Batch, rules: &CallerRules<'_>) -> Named {
+fn named(batch: &Batch, mutations: &[Parsed], rules: &CallerRules<'_>) -> Named {
     let mut named = Named::default();
-    for mutation in batch.mutations.iter().filter_map(parse) {
+    for mutation in mutations.iter().flatten() {
         named.receipts.extend([mutation.id].into_iter().chain(mutation.after).chain(mutation.needs.clone()));
         named.documents.insert(mutation.key());
         named.sent.insert(mutation.id);
@@ -109,8 +108,4 @@ pub(super) fn concerning(named: Named, rules: &CallerRules<'_>) -> Named {
     let guarded = all().filter(|name| rules.reads_depend_on_documents(name)).collect();
     let wholes = all().filter(|name| rules.decides_wholes(name)).collect();
     Named { guarded, wholes, ..named }
-}
-
-fn parse(text: &Json) -> Option<Mutation> {
-    serde_json::from_str(text.text()).ok()
 }

@@ -106,17 +106,15 @@ impl Store {
     pub(super) fn commit(
         &mut self,
         client: &Client,
-        texts: &[Json],
-        mutations: Vec<Mutation>,
-        decision: &Decision,
+        mutations: impl Iterator<Item = Mutation>,
+        decision: &mut Decision,
         nonce: u64,
     ) {
-        assert_eq!(texts.len(), mutations.len(), "a mutation that was not read");
         if !decision.documents.is_empty() {
             self.position = self.position.next();
             self.nonces.push(nonce);
         }
-        for (mutation, result) in mutations.into_iter().zip(&decision.results) {
+        for (mutation, result) in mutations.zip(&decision.results) {
             let is_in = matches!(result.verdict, Verdict::Applied | Verdict::Merged | Verdict::Conflict);
             if let (true, false, Some(stamp)) = (is_in, result.duplicate, result.stamp) {
                 let (version, position) = (result.version, result.position);
@@ -136,17 +134,17 @@ impl Store {
         }
         if !(planted::is(Bug::ReceiptsLost) && nonce.is_multiple_of(20)) {
             self.open.extend(decision.receipts.keys());
-            self.receipts.extend(decision.receipts.iter().map(|(id, receipt)| (*id, receipt.clone())));
+            self.receipts.append(&mut decision.receipts);
         }
-        for (ordinal, (key, stored)) in (0..).zip(&decision.documents) {
-            if let Some(old) = self.documents.get(key) {
+        for (ordinal, (key, stored)) in (0..).zip(std::mem::take(&mut decision.documents)) {
+            if let Some(old) = self.documents.get(&key) {
                 self.places.remove(&(old.stored.position, old.ordinal));
             }
-            let (line, data) = line(key, stored);
+            let (line, data) = line(&key, &stored);
             let hidden = data.is_none();
             self.versions.insert((key.clone(), stored.version), (stored.position, data));
             self.places.insert((stored.position, ordinal), key.clone());
-            self.documents.insert(key.clone(), Row { stored: stored.clone(), ordinal, line, hidden });
+            self.documents.insert(key, Row { stored, ordinal, line, hidden });
         }
     }
 
