@@ -100,7 +100,8 @@ impl Server {
         facts.receipts = receipts.collect();
         let sent: BTreeSet<_> = mutations.iter().map(|mutation| mutation.id).collect();
         let is_full = |writer: &Writer| self.store.unsettled(*writer) >= self.receipts_max;
-        facts.full = sent.iter().map(|id| id.writer).filter(is_full).collect();
+        let writers: BTreeSet<Writer> = sent.iter().map(|id| id.writer).collect();
+        facts.full = writers.into_iter().filter(is_full).collect();
         if facts.must_settle(&sent) {
             marks.hit(Mark::SettleFirst);
             return Err(refused(Code::SettleFirst));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use landfall_core::id::DocumentKey;
 use landfall_core::json::Json;
+use landfall_core::map::Map;
 use landfall_core::mutation::Change;
 
 use crate::check::Invariant;
@@ -29,8 +30,11 @@ pub struct Causes {
 
 /// The number in a field of a document.
 fn number(document: Option<&Json>, field: &str) -> Option<u64> {
-    let members = document?.members()?;
-    members.iter().find(|(name, _)| ***name == *field)?.1.text().parse().ok()
+    number_in(&document?.members()?, field)
+}
+
+fn number_in(members: &Map<Box<str>, Json>, field: &str) -> Option<u64> {
+    members.get(field)?.text().parse().ok()
 }
 
 /// There is another commit: what it has brought in stands now where something else stood.
@@ -88,6 +92,9 @@ pub fn shown(world: &mut World, tab: TabId, values: &[u64]) {
     // What a pending write brings back is what the device last had of it.
     let is_pending =
         |key: &DocumentKey| subject.client.entries().iter().any(|one| *one.document == key.document);
+    // Of each document that is looked at, what is shown.
+    let mut shown: BTreeMap<&DocumentKey, Map<Box<str>, Json>> = BTreeMap::new();
+    let members = |key: &DocumentKey| subject.client.document(key)?.members();
     let mut found = None;
     for value in values.iter().filter(|value| !is_fickle(value)) {
         for (invariant, mark, others) in [
@@ -97,7 +104,8 @@ pub fn shown(world: &mut World, tab: TabId, values: &[u64]) {
             for other in others.into_iter().flatten().filter(|other| !is_fickle(other)) {
                 let Some((key, field, before)) = causes.replaced.get(other) else { continue };
                 world.marks.hit(mark);
-                let is_there = number(subject.client.document(key), field) == Some(*before);
+                let there = shown.entry(key).or_insert_with(|| members(key).unwrap_or_default());
+                let is_there = number_in(there, field) == Some(*before);
                 if is_there && !is_fickle(before) && !is_pending(key) {
                     let key = key.document.as_str();
                     found =

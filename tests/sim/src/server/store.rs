@@ -134,7 +134,7 @@ impl Store {
         }
         if !(planted::is(Bug::ReceiptsLost) && nonce.is_multiple_of(20)) {
             self.open.extend(decision.receipts.keys());
-            self.receipts.append(&mut decision.receipts);
+            self.receipts.extend(std::mem::take(&mut decision.receipts));
         }
         for (ordinal, (key, stored)) in (0..).zip(std::mem::take(&mut decision.documents)) {
             if let Some(old) = self.documents.get(&key) {
