@@ -12,11 +12,9 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::ops::Index;
+use std::vec;
 
-pub use set::Set;
-
-/// The entries of one list.
-pub type Entries<K, V> = std::iter::Zip<std::vec::IntoIter<K>, std::vec::IntoIter<V>>;
+pub use set::{IntoKeys, Set};
 
 /// Entries in one list. A full list is split, so an insertion moves no more than these.
 const LIST_MAX: usize = 64;
@@ -289,11 +287,30 @@ impl<K: Ord, V, const N: usize> From<[(K, V); N]> for Map<K, V> {
 
 impl<K, V> IntoIterator for Map<K, V> {
     type Item = (K, V);
-    type IntoIter =
-        std::iter::FlatMap<std::vec::IntoIter<List<K, V>>, Entries<K, V>, fn(List<K, V>) -> Entries<K, V>>;
+    type IntoIter = IntoIter<K, V>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.lists.into_iter().flat_map(|list| list.keys.into_iter().zip(list.values))
+    fn into_iter(self) -> IntoIter<K, V> {
+        IntoIter { lists: self.lists.into_iter(), keys: vec![].into_iter(), values: vec![].into_iter() }
+    }
+}
+
+/// The entries of a [`Map`], taken out of it. Less code than iterators of the standard library, as [`Iter`] is.
+#[derive(Debug)]
+pub struct IntoIter<K, V> {
+    lists: vec::IntoIter<List<K, V>>,
+    keys: vec::IntoIter<K>,
+    values: vec::IntoIter<V>,
+}
+
+impl<K, V> Iterator for IntoIter<K, V> {
+    type Item = (K, V);
+
+    fn next(&mut self) -> Option<(K, V)> {
+        if self.keys.as_slice().is_empty() {
+            let list = self.lists.next()?;
+            (self.keys, self.values) = (list.keys.into_iter(), list.values.into_iter());
+        }
+        Some((self.keys.next()?, self.values.next()?))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::Map;
+use super::{IntoIter, Map};
 
 /// Keys without values.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,9 +71,21 @@ impl<K: Ord> FromIterator<K> for Set<K> {
 
 impl<K: Ord> IntoIterator for Set<K> {
     type Item = K;
-    type IntoIter = std::iter::Map<<Map<K, ()> as IntoIterator>::IntoIter, fn((K, ())) -> K>;
+    type IntoIter = IntoKeys<K>;
 
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().map(|(key, ())| key)
+    fn into_iter(self) -> IntoKeys<K> {
+        IntoKeys(self.0.into_iter())
+    }
+}
+
+/// The keys of a [`Set`], taken out of it.
+#[derive(Debug)]
+pub struct IntoKeys<K>(IntoIter<K, ()>);
+
+impl<K> Iterator for IntoKeys<K> {
+    type Item = K;
+
+    fn next(&mut self) -> Option<K> {
+        self.0.next().map(|(key, ())| key)
     }
 }
