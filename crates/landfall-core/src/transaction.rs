@@ -350,23 +350,27 @@ impl Transaction {
         let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
         let indexes = || Read::Range(Store::Meta, text(INDEXES.0), text(INDEXES.1), u32::MAX);
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
+        let and = |mut reads: Vec<Read>, rows: &[DocumentKey]| {
+            reads.extend(rows.iter().map(one));
+            reads
+        };
         match self {
-            Transaction::Open { after, rows, .. } => [
-                Read::One(Store::Meta, Key::Text(CLIENT.into())),
-                checkpoint(),
-                Read::All(Store::Journal),
-                Read::All(Store::Sent),
-                Read::All(Store::Settled),
-                Read::All(Store::Parked),
-                voids(),
-                Read::All(Store::Staged),
-                Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
-                indexes(),
-            ]
-            .into_iter()
-            .chain(rows.iter().map(one))
-            .collect(),
-            Transaction::Load(keys) => keys.iter().map(one).collect(),
+            Transaction::Open { after, rows, .. } => {
+                let reads = vec![
+                    Read::One(Store::Meta, Key::Text(CLIENT.into())),
+                    checkpoint(),
+                    Read::All(Store::Journal),
+                    Read::All(Store::Sent),
+                    Read::All(Store::Settled),
+                    Read::All(Store::Parked),
+                    voids(),
+                    Read::All(Store::Staged),
+                    Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
+                    indexes(),
+                ];
+                and(reads, rows)
+            }
+            Transaction::Load(keys) => and(vec![], keys),
             Transaction::LoadPart(collection, from) => {
                 let (_, to) = stored::base_range(collection);
                 vec![Read::Range(Store::Base, Key::Text(from.clone()), Key::Text(to), PART)]
@@ -397,24 +401,23 @@ impl Transaction {
                 reads.push(Read::Keys(Store::Staged, Key::Counted(0), SEAL, 1, false));
                 reads
             }
-            Transaction::Store { indexed, .. } => {
-                [checkpoint(), indexes()].into_iter().chain(indexed.iter().map(one)).collect()
-            }
+            Transaction::Store { indexed, .. } => and(vec![checkpoint(), indexes()], indexed),
             Transaction::Unpack { key, indexed, .. } => {
-                let reads = [Read::One(Store::Staged, Key::Counted(*key)), indexes()];
-                reads.into_iter().chain(indexed.iter().map(one)).collect()
+                and(vec![Read::One(Store::Staged, Key::Counted(*key)), indexes()], indexed)
             }
         }
     }
 
-    /// What to write, from what was read; and what that means, once the transaction is complete.
-    pub fn decide(self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+    /// What to write, from what was read; and what that means, once the transaction is complete. May be asked again:
+    /// whoever runs it has it run once more where the first try came to nothing.
+    pub fn decide(&self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
             Transaction::Open { client, .. } => open::open(client, read),
             Transaction::Load(_) => (vec![], loaded(&read, None)),
-            Transaction::Seek { field, .. } => (vec![], index::sought(&field, read)),
+            Transaction::Seek { field, .. } => (vec![], index::sought(field, read)),
             Transaction::Index { collection, expected, version, fields } => {
-                index::index(&collection, expected, Indexed { version, fields, through: None }, &read)
+                let next = Indexed { version: *version, fields: fields.clone(), through: None };
+                index::index(collection, expected.as_ref(), next, &read)
             }
             Transaction::LoadPart(..) => {
                 let next = match read[0].last() {
@@ -425,20 +428,20 @@ impl Transaction {
                 (vec![], loaded(&read, next))
             }
             Transaction::Commit(record) => {
-                (vec![Write::Add(Store::Journal, stored::write(&record))], Outcome::Committed)
+                (vec![Write::Add(Store::Journal, stored::write(record))], Outcome::Committed)
             }
             Transaction::Fix(new) => outbox::fix(new, &read),
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
-            Transaction::Seal { through, known } => seal::seal(through, &known, &read[0]),
+            Transaction::Seal { through, known } => seal::seal(*through, known, &read[0]),
             Transaction::Settle { epoch, head, settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = base::settle(epoch, head, settled, folds, &read);
+                let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, &read);
                 let put = |parked: &Parked| {
                     Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
                 };
-                let parked = if planted::is(Bug::ParkedNotStored) { vec![] } else { parked };
+                let parked: &[Parked] = if planted::is(Bug::ParkedNotStored) { &[] } else { parked };
                 writes.extend(parked.iter().map(put));
-                writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                writes.extend(garbage.iter().map(delete));
                 (base::announced(writes), outcome)
             }
             Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
@@ -447,30 +450,34 @@ impl Transaction {
                     return (vec![], Outcome::Stale(current));
                 }
                 let mut writes = Vec::new();
-                if reset {
+                if *reset {
                     writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
                 writes.extend(rows.iter().map(base::put));
-                if !index::keep(&mut writes, &indexed, &read[1..]) {
+                if !index::keep(&mut writes, indexed, &read[1..]) {
                     return (vec![], Outcome::Stale(current));
                 }
-                writes.extend(staged.into_iter().map(|record| Write::Add(Store::Staged, record)));
-                writes.push(put_checkpoint(&reached));
-                writes.extend(garbage.into_iter().map(|(store, key)| Write::Delete(store, key)));
+                writes.extend(staged.iter().map(|record| Write::Add(Store::Staged, record.clone())));
+                writes.push(put_checkpoint(reached));
+                writes.extend(garbage.iter().map(delete));
                 (base::announced(writes), Outcome::Stored)
             }
             Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
             Transaction::Unpack { key, rows, indexed } => {
-                let rows = if planted::is(Bug::UnpackedNowhere) { vec![] } else { rows };
+                let rows: &[_] = if planted::is(Bug::UnpackedNowhere) { &[] } else { rows };
                 let mut writes: Vec<_> = rows.iter().map(base::put).collect();
-                if !index::keep(&mut writes, &indexed, &read[1..]) {
+                if !index::keep(&mut writes, indexed, &read[1..]) {
                     return (vec![], Outcome::Missed);
                 }
-                writes.push(Write::Delete(Store::Staged, Key::Counted(key)));
+                writes.push(Write::Delete(Store::Staged, Key::Counted(*key)));
                 (base::announced(writes), Outcome::Stored)
             }
         }
     }
+}
+
+fn delete((store, key): &(Store, Key)) -> Write {
+    Write::Delete(*store, key.clone())
 }
 
 fn put_checkpoint(checkpoint: &Checkpoint) -> Write {

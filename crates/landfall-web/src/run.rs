@@ -53,7 +53,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn start(connection: &Connection, transaction: Transaction) -> Result<Run, JsValue> {
+    pub(crate) fn start(connection: &Connection, transaction: Rc<Transaction>) -> Result<Run, JsValue> {
         let stores: Array =
             transaction.stores().iter().map(|store| JsValue::from_str(store.name())).collect();
         let (mode, durability) = match transaction.durability() {
@@ -72,19 +72,17 @@ impl Run {
         let reads = transaction.reads();
         let mut run = Run { complete, decided: decided.clone(), _last_read: None };
         if reads.is_empty() {
-            decide(&idb, transaction, &[], &decided)?;
+            decide(&idb, &transaction, &[], &decided)?;
             return Ok(run);
         }
         let requests: Vec<Pending> =
             reads.iter().map(|read| Pending::issue(&idb, read)).collect::<Result<_, _>>()?;
         let last = requests.last().expect("BUG: no request for a read").values.clone();
-        let mut transaction = Some(transaction);
         let last_read = Closure::<dyn FnMut() -> Result<(), JsValue>>::new(move || {
             if requests.last().expect("BUG: no request for a read").walks_on()? {
                 return Ok(());
             }
-            let transaction = transaction.take().expect("BUG: one request succeeded twice");
-            let result = decide(&idb, transaction, &requests, &decided);
+            let result = decide(&idb, &transaction, &requests, &decided);
             if result.is_err() {
                 // All or nothing, also where a write could not even be asked for.
                 idb.abort()?;
@@ -118,11 +116,12 @@ impl Run {
 /// Hands what was read to the core and asks for the writes it wants.
 fn decide(
     idb: &IdbTransaction,
-    transaction: Transaction,
+    transaction: &Transaction,
     requests: &[Pending],
     decided: &Decided,
 ) -> Result<(), JsValue> {
     crash::point();
+    assert!(decided.borrow().is_none(), "BUG: one request succeeded twice");
     let read = requests.iter().map(Pending::rows).collect::<Result<_, _>>()?;
     let (writes, outcome) = transaction.decide(read);
     let mut added = Vec::new();

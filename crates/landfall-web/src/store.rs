@@ -17,6 +17,8 @@ use crate::run::Run;
 
 type Ran = Result<Done, Code>;
 type Told = Rc<dyn Fn(Cut)>;
+/// A call, what it runs, and whom to tell.
+type Waiting = (u64, Rc<Transaction>, oneshot::Sender<Ran>);
 
 /// What happened to the database without anybody here having asked for it.
 #[derive(Clone, Copy)]
@@ -35,7 +37,7 @@ pub(crate) struct Store {
     links: Cell<u32>,
     calls: Cell<u64>,
     /// What waits for the next link, in the order of the calls.
-    waiting: RefCell<Vec<(u64, Transaction, oneshot::Sender<Ran>)>>,
+    waiting: RefCell<Vec<Waiting>>,
     linking: Cell<bool>,
     closed: Cell<bool>,
     told: RefCell<Option<Told>>,
@@ -86,7 +88,7 @@ impl Store {
     /// Runs a transaction. Those over the same stores take effect in the order of the calls.
     pub(crate) fn run(self: &Rc<Store>, transaction: Transaction) -> impl Future<Output = Ran> + use<> {
         let call = self.calls.replace(self.calls.get() + 1);
-        let (store, links) = (self.clone(), self.links.get());
+        let (store, links, transaction) = (self.clone(), self.links.get(), Rc::new(transaction));
         let begun = match self.begin(transaction.clone()) {
             Some(run) => Ok((run, transaction)),
             None => Err(self.put_off(call, transaction)),
@@ -110,7 +112,7 @@ impl Store {
         }
     }
 
-    fn begin(&self, transaction: Transaction) -> Option<Run> {
+    fn begin(&self, transaction: Rc<Transaction>) -> Option<Run> {
         let begun = Run::start(&self.link.borrow().as_ref()?.connection, transaction);
         if begun.is_err() {
             self.lose(self.links.get());
@@ -119,7 +121,7 @@ impl Store {
     }
 
     /// Has a transaction run on the next link.
-    fn put_off(self: &Rc<Store>, call: u64, transaction: Transaction) -> oneshot::Receiver<Ran> {
+    fn put_off(self: &Rc<Store>, call: u64, transaction: Rc<Transaction>) -> oneshot::Receiver<Ran> {
         let (give, given) = oneshot::channel();
         if !self.closed.get() {
             let mut waiting = self.waiting.borrow_mut();

@@ -21,22 +21,22 @@ pub(super) fn read(text: &str) -> Option<BaseRow> {
 }
 
 pub(super) fn settle(
-    epoch: String,
-    head: Option<String>,
+    epoch: &str,
+    head: Option<&String>,
     mut settled: Vec<SettledMutation>,
-    folds: Vec<Fold>,
+    folds: &[Fold],
     read: &[Rows],
 ) -> (Vec<Write>, Outcome) {
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
     // Before the first page, this is what says which history the verdicts' positions are of.
-    checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.clone()));
+    checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.to_owned()));
     // The first since the last pull and the newest: a server may be set back before either.
     checkpoint.head = match (checkpoint.head.take(), head) {
-        (Some(old), Some(new)) if old != new => {
+        (Some(old), Some(new)) if old != *new => {
             Some(format!("{}~{new}", old.split_once('~').map_or(&*old, |(first, _)| first)))
         }
-        (old, new) => old.or(new),
+        (old, new) => old.or_else(|| new.cloned()),
     };
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
     // What is packed goes into the base later, and would take back what is folded into it before.
@@ -79,7 +79,7 @@ pub(super) fn settle(
         Write::Add(
             Store::Settled,
             stored::write(&SettledRecord {
-                epoch: Some(epoch),
+                epoch: Some(epoch.to_owned()),
                 resets: checkpoint.resets,
                 settled: settled.clone(),
             }),

@@ -32,12 +32,12 @@ pub(super) fn part(collection: &Collection, known: Option<&Indexed>, fields: &[S
 
 pub(super) fn index(
     collection: &Collection,
-    expected: Option<Indexed>,
+    expected: Option<&Indexed>,
     mut next: Indexed,
     read: &[Rows],
 ) -> (Vec<Write>, Outcome) {
     let there = indexed(&read[0]);
-    if there != expected {
+    if there.as_ref() != expected {
         // Another tab does it too, or has fetched everything anew.
         return (vec![], Outcome::Indexed(there, false));
     }

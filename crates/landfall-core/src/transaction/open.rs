@@ -5,7 +5,7 @@ use super::{Opened, Outcome, Rows, Write, base, checkpoint};
 use crate::id::{Client, DocumentKey};
 use crate::stored::{self, CLIENT, Key, Parked, SEAL, Store};
 
-pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+pub(super) fn open(client: &Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
     fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut Vec<String>) -> Vec<(u64, T)> {
         let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
             (Key::Counted(key), Some(record)) => Some((key, record)),
@@ -38,7 +38,7 @@ pub(super) fn open(client: Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome)
     }
     let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let made = name.is_none();
-    let client = Some(name.unwrap_or(client));
+    let client = Some(name.unwrap_or_else(|| client.clone()));
     let mut lost = Vec::new();
     let staged = Some(records(next(), &mut lost)).filter(|_| lost.is_empty());
     let changes = next().iter().filter_map(changed).collect();

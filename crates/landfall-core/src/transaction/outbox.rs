@@ -6,7 +6,7 @@ use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{self, Key, Legacy, Sent, SentRecord, SettledRecord, Store};
 
-pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
+pub(super) fn fix(new: &[Sent], read: &[Rows]) -> (Vec<Write>, Outcome) {
     let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let there: Vec<Sent> = read[0]
         .iter()
@@ -17,14 +17,14 @@ pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     let mut fresh = Vec::new();
     let asked = new.len();
     let sent: Vec<Sent> = new
-        .into_iter()
+        .iter()
         .filter(|sent| !voids.contains(&sent.mutation.id))
         .map(|sent| match there.iter().find(|other| other.mutation.id == sent.mutation.id) {
             Some(final_one) if !planted::is(Bug::BytesNotFinal) => final_one.clone(),
             Some(_) | None => {
                 added.push(sent.mutation.id);
                 fresh.push(sent.clone());
-                sent
+                sent.clone()
             }
         })
         .collect();
@@ -34,34 +34,33 @@ pub(super) fn fix(new: Vec<Sent>, read: &[Rows]) -> (Vec<Write>, Outcome) {
     (write.into_iter().collect(), Outcome::Fixed { sent, added, discarded })
 }
 
-pub(super) fn amend(amendment: Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
+pub(super) fn amend(amendment: &Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {
     if read.iter().any(Vec::is_empty) {
         return (vec![], Outcome::Missed);
     }
     let Amendment { record, unpark, voids, ended } = amendment;
     let mut writes = Vec::new();
     if !record.entries.is_empty() {
-        writes.push(Write::Add(Store::Journal, stored::write(&record)));
+        writes.push(Write::Add(Store::Journal, stored::write(record)));
     }
     if !ended.is_empty() {
-        writes.push(Write::Add(
-            Store::Settled,
-            stored::write(&SettledRecord { epoch: None, resets: 0, settled: ended }),
-        ));
+        let record = SettledRecord { epoch: None, resets: 0, settled: ended.clone() };
+        writes.push(Write::Add(Store::Settled, stored::write(&record)));
     }
     let unparked = unpark.iter().map(|id| Write::Delete(Store::Parked, Key::Text(id.to_string())));
     writes.extend(unparked);
-    writes.extend(voids.into_iter().map(|id| Write::Put(Store::Meta, stored::void_key(id), String::new())));
+    writes.extend(voids.iter().map(|id| Write::Put(Store::Meta, stored::void_key(*id), String::new())));
     (writes, Outcome::Amended)
 }
 
-pub(super) fn adopt(Legacy { from, through, mut record }: Legacy, read: &Rows) -> (Vec<Write>, Outcome) {
+pub(super) fn adopt(Legacy { from, through, record }: &Legacy, read: &Rows) -> (Vec<Write>, Outcome) {
+    let mut record = record.clone();
     let known = read.first().and_then(|(_, text)| text.parse().ok()).unwrap_or(0);
     record.entries.retain_mut(|entry| entry.place.take().is_some_and(|place| place.record > known));
     let mut writes = Vec::new();
     if !record.entries.is_empty() {
         writes.push(Write::Add(Store::Journal, stored::write(&record)));
-        writes.push(Write::Put(Store::Meta, stored::adopted_key(&from), through.to_string()));
+        writes.push(Write::Put(Store::Meta, stored::adopted_key(from), through.to_string()));
     }
     (writes, Outcome::Adopted(record.entries))
 }
