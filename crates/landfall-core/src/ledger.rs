@@ -119,12 +119,14 @@ impl Ledger {
 
     /// What can be deleted, all in one transaction: a write must not outlive the verdict on it.
     pub fn garbage(&self) -> Vec<(Store, Key)> {
-        let shelves =
-            [(Store::Journal, &self.journal), (Store::Settled, &self.settled), (Store::Sent, &self.sent)];
-        let keys = shelves
-            .into_iter()
-            .flat_map(|(store, shelf)| shelf.empty.iter().map(move |record| (store, Key::Counted(*record))));
-        keys.chain(self.strays.iter().cloned()).collect()
+        let mut garbage = Vec::new();
+        for (store, shelf) in
+            [(Store::Journal, &self.journal), (Store::Settled, &self.settled), (Store::Sent, &self.sent)]
+        {
+            garbage.extend(shelf.empty.iter().map(|record| (store, Key::Counted(*record))));
+        }
+        garbage.extend_from_slice(&self.strays);
+        garbage
     }
 
     /// These records are deleted.

@@ -1,6 +1,6 @@
 //! What follows from the end of each transaction.
 
-use super::{Client, Done, Outcome, Output, Purpose};
+use super::{Client, Done, Outcome, Output, Purpose, Ticket};
 use crate::code::Code;
 use crate::drain::Nudge;
 use crate::planted::{self, Bug};
@@ -23,7 +23,7 @@ impl Client {
                 self.refresh |= record <= last || self.outbox.is_rescuing();
                 self.outbox.commit(n, record.max(last));
                 self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
-                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                self.answer(tickets, &Output::Saved);
                 self.outputs.push_back(Output::Hint);
                 self.progress.saw(self.outbox.unsettled());
                 self.drain.nudge(Nudge::Wrote, now);
@@ -39,10 +39,10 @@ impl Client {
                 }
                 self.withdraw(ids);
                 if planted::is(Bug::UnsavedSaidSaved) {
-                    self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                    self.answer(tickets, &Output::Saved);
                     return self.commit();
                 }
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
+                self.answer(tickets, &|ticket| Output::Unsaved(ticket, code));
                 self.commit();
             }
             (
@@ -51,7 +51,7 @@ impl Client {
             ) => {
                 self.refetch(damaged);
                 self.loaded(keys, None, rows);
-                self.outputs.extend(tickets.into_iter().map(Output::Loaded));
+                self.answer(tickets, &Output::Loaded);
             }
             (
                 Purpose::LoadPart { ticket, collection, round },
@@ -72,7 +72,7 @@ impl Client {
                 self.outputs.push_back(Output::Unloaded(ticket, code));
             }
             (Purpose::Load { tickets, .. }, Err(code)) => {
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unloaded(ticket, code)));
+                self.answer(tickets, &|ticket| Output::Unloaded(ticket, code));
             }
             (
                 Purpose::Fix,
@@ -84,15 +84,14 @@ impl Client {
             }
             (Purpose::Amend { tickets, amendment }, Ok(Done { outcome: Outcome::Amended, added })) => {
                 self.amended(*amendment, &added, now);
-                self.outputs.extend(tickets.into_iter().map(Output::Saved));
+                self.answer(tickets, &Output::Saved);
             }
             (Purpose::Amend { tickets, .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
                 self.refresh = true;
-                self.outputs
-                    .extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, Code::NotFound)));
+                self.answer(tickets, &|ticket| Output::Unsaved(ticket, Code::NotFound));
             }
             (Purpose::Amend { tickets, .. }, Err(code)) => {
-                self.outputs.extend(tickets.into_iter().map(|ticket| Output::Unsaved(ticket, code)));
+                self.answer(tickets, &|ticket| Output::Unsaved(ticket, code));
             }
             (Purpose::Adopt(ticket), Ok(Done { outcome: Outcome::Adopted(entries), added })) => {
                 self.adopted(ticket, entries, &added, now);
@@ -156,6 +155,13 @@ impl Client {
             ) => {
                 unreachable!("BUG: another outcome than the transaction has")
             }
+        }
+    }
+
+    /// Answers calls of the app.
+    fn answer(&mut self, tickets: Vec<Ticket>, answer: &dyn Fn(Ticket) -> Output) {
+        for ticket in tickets {
+            self.outputs.push_back(answer(ticket));
         }
     }
 }
