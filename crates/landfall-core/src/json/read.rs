@@ -123,8 +123,8 @@ impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_map(Parts { reader: self, first: true })
     }
 
-    /// As a list of its members in the order in which they are declared. What serde makes for that is half of what
-    /// it makes for members in any order, once for each type: a tenth of what a page downloads.
+    /// As a list of its members in the order in which they are declared. What serde makes for that, once for each
+    /// type, is less than what it makes for members in any order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
