@@ -53,6 +53,14 @@ pub(crate) fn seeds(layout: &Layout) -> Command {
     sim
 }
 
+/// Sees whether the bugs that seeds and small worlds must find can still be planted.
+pub(crate) fn plant(layout: &Layout) -> Command {
+    let mut check = shell::cargo();
+    check.args(["check", "--quiet", "--package", "landfall-sim", "--features", "planted", "--all-targets"]);
+    check.current_dir(&layout.root);
+    check
+}
+
 /// Prints `sim ours=…/s floor=…/s ratio=…`.
 pub(crate) fn bench(layout: &Layout) -> Result<()> {
     shell::run(command(layout, false).arg("--bench"))

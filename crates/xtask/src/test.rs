@@ -29,6 +29,7 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
         shell::cargo().args(["test", "--release", "--package", "xtask"]).current_dir(&layout.root),
     )?;
     report.tests("simulator in Node", &mut sim::replay(layout)?)?;
+    report.step("plant bugs", || shell::run(&mut sim::plant(layout)))?;
     report.step("simulator", || shell::run(&mut sim::seeds(layout)))?;
     report.step("build package", || wasm::build(layout))?;
     report.step("size budget", || {
