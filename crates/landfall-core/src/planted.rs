@@ -5,21 +5,26 @@
 #[cfg(feature = "planted-bugs")]
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Declares the bugs and their list.
-macro_rules! bugs {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// A bug in the core.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Bug { $($(#[$doc])* $name,)* }
+/// Declares an enum of names and the list of them; for the simulator too.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! listed {
+    ($(#[$about:meta])* $enum:ident: $($(#[$doc:meta])* $name:ident,)*) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $enum { $($(#[$doc])* $name,)* }
 
-        impl Bug {
-            /// Every bug.
-            pub const ALL: &[Bug] = &[$(Bug::$name,)*];
+        impl $enum {
+            /// Every one of them.
+            pub const ALL: &[$enum] = &[$($enum::$name,)*];
         }
     };
 }
 
-bugs! {
+crate::listed! {
+    /// A bug in the core.
+    Bug:
+
     /// A verdict is taken for that on the write at the same place of the batch.
     AckByCount,
     /// A write leaves the outbox with its verdict, though its effect is not in the base.

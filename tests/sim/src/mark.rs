@@ -1,20 +1,9 @@
 //! What must have happened sometimes: a simulator proves nothing about a disaster that never came.
 
-/// Declares the marks and their list.
-macro_rules! marks {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Something that has to happen in some of many seeds.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Mark { $($(#[$doc])* $name,)* }
+landfall_core::listed! {
+    /// Something that has to happen in some of many seeds.
+    Mark:
 
-        impl Mark {
-            /// Every mark.
-            pub const ALL: &[Mark] = &[$(Mark::$name,)*];
-        }
-    };
-}
-
-marks! {
     /// A request did not arrive.
     RequestLost,
     /// A push was committed and nobody heard of it.

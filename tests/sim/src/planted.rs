@@ -8,21 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use landfall_core::planted as core;
 use landfall_core::transaction::{Durability, Transaction};
 
-/// Declares the bugs and their list.
-macro_rules! bugs {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// A bug that a seed has to find.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Bug { $($(#[$doc])* $name,)* }
+landfall_core::listed! {
+    /// A bug that a seed has to find.
+    Bug:
 
-        impl Bug {
-            /// Every bug.
-            pub const ALL: &[Bug] = &[$(Bug::$name,)*];
-        }
-    };
-}
-
-bugs! {
     /// The server applies what it has a receipt for.
     NoDedupe,
     /// Verdicts are remembered for some commits only.
