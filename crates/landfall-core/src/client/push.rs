@@ -29,7 +29,7 @@ impl Client {
                 begun = batch.len();
             }
             let key = item.entry.key();
-            let sent = item.sent.clone().unwrap_or_else(|| {
+            let sent = item.sent.as_deref().cloned().unwrap_or_else(|| {
                 let before = last.get(&key).copied().or_else(|| {
                     let lane = self.outbox.lane(&key).take_while(|other| other.entry.id != item.entry.id);
                     // The one before it may be in the base already, with a stamp that this one has not seen.

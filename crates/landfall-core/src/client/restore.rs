@@ -4,7 +4,7 @@ use super::changes::Seen;
 use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::id::{DocumentKey, MutationId, Writer};
+use crate::id::{Collection, DocumentKey, MutationId, Writer};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
@@ -74,12 +74,19 @@ impl Client {
             self.outbox.park(parked);
         }
         let mut replaced = Map::new();
+        let mut name: Option<Collection> = None;
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
             let mut live = Set::new();
-            for (index, entry) in (0..).zip(journal.entries) {
+            for (index, mut entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
+                // Each was read with a name of its own, and room for more fields.
+                match &name {
+                    Some(name) if *name == entry.collection => entry.collection = name.clone(),
+                    Some(_) | None => name = Some(entry.collection.clone()),
+                }
+                entry.fields.shrink_to_fit();
                 let id = entry.id;
                 // Two tabs may have saved it again, and one of them late.
                 if self.has(id) {
