@@ -21,7 +21,9 @@ pub struct InvalidName(pub &'static str);
 /// 128 random bits made in memory by each tab or worker at its first write.
 ///
 /// Never stored to mint more ids with, so tabs and copied profiles cannot mint the same one.
+// Aligned as the numbers that stand beside it: a pending write holds half a dozen of these pairs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(Rust, packed(8))]
 pub struct Writer(pub u128);
 
 impl fmt::Display for Writer {

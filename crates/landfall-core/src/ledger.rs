@@ -3,16 +3,50 @@
 //! Records are packed, so one is garbage only when everything in it is; it is deleted by the next
 //! transaction that writes anyway. Forgetting to is harmless: the next start finds it again.
 
-use crate::id::MutationId;
-use crate::map::{Map, Set};
+use crate::id::{MutationId, Writer};
+use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{Key, Store};
 
-/// Records by key, each with what it is still needed for.
+/// Records and the mutations in them, looked up from either side.
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    by_record: Set<(u64, MutationId)>,
+    by_id: Set<(MutationId, u64)>,
+}
+
+/// Below and above every mutation.
+const FIRST: MutationId = MutationId { writer: Writer(0), n: 0 };
+const LAST: MutationId = MutationId { writer: Writer(u128::MAX), n: u64::MAX };
+
+impl Contents {
+    fn insert(&mut self, record: u64, id: MutationId) {
+        self.by_record.insert((record, id));
+        self.by_id.insert((id, record));
+    }
+
+    fn remove(&mut self, record: u64, id: MutationId) {
+        self.by_record.remove(&(record, id));
+        self.by_id.remove(&(id, record));
+    }
+
+    fn ids(&self, record: u64) -> impl Iterator<Item = MutationId> {
+        self.by_record.range(&(record, FIRST), &(record, LAST)).map(|(_, id)| *id)
+    }
+
+    fn records(&self, id: MutationId) -> impl Iterator<Item = u64> {
+        self.by_id.range(&(id, 0), &(id, u64::MAX)).map(|(_, record)| *record)
+    }
+
+    fn contains(&self, id: MutationId) -> bool {
+        self.records(id).next().is_some()
+    }
+}
+
+/// Records, each with what it is still needed for.
 #[derive(Clone, Debug, Default)]
 struct Shelf {
-    records: Map<u64, Set<MutationId>>,
-    homes: Map<MutationId, Vec<u64>>,
+    needed: Contents,
     empty: Vec<u64>,
 }
 
@@ -23,31 +57,22 @@ impl Shelf {
         }
         if ids.is_empty() {
             self.empty.push(record);
-            return;
         }
-        for id in ids.iter() {
-            let homes = self.homes.get_or_insert_with(*id, Vec::new);
-            if !homes.contains(&record) {
-                homes.push(record);
-            }
+        for id in ids {
+            self.needed.insert(record, id);
         }
-        // A database that was deleted and made anew gives keys a second time.
-        self.records.get_or_insert_with(record, Set::new).extend(ids);
     }
 
-    /// Gives the records that nothing needs any more because of this.
-    fn release(&mut self, id: MutationId) -> Vec<u64> {
-        let mut emptied = Vec::new();
-        for record in self.homes.remove(&id).into_iter().flatten() {
-            let ids = self.records.get_mut(&record).expect("BUG: a home without a record");
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.records.remove(&record);
-                emptied.push(record);
-            }
-        }
-        self.empty.extend(&emptied);
-        emptied
+    /// Gives the records that were needed for it, and whether nothing needs them any more.
+    fn release(&mut self, id: MutationId) -> Vec<(u64, bool)> {
+        let records: Vec<u64> = self.needed.records(id).collect();
+        let released = records.into_iter().map(|record| {
+            self.needed.remove(record, id);
+            let is_empty = self.needed.ids(record).next().is_none();
+            self.empty.extend(is_empty.then_some(record));
+            (record, is_empty)
+        });
+        released.collect()
     }
 }
 
@@ -57,9 +82,8 @@ pub struct Ledger {
     journal: Shelf,
     sent: Shelf,
     settled: Shelf,
-    /// All writes of each journal record that is not garbage.
-    members: Map<u64, Vec<MutationId>>,
-    journalled: Set<MutationId>,
+    /// Writes that have ended, in journal records that are not garbage.
+    ended: Contents,
     /// Single records that are garbage.
     strays: Vec<(Store, Key)>,
     last: u64,
@@ -69,9 +93,8 @@ impl Ledger {
     /// A journal record: all its writes, and which of them have not ended.
     pub fn journal(&mut self, record: u64, members: Vec<MutationId>, live: Set<MutationId>) {
         self.last = self.last.max(record);
-        if !live.is_empty() {
-            self.journalled.extend(members.iter().copied());
-            self.members.insert(record, members);
+        for id in members.into_iter().filter(|id| !live.is_empty() && !live.contains(id)) {
+            self.ended.insert(record, id);
         }
         self.journal.put(record, live);
     }
@@ -83,7 +106,8 @@ impl Ledger {
 
     /// The journal records that are known here.
     pub fn journals(&self) -> Set<u64> {
-        self.journal.records.keys().chain(&self.journal.empty).copied().collect()
+        let needed = self.journal.needed.by_record.iter().map(|(record, _)| record);
+        needed.chain(&self.journal.empty).copied().collect()
     }
 
     /// A record of final bytes, and which of its mutations are not settled.
@@ -93,7 +117,8 @@ impl Ledger {
 
     /// A record of verdicts, after the journal records it may speak of.
     pub fn settled(&mut self, record: u64, ids: impl Iterator<Item = MutationId>) {
-        self.settled.put(record, ids.filter(|id| self.journalled.contains(id)).collect());
+        let named = ids.filter(|id| self.journal.needed.contains(*id) || self.ended.contains(*id));
+        self.settled.put(record, named.collect());
     }
 
     /// A verdict is stored: the bytes need not be sent again.
@@ -103,11 +128,15 @@ impl Ledger {
 
     /// A write has ended: its effect is in the base, or it is parked.
     pub fn end(&mut self, id: MutationId) {
-        for record in self.journal.release(id) {
-            // The journal no longer names these writes, so nobody will ask how they ended.
-            for member in self.members.remove(&record).into_iter().flatten() {
-                self.journalled.remove(&member);
-                self.settled.release(member);
+        for (record, is_empty) in self.journal.release(id) {
+            self.ended.insert(record, id);
+            let ended: Vec<_> = self.ended.ids(record).filter(|_| is_empty).collect();
+            for id in ended {
+                self.ended.remove(record, id);
+                // Where the journal no longer names a write, nobody will ask how it ended.
+                if !self.ended.contains(id) {
+                    self.settled.release(id);
+                }
             }
         }
     }
@@ -153,7 +182,6 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Writer;
 
     fn id(n: u64) -> MutationId {
         MutationId { writer: Writer(1), n }
@@ -176,6 +204,18 @@ mod tests {
         assert_eq!(garbage, all.map(|(store, record)| (store, Key::Counted(record))));
         ledger.collected(&garbage);
         assert_eq!(ledger.garbage(), []);
+    }
+
+    #[test]
+    fn a_verdict_stays_as_long_as_any_record_names_its_write() {
+        let mut ledger = Ledger::default();
+        ledger.journal(1, vec![id(1)], Set::from_iter([id(1)]));
+        ledger.journal(2, vec![id(1), id(2)], Set::from_iter([id(2)]));
+        ledger.settled(1, [id(1)].into_iter());
+        ledger.end(id(1));
+        assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(1))]);
+        ledger.end(id(2));
+        assert!(ledger.garbage().contains(&(Store::Settled, Key::Counted(1))));
     }
 
     #[test]

@@ -153,21 +153,27 @@ impl<K: Ord, V> Map<K, V> {
 
     /// The entries, in the order of the keys.
     pub fn iter(&self) -> Iter<'_, K, V> {
-        let back = (self.lists.len(), 0);
-        Iter { lists: &self.lists, front: (0, 0), back, left: self.len() }
+        Iter { lists: &self.lists, front: (0, 0), back: (self.lists.len(), 0) }
     }
 
     /// The entries from `key` on, in the order of the keys.
     pub fn iter_from(&self, key: &K) -> Iter<'_, K, V> {
+        Iter { front: self.bound(key), ..self.iter() }
+    }
+
+    /// The entries from the first key up to and without the second, in the order of the keys.
+    pub fn range(&self, from: &K, to: &K) -> Iter<'_, K, V> {
+        Iter { back: self.bound(to), ..self.iter_from(from) }
+    }
+
+    /// List and place of the first entry from `key` on.
+    fn bound(&self, key: &K) -> (usize, usize) {
         let (list, place) = self.find(key);
         let (Ok(place) | Err(place)) = place;
-        let before: usize = self.lists[..list].iter().map(|list| list.keys.len()).sum();
-        let left = self.len() - before - place;
-        let front = match self.lists.get(list) {
+        match self.lists.get(list) {
             Some(full) if full.keys.len() == place => (list + 1, 0),
             Some(_) | None => (list, place),
-        };
-        Iter { front, left, ..self.iter() }
+        }
     }
 
     /// The keys, in their order.
@@ -194,7 +200,6 @@ pub struct Iter<'a, K, V> {
     front: (usize, usize),
     /// List and place behind the last entry.
     back: (usize, usize),
-    left: usize,
 }
 
 impl<K, V> Clone for Iter<'_, K, V> {
@@ -207,21 +212,21 @@ impl<'a, K, V> Iterator for Iter<'a, K, V> {
     type Item = (&'a K, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
+        if self.front >= self.back {
+            return None;
+        }
         let (list, place) = self.front;
         let entries = &self.lists[list];
         self.front = if place + 1 == entries.keys.len() { (list + 1, 0) } else { (list, place + 1) };
         Some((&entries.keys[place], &entries.values[place]))
     }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
-    }
 }
 
 impl<K, V> DoubleEndedIterator for Iter<'_, K, V> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
+        if self.front >= self.back {
+            return None;
+        }
         if self.back.1 == 0 {
             let list = self.back.0 - 1;
             self.back = (list, self.lists[list].keys.len());
@@ -348,6 +353,11 @@ mod tests {
             prop_assert!(map.iter().rev().eq(model.iter().rev()));
             for key in [0, 7, 200, 399, 5_000] {
                 prop_assert!(map.iter_from(&key).eq(model.range(key..)));
+                for to in [0, 1, 8, 300, 9_000] {
+                    let between = || model.range(key..to.max(key));
+                    prop_assert!(map.range(&key, &to).eq(between()));
+                    prop_assert!(map.range(&key, &to).rev().eq(between().rev()));
+                }
             }
             let again: Map<_, _> = model.clone().into_iter().collect();
             prop_assert_eq!(&again, &map);

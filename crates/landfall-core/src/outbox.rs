@@ -26,6 +26,9 @@ pub use queue::{Conditions, Hold};
 /// Records that are not committed yet stand behind all that are.
 const UNCOMMITTED: u64 = 1 << 60;
 
+/// Behind every place.
+const END: Place = Place { record: u64::MAX, index: 0 };
+
 /// The place of a write in the nth record that this tab will commit.
 pub fn uncommitted(n: u64, index: u32) -> Place {
     Place { record: UNCOMMITTED + n, index }
@@ -61,7 +64,7 @@ pub struct Item {
     /// How often it has been sent.
     pub attempts: u32,
     /// Its final bytes, once they are stored.
-    pub sent: Option<Sent>,
+    pub sent: Option<Box<Sent>>,
 }
 
 /// The outbox of one device, as one tab knows it.
@@ -70,7 +73,8 @@ pub struct Outbox {
     /// Each apart, for they move up and down in the map whenever another one comes or goes.
     items: Map<Place, Box<Item>>,
     places: Map<MutationId, Place>,
-    lanes: Map<DocumentKey, Set<Place>>,
+    /// Where each document's entries stand.
+    lanes: Set<(DocumentKey, Place)>,
     parked: Map<MutationId, Parked>,
     drafts: Map<DocumentKey, MutationId>,
     /// What the server has not answered for yet.
@@ -95,7 +99,7 @@ impl Outbox {
         self.revision += 1;
         let place = self.free(place);
         assert!(self.places.insert(entry.id, place).is_none(), "BUG: one write at two places");
-        self.lanes.get_or_insert_with(entry.key(), Set::new).insert(place);
+        self.lanes.insert((entry.key(), place));
         let item = Item { stamp: entry.stamp, entry, standing, attempts: 0, sent: None };
         self.enlist(place, Some(standing));
         self.wishes += usize::from(has_wish(&item.entry));
@@ -117,9 +121,8 @@ impl Outbox {
             self.places.insert(item.entry.id, new);
             self.enlist(old, None);
             self.enlist(new, Some(item.standing));
-            let lane = self.lanes.get_mut(&item.entry.key()).expect("BUG: an item without a lane");
-            lane.remove(&old);
-            lane.insert(new);
+            self.lanes.remove(&(item.entry.key(), old));
+            self.lanes.insert((item.entry.key(), new));
             self.items.insert(new, item);
         }
     }
@@ -145,12 +148,7 @@ impl Outbox {
         self.revision += 1;
         let place = self.places.remove(&id)?;
         let item = self.items.remove(&place).expect("BUG: a place without an item");
-        let key = item.entry.key();
-        let lane = self.lanes.get_mut(&key).expect("BUG: an item without a lane");
-        lane.remove(&place);
-        if lane.is_empty() {
-            self.lanes.remove(&key);
-        }
+        self.lanes.remove(&(item.entry.key(), place));
         self.enlist(place, None);
         self.wishes -= usize::from(has_wish(&item.entry));
         Some(*item)
@@ -221,6 +219,10 @@ impl Outbox {
         let Some(place) = self.places.get(&id).copied() else { return };
         if let Some(item) = self.items.get_mut(&place) {
             item.standing = standing;
+            if let Standing::Accepted { .. } = standing {
+                // It is stored as settled, and so the bytes are not kept on disk either.
+                item.sent = None;
+            }
             self.enlist(place, Some(standing));
         }
     }
@@ -229,7 +231,7 @@ impl Outbox {
     pub fn fix(&mut self, sent: Sent) {
         let (id, stamp) = (sent.mutation.id, sent.mutation.stamp);
         if let Some(item) = self.places.get(&id).and_then(|place| self.items.get_mut(place)) {
-            item.sent = Some(sent);
+            item.sent = Some(Box::new(sent));
         }
         self.restamp(id, stamp);
     }
@@ -239,8 +241,7 @@ impl Outbox {
     pub fn restamp(&mut self, id: MutationId, mut stamp: Stamp) {
         let Some(place) = self.places.get(&id).copied() else { return };
         let key = self.items[&place].entry.key();
-        let lane = self.lanes.get(&key).into_iter().flat_map(Set::iter).filter(|later| **later >= place);
-        for later in lane {
+        for (_, later) in self.lanes.range(&(key.clone(), place), &(key, END)) {
             let item = self.items.get_mut(later).expect("BUG: a place without an item");
             if *later == place {
                 item.stamp = stamp;
@@ -302,13 +303,14 @@ impl Outbox {
 
     /// The entries of one document, in journal order.
     pub fn lane(&self, key: &DocumentKey) -> impl DoubleEndedIterator<Item = &Item> + use<'_> {
-        let places = self.lanes.get(key).into_iter().flat_map(Set::iter);
-        places.map(|place| &*self.items[place])
+        let places = self.lanes.range(&(key.clone(), Place::default()), &(key.clone(), END));
+        places.map(|(_, place)| &*self.items[place])
     }
 
     /// Documents with entries.
     pub fn documents(&self) -> impl Iterator<Item = &DocumentKey> {
-        self.lanes.keys()
+        let mut last = None;
+        self.lanes.iter().map(|(key, _)| key).filter(move |key| last.replace(*key) != Some(*key))
     }
 
     /// Refused writes.

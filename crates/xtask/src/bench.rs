@@ -10,7 +10,13 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>) -> Result<()> {
     if name.is_none_or(|name| name == "sim") {
         sim::bench(layout)?;
     }
-    if name == Some("sim") {
+    if name.is_none_or(|name| name == "outbox") {
+        let mut cargo = shell::cargo();
+        cargo.args(["test", "--release", "--quiet", "--package", "landfall-tests", "--test", "weight"]);
+        cargo.args(["--", "--nocapture"]).env("LANDFALL_PENDING", "100000").current_dir(&layout.root);
+        shell::run(&mut cargo)?;
+    }
+    if matches!(name, Some("sim" | "outbox")) {
         return Ok(());
     }
     let node = setup::node()?;

@@ -4,7 +4,7 @@ use super::changes::Seen;
 use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
-use crate::id::{DocumentKey, MutationId, Writer};
+use crate::id::{Collection, DocumentKey, MutationId, Writer};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
@@ -74,12 +74,19 @@ impl Client {
             self.outbox.park(parked);
         }
         let mut replaced = Map::new();
+        let mut name: Option<Collection> = None;
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
             let mut live = Set::new();
-            for (index, entry) in (0..).zip(journal.entries) {
+            for (index, mut entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
+                // Each was read with a name of its own, and room for more fields.
+                match &name {
+                    Some(name) if *name == entry.collection => entry.collection = name.clone(),
+                    Some(_) | None => name = Some(entry.collection.clone()),
+                }
+                entry.fields.shrink_to_fit();
                 let id = entry.id;
                 // Two tabs may have saved it again, and one of them late.
                 if self.has(id) {
@@ -170,7 +177,6 @@ impl Client {
             self.load_pending();
         } else {
             self.replica.clear();
-            self.load_pending();
             self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
         }
     }
@@ -283,9 +289,10 @@ impl Client {
         }
     }
 
-    /// Pending writes are judged and folded against their documents, so these are always in memory.
+    /// What another tab has written to is shown where its collection is.
     fn load_pending(&mut self) {
-        let keys: Vec<_> = self.pending().into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
+        let unseen = |key: &DocumentKey| self.replica.follows(key) && !self.replica.is_loaded(key);
+        let keys: Vec<_> = self.pending().into_iter().filter(unseen).collect();
         if !keys.is_empty() {
             let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
             self.transact(purpose, Transaction::Load(keys));

@@ -39,6 +39,15 @@ impl<K: Ord> Set<K> {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &K> + FusedIterator {
         self.0.keys()
     }
+
+    /// The keys from the first up to and without the second, in their order.
+    pub fn range<'a>(
+        &'a self,
+        from: &K,
+        to: &K,
+    ) -> impl DoubleEndedIterator<Item = &'a K> + FusedIterator + use<'a, K> {
+        self.0.range(from, to).map(|(key, ())| key)
+    }
 }
 
 impl<K: Ord> Default for Set<K> {

@@ -85,7 +85,7 @@ impl Court {
             let (_, earlier) = self.earlier.range(..=version).next_back()?;
             Some((version, if version < stored.version { earlier.clone() } else { stored.clone() }))
         });
-        let own = self.history.iter().filter(|(_, mutation)| own.contains(&mutation.id.writer.0));
+        let own = self.history.iter().filter(|(_, mutation)| own.contains(&{ mutation.id.writer.0 }));
         let own = own.map(|(version, one)| (*version, (one.clone(), one.stamp)));
         BTreeMap::from([(key.clone(), Past { seen: seen.collect(), own: own.collect() })])
     }
