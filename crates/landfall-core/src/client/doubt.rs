@@ -117,7 +117,7 @@ impl Client {
         if of.is_none() || self.ready.of != of {
             let is_ready = self.outbox.discarding().next().is_some()
                 || self.outbox.ready(&self.conditions()).next().is_some()
-                || !certain && !self.choose(1, now).is_empty();
+                || (!certain || !self.early.is_empty()) && !self.choose(1, now).is_empty();
             self.ready = Ready { of, is_ready };
         }
         self.ready.is_ready
@@ -146,8 +146,13 @@ impl Client {
     /// that were lost on the way it gives once more, to a batch with nothing new in it.
     pub(super) fn settle_first(&mut self, flight: Vec<MutationId>) {
         if !self.halve(&flight) {
+            // It may have heard less than it seemed, and a verdict is not kept until it was told: everything is told once
+            // more, also of what came before these and is not here any more.
+            for id in &flight {
+                let before = (1..id.n).map(|n| MutationId { n, ..*id });
+                self.untold.extend(before.filter(|id| self.outbox.get(*id).is_none()));
+            }
             self.early.extend(flight);
-            // It may have heard less than it seemed: everything is told once more.
             self.told = Set::new();
             self.refresh = true;
         }

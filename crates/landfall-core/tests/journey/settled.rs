@@ -174,3 +174,19 @@ fn what_was_accepted_before_the_first_page_goes_again_where_that_is_of_another_h
     world.rest();
     assert_eq!(world.server.applied, [id]);
 }
+
+/// Found by the simulator (seed 909).
+#[test]
+fn a_device_that_has_to_settle_first_says_what_has_ended_though_the_verdicts_are_gone() {
+    let mut world = World::new(1);
+    world.run(0);
+    world.server.receipts_max = 1;
+    let mut ids = vec![world.write(0, create("a", r#"{"n":1}"#))];
+    world.run(0);
+    ids.push(world.write(0, create("b", r#"{"n":1}"#)));
+    world.faults.push_back(Fault::LoseRequest);
+    world.run(0);
+    world.reopen(0, true);
+    world.rest();
+    assert_eq!(world.server.applied, ids);
+}
