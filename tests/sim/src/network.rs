@@ -364,8 +364,9 @@ fn line(output: &Output) -> String {
         Output::Push(batch) => {
             let mutations = batch.mutations.iter().map(|text| format!("\n              {}", text.text()));
             format!(
-                "{} mutations, void {:?}{}",
+                "{} mutations, settled {:?}, void {:?}{}",
                 batch.mutations.len(),
+                batch.settled,
                 batch.void,
                 mutations.collect::<String>()
             )

@@ -61,17 +61,23 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
         }
         (_, Outcome::Settled { rows, settled, .. }) => {
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+            let through =
+                stored(&world.devices[device].disk).map_or(Position(0), |checkpoint| checkpoint.position);
             for one in settled {
-                match one.end {
+                let is_over = match one.end {
                     End::Folded => {
                         world.marks.hit(Mark::Folded);
-                        // The answer is of a history that is no more, and the device thinks it is done.
-                        if !world.server.store.has(one.id) {
-                            world.witness.excused.insert(one.id);
-                        }
+                        true
                     }
-                    End::Accepted { .. } => world.marks.hit(Mark::AcceptedAhead),
-                    End::Parked | End::Discarded | End::Replaced => {}
+                    End::Accepted { position, .. } => {
+                        world.marks.hit(Mark::AcceptedAhead);
+                        position <= through
+                    }
+                    End::Parked | End::Discarded | End::Replaced => false,
+                };
+                // The answer is of a history that is no more, and the device thinks it is done.
+                if is_over && !world.server.store.has(one.id) {
+                    world.witness.excused.insert(one.id);
                 }
             }
         }

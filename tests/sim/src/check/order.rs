@@ -29,10 +29,14 @@ pub fn kept(world: &mut World) {
         let before = last.insert(lane, ((incarnation, place), id));
         // Until a tab has noticed that what was stored is gone, another one may save again or send what was written
         // since, and from then on that stands first.
+        let home = (incarnation, place.record);
         let too_late = |other: &MutationId, (incarnation, place): (u64, Place)| {
-            let again = |id| world.witness.rescued.get(id).into_iter().flatten();
-            let there = again(other).copied().chain([(incarnation, place.record)]);
-            there.into_iter().any(|(first, record)| again(&id).any(|(n, late)| *n == first && record < *late))
+            let again = |id| world.witness.rescued.get(id).into_iter().flatten().copied();
+            let is_late = |at: (u64, u64)| {
+                let was_there = again(&id).chain([home]).any(|(n, record)| n == at.0 && record < at.1);
+                !was_there && again(&id).any(|late| at < late)
+            };
+            again(other).chain([(incarnation, place.record)]).any(is_late)
         };
         if let Some((earlier, other)) = before
             && earlier > (incarnation, place)

@@ -3,6 +3,8 @@
 //!
 //! Every write of a field sets a value that nobody else writes, so one look tells which write is shown.
 
+use landfall_core::conflict::Policy;
+
 use crate::check::{Invariant, cause};
 use crate::device::Device;
 use crate::queue::TabId;
@@ -15,7 +17,11 @@ pub fn shown(world: &mut World, tab: TabId) {
     // A wrong clock is corrected once it is known, and with it which of two writes is the later one.
     let Device { clock, evicted, .. } = &world.devices[device];
     let blind = world.set_back || world.server.unsteady || *evicted || !clock.is_right();
+    // Where what arrives later wins, what was written here does, once it has arrived.
+    let returns = blind || world.swarm.policy == Policy::ClientWins;
     let Some(subject) = world.tabs[tab].as_mut() else { return };
+    // A first sync and a reset are shown as they come.
+    let partial = !subject.client.is_complete();
     let (mut found, mut fresh) = (None, vec![]);
     for (key, json) in subject.client.changes() {
         let Some(members) = json.and_then(|json| json.members()) else { continue };
@@ -26,7 +32,11 @@ pub fn shown(world: &mut World, tab: TabId) {
                 continue;
             }
             let fickle = |value: &u64| world.witness.fickle.contains(value);
-            if shown.before.contains(&value) && !blind && !fickle(&value) && !fickle(&shown.now) {
+            if partial {
+                shown.now = value;
+                continue;
+            }
+            if shown.before.contains(&value) && !returns && !fickle(&value) && !fickle(&shown.now) {
                 let (key, now) = (key.document.as_str(), shown.now);
                 found = Some(format!("tab {tab} shows {value} in {key}/{name} again, after {now}"));
             }

@@ -55,8 +55,9 @@ impl Server {
             self.store.epoch = self.chance.bits();
         }
         if let Some(read) = read {
-            // Who started later never had what is forgotten.
-            let behind = read.position.max(read.floor) < self.store.horizon;
+            // Who started later never had what is forgotten. Of a commit that was read in part, the rest may be.
+            let horizon = self.store.horizon;
+            let behind = (read.position, read.ordinal) < (horizon, END) && read.floor < horizon;
             let behind = behind && !planted::is(Bug::HorizonIgnored);
             let reason = match (read.epoch == self.store.epoch, behind) {
                 (true, false) => None,
