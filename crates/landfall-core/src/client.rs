@@ -157,7 +157,6 @@ enum Purpose {
     Open { rows: Vec<DocumentKey> },
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
-    Prepare { keys: Vec<DocumentKey>, then: load::Then },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Seek { ticket: Ticket, collection: Collection, count: u32 },
     Index(Collection),
@@ -373,10 +372,7 @@ impl Client {
 
     /// Whether a part of what was pulled is on its way into the base.
     fn is_unpacking(&self) -> bool {
-        let unpacks = |purpose: &Purpose| {
-            matches!(purpose, Purpose::Unpack { .. } | Purpose::Prepare { then: load::Then::Unpack, .. })
-        };
-        self.transactions.values().any(unpacks)
+        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Unpack { .. }))
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {

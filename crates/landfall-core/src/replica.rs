@@ -91,15 +91,6 @@ impl Replica {
         }
     }
 
-    /// Forgets documents again, those aside that somebody follows.
-    pub fn forget(&mut self, keys: &[DocumentKey]) {
-        for key in keys {
-            if !self.whole.contains(&key.collection) && !self.expected.contains(&key.collection) {
-                self.rows.remove(key);
-            }
-        }
-    }
-
     /// Forgets everything, so that it is read again.
     pub fn clear(&mut self) {
         *self = Replica { round: self.round + 1, ..Replica::default() };

@@ -54,14 +54,6 @@ impl Client {
                 self.answer(tickets, &Output::Loaded);
             }
             (
-                Purpose::Prepare { keys, then },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
-            ) => {
-                self.refetch(damaged);
-                self.prepared(keys, then, Ok(rows), now);
-            }
-            (Purpose::Prepare { keys, then }, Err(code)) => self.prepared(keys, then, Err(code), now),
-            (
                 Purpose::LoadPart { ticket, collection, round },
                 Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
             ) => {
@@ -153,7 +145,6 @@ impl Client {
                 Purpose::Open { .. }
                 | Purpose::Load { .. }
                 | Purpose::LoadPart { .. }
-                | Purpose::Prepare { .. }
                 | Purpose::Seek { .. }
                 | Purpose::Fix
                 | Purpose::Amend { .. }

@@ -1,62 +1,12 @@
 //! Which documents are known here, and what the app sees of them.
 
-use super::{Client, Output, Purpose, Ticket, Transaction, pull};
-use crate::code::Code;
+use super::{Client, Output, Purpose, Ticket, Transaction};
 use crate::id::{Collection, DocumentKey};
 use crate::json::Json;
 use crate::map::Set;
 use crate::stored::{self, BaseRow};
-use crate::time::WallTime;
-
-/// What goes on once the documents that it is about are known.
-#[derive(Clone, Debug)]
-pub(super) enum Then {
-    /// [`Client::fix`].
-    Fix,
-    /// [`Client::store`].
-    Store(Box<pull::Page>),
-    /// [`Client::unpack`].
-    Unpack,
-}
 
 impl Client {
-    /// Whether documents are known here. If not, they are read for what is to be done `then`, and forgotten after
-    /// it: nobody keeps a document in memory only because something that was written to it waits.
-    pub(super) fn is_prepared(&mut self, keys: Set<DocumentKey>, then: impl FnOnce() -> Then) -> bool {
-        if keys.iter().all(|key| self.replica.is_loaded(key)) {
-            return true;
-        }
-        let keys: Vec<_> = keys.into_iter().collect();
-        self.transact(Purpose::Prepare { keys: keys.clone(), then: then() }, Transaction::Load(keys));
-        false
-    }
-
-    /// Documents are here for what is to be done with them, or cannot be read.
-    pub(super) fn prepared(
-        &mut self,
-        mut keys: Vec<DocumentKey>,
-        then: Then,
-        rows: Result<Vec<(DocumentKey, BaseRow)>, Code>,
-        now: WallTime,
-    ) {
-        keys.retain(|key| !self.replica.is_loaded(key));
-        match rows {
-            Ok(rows) => self.loaded(keys.clone(), None, rows),
-            Err(code) => {
-                self.trouble = Some(code.to_string());
-                return self.drain.fail(None, now);
-            }
-        }
-        match then {
-            Then::Fix => self.fix(now),
-            Then::Store(page) => self.store(*page, now),
-            Then::Unpack => {
-                self.unpack();
-            }
-        }
-        self.replica.forget(&keys);
-    }
-
     /// Makes the confirmed state of documents known here.
     pub fn load(&mut self, ticket: Ticket, keys: Vec<DocumentKey>) {
         let keys: Vec<_> = keys.into_iter().filter(|key| !self.replica.is_loaded(key)).collect();

@@ -1,6 +1,5 @@
 //! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
 
-use super::load::Then;
 use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::drain::Step;
@@ -110,23 +109,13 @@ impl Client {
         self.store(Page { reached, changes, packed, reset, more: reply.more, garbage }, now);
     }
 
-    /// Documents that changes delete and that somebody here has written to. What was in them may come back, so it has
-    /// to be known.
-    pub(super) fn revivable(&self, changes: &[PullChange]) -> Set<DocumentKey> {
-        let tombstones = changes.iter().filter(|change| change.kind == "tombstone").map(PullChange::key);
-        tombstones.filter(|key| self.outbox.lane(key).next().is_some()).collect()
-    }
-
-    pub(super) fn store(&mut self, page: Page, now: WallTime) {
+    fn store(&mut self, page: Page, now: WallTime) {
         let Page { reached, changes, packed, reset, garbage, .. } = &page;
         let same = reached.mark() == self.checkpoint.mark() && reached.complete == self.checkpoint.complete;
         if same && changes.is_empty() && garbage.is_empty() && !reset {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
-        if !self.is_prepared(self.revivable(changes), || Then::Store(Box::new(page.clone()))) {
-            return;
-        }
         let mut rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
         if planted::is(Bug::PageLosesRow) && rows.len() > 1 {
             rows.pop();

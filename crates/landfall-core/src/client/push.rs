@@ -1,6 +1,5 @@
 //! The client's half of pushing: choose, make final, send, store the verdicts.
 
-use super::load::Then;
 use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Settled, Status, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
@@ -9,7 +8,7 @@ use crate::id::{DocumentKey, MutationId, Position, Writer};
 use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Mutation;
-use crate::outbox::{Item, Standing};
+use crate::outbox::Standing;
 use crate::planted::{self, Bug};
 use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
 use crate::time::WallTime;
@@ -19,14 +18,6 @@ use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, SETTLED_MAX, Verdict}
 impl Client {
     /// Chooses a batch and makes its bytes final.
     pub(super) fn fix(&mut self, now: WallTime) {
-        self.drain.begin(Step::Fixing);
-        // The write before it on its document may be in the base already.
-        let follows = |item: &&Item| item.sent.is_none() && item.entry.after.is_some();
-        let chosen = self.choose(self.batch_max, now).into_iter();
-        let keys = chosen.filter(follows).map(|item| item.entry.key()).collect();
-        if !self.is_prepared(keys, || Then::Fix) {
-            return;
-        }
         let server_now = now.shifted(self.offset.millis());
         let mut last: Map<DocumentKey, Stamp> = Map::new();
         let (mut batch, mut bytes): (Vec<Sent>, usize) = (Vec::new(), 0);
@@ -41,7 +32,7 @@ impl Client {
             let sent = item.sent.as_deref().cloned().unwrap_or_else(|| {
                 let before = last.get(&key).copied().or_else(|| {
                     let lane = self.outbox.lane(&key).take_while(|other| other.entry.id != item.entry.id);
-                    // With a stamp that this one has not seen.
+                    // The one before it may be in the base already, with a stamp that this one has not seen.
                     let base = || self.replica.base(&key)?.newest_of(item.entry.after?.writer);
                     lane.map(|other| other.stamp).chain(base()).max()
                 });
@@ -58,6 +49,7 @@ impl Client {
             last.insert(key, sent.mutation.stamp);
             batch.push(sent);
         }
+        self.drain.begin(Step::Fixing);
         self.transact(Purpose::Fix, Transaction::Fix(batch));
     }
 

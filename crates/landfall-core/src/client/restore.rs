@@ -177,6 +177,7 @@ impl Client {
             self.load_pending();
         } else {
             self.replica.clear();
+            self.load_pending();
             self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
         }
     }
@@ -289,10 +290,9 @@ impl Client {
         }
     }
 
-    /// What another tab has written to is shown where its collection is.
+    /// Pending writes are judged and folded against their documents, so these are always in memory.
     fn load_pending(&mut self) {
-        let unseen = |key: &DocumentKey| self.replica.follows(key) && !self.replica.is_loaded(key);
-        let keys: Vec<_> = self.pending().into_iter().filter(unseen).collect();
+        let keys: Vec<_> = self.pending().into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
         if !keys.is_empty() {
             let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
             self.transact(purpose, Transaction::Load(keys));

@@ -15,7 +15,6 @@ mod eviction;
 mod handover;
 mod hints;
 mod index;
-mod lean;
 mod outbox;
 mod peace;
 mod pulling;
