@@ -13,8 +13,7 @@ mod reader;
 use std::fmt::{self, Display};
 
 use serde::Deserialize;
-use serde::de::value::U32Deserializer;
-use serde::de::{DeserializeSeed, Expected, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::RAW;
@@ -49,15 +48,11 @@ impl serde::de::Error for Unreadable {
     }
 
     // The default would print what was found, fractions included.
-    fn invalid_type(_: Unexpected<'_>, _: &dyn Expected) -> Unreadable {
+    fn invalid_type(_: Unexpected<'_>, _: &dyn serde::de::Expected) -> Unreadable {
         Unreadable
     }
 
-    fn invalid_value(_: Unexpected<'_>, _: &dyn Expected) -> Unreadable {
-        Unreadable
-    }
-
-    fn invalid_length(_: usize, _: &dyn Expected) -> Unreadable {
+    fn invalid_value(_: Unexpected<'_>, _: &dyn serde::de::Expected) -> Unreadable {
         Unreadable
     }
 }
@@ -123,25 +118,22 @@ impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_map(Parts { reader: self, first: true })
     }
 
-    /// As a list of its members in the order in which they are declared. What serde makes for that, once for each
-    /// type, is less than what it makes for members in any order.
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
-        names: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        visitor.visit_seq(Members(self.members(names)?.into_iter()))
+        self.deserialize_map(visitor)
     }
 
-    /// By the variant's place, for the same reason.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
-        names: &'static [&'static str],
+        _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        visitor.visit_enum(U32Deserializer::new(self.name(names)?))
+        visitor.visit_enum(self)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
@@ -150,7 +142,7 @@ impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
     }
 }
 
-/// The members of an object whose names are not known before, or the elements of a list.
+/// The members of an object, or the elements of a list.
 struct Parts<'a, 'de> {
     reader: &'a mut Reader<'de>,
     first: bool,
@@ -188,20 +180,37 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
     }
 }
 
-/// The texts of a struct's members. One that is missing has none.
-struct Members<'de>(std::vec::IntoIter<&'de str>);
+/// A variant without content: its name.
+impl<'de> EnumAccess<'de> for &mut Reader<'de> {
+    type Error = Unreadable;
+    type Variant = Self;
 
-impl<'de> SeqAccess<'de> for Members<'de> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Unreadable> {
+        Ok((seed.deserialize(&mut *self)?, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for &mut Reader<'de> {
     type Error = Unreadable;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Unreadable> {
-        let Some(text) = self.0.next() else { return Ok(None) };
-        let value = seed.deserialize(&mut Reader::new(text));
-        // Of no text only an option is made; what else is missing has a default, or makes the struct unreadable.
-        if text.is_empty() { Ok(value.ok()) } else { value.map(Some) }
+    fn unit_variant(self) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Unreadable> {
+        Err(Unreadable)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Unreadable> {
+        Err(Unreadable)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Unreadable> {
+        Err(Unreadable)
     }
 }
 

@@ -15,9 +15,9 @@ impl<'de> Reader<'de> {
         Reader { text, at: 0 }
     }
 
-    /// Makes sure that there was something, and that nothing follows.
+    /// Makes sure that nothing follows.
     pub(super) fn end(&mut self) -> Result<(), Unreadable> {
-        if self.peek() == 0 && self.at == self.text.len() && self.at > 0 { Ok(()) } else { Err(Unreadable) }
+        if self.peek() == 0 && self.at == self.text.len() { Ok(()) } else { Err(Unreadable) }
     }
 
     fn byte(&self) -> u8 {
@@ -62,10 +62,10 @@ impl<'de> Reader<'de> {
         Ok(())
     }
 
-    /// Goes over a null, if one is next. A member that is missing is as good as one.
+    /// Goes over a null, if one is next.
     pub(super) fn null(&mut self) -> Result<bool, Unreadable> {
         if self.peek() != b'n' {
-            return Ok(self.text.is_empty());
+            return Ok(false);
         }
         self.word("null").map(|()| true)
     }
@@ -147,33 +147,6 @@ impl<'de> Reader<'de> {
             self.at += 1;
         }
         Ok(code)
-    }
-
-    /// Which of these names a text is.
-    pub(super) fn name(&mut self, names: &[&str]) -> Result<u32, Unreadable> {
-        let name = self.string()?;
-        let place = names.iter().position(|other| *other == name);
-        place.map(|place| place as u32).ok_or(Unreadable)
-    }
-
-    /// The texts of an object's members, in the order of these names; empty for one that is not there.
-    pub(super) fn members(&mut self, names: &[&str]) -> Result<Vec<&'de str>, Unreadable> {
-        let mut texts = vec![""; names.len()];
-        let mut first = true;
-        self.open(b'{')?;
-        while self.next_part(first, b'}')? {
-            first = false;
-            let name = self.string()?;
-            self.open(b':')?;
-            let text = self.value()?;
-            let place = names.iter().position(|other| *other == name);
-            if let Some(member) = place.and_then(|place| texts.get_mut(place))
-                && !std::mem::replace(member, text).is_empty()
-            {
-                return Err(Unreadable);
-            }
-        }
-        Ok(texts)
     }
 
     /// The text of a whole value, whatever it is. Without recursion, so that no nesting can exhaust the stack.

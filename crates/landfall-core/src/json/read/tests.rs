@@ -159,28 +159,6 @@ fn members_that_nobody_knows_are_passed_over() {
 }
 
 #[test]
-fn members_come_in_any_order_and_once() {
-    let text = |more: &str| {
-        format!(r#"{{"list":[],"kind":"one","flag":true,"number":1,{more}"text":"t","small":2}}"#)
-    };
-    assert_eq!(same::<Record>(&text("")).map(|record| record.small), Some(2));
-    assert_eq!(same::<Record>(&text(r#""maybe":null,"#)).map(|record| record.maybe), Some(None));
-    assert_eq!(same::<Record>(&text(r#""small":2,"#)), None);
-    assert_eq!(same::<Record>(&text(r#""members":null,"#)), None);
-    assert_eq!(same::<Option<u64>>(""), None);
-}
-
-#[test]
-fn only_an_option_and_what_has_a_default_may_be_missing() {
-    let whole = r#"{"text":"t","number":1,"flag":true,"kind":"one","list":[]}"#;
-    assert!(same::<Record>(whole).is_some());
-    for member in [r#""text":"t","#, r#""number":1,"#, r#""flag":true,"#, r#""kind":"one","#, r#","list":[]"#]
-    {
-        assert_eq!(same::<Record>(&whole.replace(member, "")), None, "{member}");
-    }
-}
-
-#[test]
 fn a_struct_is_an_object_and_an_enum_a_name() {
     assert_eq!(read::<Kind>(r#"{"one":null}"#), Err(Unreadable));
     assert_eq!(read::<Vec<Kind>>(r#"["one","three"]"#), Err(Unreadable));
