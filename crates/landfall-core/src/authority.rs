@@ -248,8 +248,13 @@ impl Court<'_> {
             Ok(result) => result,
             Err(refusal) => {
                 // What the caller may not know of has no version either.
-                let stored = self.facts.documents.get(&mutation.key());
-                let known = stored.filter(|_| refusal.code != Code::NotFound);
+                let key = mutation.key();
+                let stored = self.facts.documents.get(&key);
+                let known = stored.filter(|stored| {
+                    let fields = stored.document.fields();
+                    let told = planted::is(Bug::UnseenVersionTold);
+                    told || fields.is_some_and(|fields| self.rules.may_see(&key.collection, &fields))
+                });
                 let version = known.map_or(Version(0), |stored| stored.version);
                 PushResult { version, previous: version, ..rejected(&refusal) }
             }
@@ -282,19 +287,25 @@ impl Court<'_> {
         let (previous, whole) = stored.map_or((Version(0), None), |stored| (stored.version, stored.whole));
         let blank = Document::default();
         let before = stored.map_or(&blank, |stored| &stored.document);
-        let visible_before = if exists { before.value() } else { None };
+        let fields = if exists { before.fields() } else { None };
+        let hides = planted::is(Bug::HiddenNotAsked) && before.is_deleted();
+        let seen_value = fields.filter(|fields| hides || self.rules.may_see(&key.collection, fields));
+        // What is not there and what the caller may not see must look alike.
+        let absent = || Refusal::new(Code::NotFound, "there is no such document");
         match mutation.op {
-            Op::Create => {}
-            Op::Patch if !exists && mutation.base == Version(0) => {
-                return Err(Refusal::new(Code::NotFound, "there is no such document"));
+            Op::Create if exists && seen_value.is_none() => {
+                self.admit_new(mutation)?;
+                return Err(absent());
             }
-            Op::Patch if !exists => return Err(Refusal::new(Code::Gone, "this document is gone")),
-            Op::Patch => {}
+            Op::Patch if exists && seen_value.is_none() && planted::is(Bug::UnseenForbidden) => {
+                return Err(Refusal::new(Code::Forbidden, "this is somebody else's"));
+            }
+            Op::Patch if seen_value.is_none() => return Err(absent()),
             // What was asked for is the case; there is nothing to undo and nobody to bother.
-            Op::Delete if !exists => {
+            Op::Delete if seen_value.is_none() => {
                 return Ok(self.accept(mutation, Verdict::Applied, Register::NONE, None));
             }
-            Op::Delete => {}
+            Op::Create | Op::Patch | Op::Delete => {}
         }
 
         let known = self.known(mutation);
@@ -368,24 +379,17 @@ impl Court<'_> {
         }
         let changed = as_sent.is_some_and(|as_sent| as_sent != document);
 
-        let visible_after = document.value();
-        // Who brings a document back gets to see all of it, so it counts as being there already.
-        let revived = visible_after.as_ref().filter(|_| !clears).and_then(|_| before.hidden());
-        let previous_value = visible_before.or(revived);
-        let proposal = Proposal {
+        // What a delete hides counts as being there: who brings it back gets to see all of it, and who changes it
+        // changes what others will.
+        let proposed = if mutation.op == Op::Delete { document.value() } else { document.fields() };
+        let previous_value = seen_value.filter(|_| !clears);
+        self.rules.check(Proposal {
             key: &key,
             op: mutation.op,
             previous: previous_value.as_ref(),
-            document: visible_after.as_ref(),
-        };
-        match self.rules.check(proposal) {
-            // What the caller may not see is deleted in the words of what is not there.
-            Err(refusal) if refusal.code == Code::NotFound && mutation.op == Op::Delete => {
-                return Ok(self.accept(mutation, Verdict::Applied, Register::NONE, None));
-            }
-            verdict => verdict?,
-        }
-        within_limits(&document, visible_after.as_ref())?;
+            document: proposed.as_ref(),
+        })?;
+        within_limits(&document, proposed.as_ref())?;
         if let Some(instead) = instead {
             document = instead;
             within_limits(&document, document.value().as_ref())?;
@@ -404,6 +408,17 @@ impl Court<'_> {
             self.remember(sent, register);
         }
         Ok(self.accept(mutation, verdict, register, Some(previous)))
+    }
+
+    /// Refuses a creation that would be refused if there were nothing yet.
+    fn admit_new(&self, mutation: &Mutation) -> Result<(), Refusal> {
+        let mut document = Document::default();
+        mutation.apply(&mut document, Register { stamp: mutation.stamp, version: Version(1) });
+        let value = document.value();
+        let proposal =
+            Proposal { key: &mutation.key(), op: mutation.op, previous: None, document: value.as_ref() };
+        self.rules.check(proposal)?;
+        within_limits(&document, value.as_ref())
     }
 
     fn accept(

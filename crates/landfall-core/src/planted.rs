@@ -87,6 +87,12 @@ crate::listed! {
     UnpackedNowhere,
     /// A write for which there was no room is said to be saved.
     UnsavedSaidSaved,
+    /// What somebody may not see is refused as what they may not change.
+    UnseenForbidden,
+    /// A refusal tells the version of what its reader may not see.
+    UnseenVersionTold,
+    /// What a delete hides is changed by whoever could not see it.
+    HiddenNotAsked,
 }
 
 /// The bug that is in force, counted from one.

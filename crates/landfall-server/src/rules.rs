@@ -204,26 +204,17 @@ impl authority::Rules for CallerRules<'_> {
         self.of(collection).map(|rules| &rules.terms)
     }
 
+    fn may_see(&self, collection: &Collection, document: &Json) -> bool {
+        self.rules.collections.get(collection).is_some_and(|rules| self.sees(rules, document))
+    }
+
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
         let collection = &proposal.key.collection;
         let rules = self.of(collection)?;
-        // A document that the caller cannot see must look the same as one that is not there. Where there
-        // is none yet, or a delete hides it, what the caller proposes has to be visible to them.
-        let visible = match (proposal.previous, proposal.document) {
-            (Some(previous), _) => self.sees(rules, previous),
-            (None, Some(document)) => self.sees(rules, document),
-            // Deleted already: there is nothing left to see, only the right to delete counts.
-            (None, None) => self.holds(rules.delete.as_ref(), proposal),
-        };
-        if !visible {
-            return Err(match (proposal.op, proposal.previous) {
-                (Op::Create, None) => {
-                    Refusal::new(Code::Forbidden, format!("you may not create this in {collection}"))
-                }
-                (Op::Create | Op::Patch | Op::Delete, _) => {
-                    Refusal::new(Code::NotFound, "there is no such document")
-                }
-            });
+        // What is made has to be visible to who makes it.
+        let hidden = |document| !self.sees(rules, document);
+        if proposal.previous.is_none() && proposal.document.is_some_and(hidden) {
+            return Err(Refusal::new(Code::Forbidden, format!("you may not create this in {collection}")));
         }
         let may_change = || self.holds(rules.update.as_ref(), proposal);
         let (allowed, verb) = match (proposal.op, proposal.previous) {
@@ -300,18 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn what_one_may_not_see_looks_as_if_it_were_not_there() {
+    fn what_is_made_is_visible_to_who_makes_it_and_may_be_handed_over() {
         let rules =
             rules("{ read: document.owner == user.id, create: 'true', update: 'true', delete: 'true' }");
         let (mine, theirs) = (r#"{"owner":"ada"}"#, r#"{"owner":"ben"}"#);
         assert_eq!(verdict(&rules, Op::Patch, Some(mine), Some(theirs)), None, "handed over");
-        for op in [Op::Create, Op::Patch] {
-            assert_eq!(verdict(&rules, op, Some(theirs), Some(mine)), Some(Code::NotFound));
-        }
-        assert_eq!(verdict(&rules, Op::Delete, Some(theirs), None), Some(Code::NotFound));
         assert_eq!(verdict(&rules, Op::Create, None, Some(mine)), None);
         assert_eq!(verdict(&rules, Op::Create, None, Some(theirs)), Some(Code::Forbidden));
-        assert_eq!(verdict(&rules, Op::Patch, None, Some(theirs)), Some(Code::NotFound), "a revival");
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub struct Proposal<'a> {
     pub op: Op,
     /// The document before, as far as it is visible, or hidden by a delete and about to come back.
     pub previous: Option<&'a Json>,
-    /// The document after, as far as it is visible.
+    /// The document after, unless it is deleted; where an earlier delete goes on hiding it, what it hides.
     pub document: Option<&'a Json>,
 }
 
@@ -85,7 +85,11 @@ pub trait Rules {
     /// [`Code::UnknownCollection`](crate::code::Code::UnknownCollection).
     fn terms(&self, collection: &Collection) -> Result<&Terms, Refusal>;
 
-    /// Refuses what the caller may not do or what the result must not be.
+    /// Whether the caller may see a document: all of its fields, those that a delete hides too. What they may not
+    /// see is judged as if it were not there.
+    fn may_see(&self, collection: &Collection, document: &Json) -> bool;
+
+    /// Refuses what the caller may not do to what they see, or what the result must not be.
     ///
     /// # Errors
     /// The refusal is the mutation's verdict, for good.

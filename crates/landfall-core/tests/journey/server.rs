@@ -28,6 +28,10 @@ impl Rules for Decency {
         Ok(&self.0)
     }
 
+    fn may_see(&self, _: &Collection, _: &Json) -> bool {
+        true
+    }
+
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
         match proposal.document {
             Some(document) if document.text().contains(REFUSED) => {

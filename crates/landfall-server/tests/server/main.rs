@@ -14,6 +14,7 @@ mod protocol;
 mod pull;
 mod push;
 mod settled;
+mod sight;
 mod status;
 mod tokens;
 mod wholes;

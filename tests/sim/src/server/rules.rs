@@ -4,6 +4,7 @@ use landfall_core::authority::{self, Proposal, Terms};
 use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
 use landfall_core::id::Collection;
+use landfall_core::json::Json;
 use landfall_core::merge::{Merge, Merges};
 use landfall_core::mutation::Refusal;
 
@@ -35,6 +36,10 @@ impl Rules {
 impl authority::Rules for Rules {
     fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {
         Ok(&self.terms)
+    }
+
+    fn may_see(&self, _: &Collection, _: &Json) -> bool {
+        true
     }
 
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {

@@ -1,0 +1,77 @@
+//! Who may not see a document learns nothing of it, and rights that change are noticed.
+
+use landfall_core::wire::PushResult;
+use serde_json::{Value, json};
+
+use crate::harness::{Device, Server, verdicts, with};
+
+const GUARDED: &str = "
+collections:
+  visits:
+    read: document.inspector == user.id || 'coordinator' in user.roles
+    create: \"'worker' in user.roles\"
+    update: \"'worker' in user.roles\"
+    delete: \"'worker' in user.roles\"
+";
+
+/// Ben's visit, and Ada, who knows its name.
+async fn guarded() -> (Server, Device, Device) {
+    let server = Server::configured(GUARDED).await;
+    let (ben, ada) = (Device::of("ben", 1).role("worker"), Device::of("ada", 2).role("worker"));
+    let visit = json!({ "inspector": "ben", "notes": "secret" });
+    server.push(&ben, &[ben.create(1, "his", &visit)]).await.batch();
+    (server, ben, ada)
+}
+
+fn stamped(device: &Device, mutation: Value, stamp: &str) -> Value {
+    with(mutation, "stamp", json!(format!("{stamp}-{}", device.writer)))
+}
+
+/// What is told of a mutation, apart from its name.
+fn told(result: &PushResult) -> PushResult {
+    PushResult { id: None, ..result.clone() }
+}
+
+#[tokio::test]
+async fn what_one_may_not_see_is_answered_like_what_is_not_there() {
+    let (server, ben, ada) = guarded().await;
+    let deleted = ben.create(2, "deleted", &json!({ "inspector": "ben" }));
+    server.push(&ben, &[deleted, ben.delete(3, "deleted", 1)]).await.batch();
+    let mut n = 0;
+    for base in [0, 1, 9] {
+        for hidden in ["his", "deleted"] {
+            let mut of = |document: &str| {
+                n += 10;
+                [
+                    ada.patch(n, document, base, "/notes", &json!("mine")),
+                    ada.patch(n + 1, document, base, "/_notes", &json!("mine")),
+                    ada.delete(n + 2, document, base),
+                ]
+            };
+            let reply = server.push(&ada, &[of(hidden), of("nowhere")].concat()).await.batch();
+            assert_eq!(verdicts(&reply)[..2], ["rejected not_found", "rejected reserved_field"], "{base}");
+            for (ours, other) in reply.results[..3].iter().zip(&reply.results[3..]) {
+                assert_eq!(told(ours), told(other), "{hidden} {base}");
+            }
+        }
+    }
+    // Who may not make it is told that, whether or not it is there.
+    let eve = Device::of("eve", 3);
+    let make = |n, document| eve.create(n, document, &json!({ "inspector": "eve" }));
+    let reply = server.push(&eve, &[make(1, "his"), make(2, "nowhere")]).await.batch();
+    assert_eq!(verdicts(&reply), ["rejected forbidden", "rejected forbidden"]);
+    assert_eq!(told(&reply.results[0]), told(&reply.results[1]));
+}
+
+/// Changing whose it is while it is deleted, and bringing it back then, would be a way to read it.
+#[tokio::test]
+async fn what_a_delete_hides_is_not_changed_by_who_could_not_see_it() {
+    let (server, ben, ada) = guarded().await;
+    let late = "0192f0c1bbbb-0000";
+    server.push(&ben, &[stamped(&ben, ben.delete(2, "his", 1), late)]).await.batch();
+    let claim = stamped(&ada, ada.patch(1, "his", 0, "/inspector", &json!("ada")), "0192f0c1aaaa-0000");
+    let revive = stamped(&ada, ada.patch(2, "his", 0, "/notes", &json!("mine")), "0192f0c1ffff-0000");
+    let reply = server.push(&ada, &[claim, revive]).await.batch();
+    assert_eq!(verdicts(&reply), ["rejected not_found", "rejected not_found"]);
+    assert!(server.pull_all(&ada, "", 1_000).await.iter().all(|page| page.changes.is_empty()));
+}
