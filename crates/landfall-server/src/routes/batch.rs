@@ -93,11 +93,11 @@ fn named(batch: &Batch, mutations: &[Parsed], rules: &CallerRules<'_>) -> Named 
         named.documents.insert(mutation.key());
         named.sent.insert(mutation.id);
         named.seen.insert((mutation.key(), mutation.base));
-        named.writers.insert(mutation.id.writer);
     }
-    named.writers.extend(batch.settled.keys());
-    named.writers.extend(batch.void.iter().map(|id: &MutationId| id.writer));
     named.receipts.extend(&batch.void);
+    // Whatever is asked about has to be the sender's own: what became of it is nobody else's business.
+    named.writers.extend(named.receipts.iter().map(|id: &MutationId| id.writer));
+    named.writers.extend(batch.settled.keys());
     named.settled = batch.settled.clone();
     concerning(named, rules)
 }

@@ -75,3 +75,14 @@ async fn what_a_delete_hides_is_not_changed_by_who_could_not_see_it() {
     assert_eq!(verdicts(&reply), ["rejected not_found", "rejected not_found"]);
     assert!(server.pull_all(&ada, "", 1_000).await.iter().all(|page| page.changes.is_empty()));
 }
+
+#[tokio::test]
+async fn nobody_learns_from_what_they_build_on_what_others_have_written() {
+    let (server, ben, ada) = guarded().await;
+    let foreign = json!(format!("{}:1", ben.writer));
+    let mine = || ada.create(1, "hers", &json!({ "inspector": "ada" }));
+    for mutation in [with(mine(), "needs", json!([foreign])), with(mine(), "after", foreign.clone())] {
+        assert_eq!(server.push(&ada, &[mutation]).await.refused_with(), "writer_mismatch");
+    }
+    assert_eq!(verdicts(&server.push(&ada, &[mine()]).await.batch()), ["applied"]);
+}
