@@ -12,9 +12,10 @@ use sha2::{Digest, Sha256};
 use crate::caller::Tenant;
 use crate::store::Epoch;
 
-/// First byte of every cursor of this form.
-const FORM: u8 = 1;
-const BODY_BYTES: usize = 1 + 8 + 16 + 8 + 8 + 4 + 8;
+/// First byte of a cursor that says nothing of what its client may see.
+const PLACE: u8 = 1;
+/// First byte of a cursor that does.
+const SEEN: u8 = 2;
 const TAG_BYTES: usize = 32;
 
 /// A place in the changes of one tenant.
@@ -30,6 +31,9 @@ pub struct Cursor {
     pub ordinal: u32,
     /// The newest commit when the client started from nothing. What was deleted before then it never had.
     pub floor: Position,
+    /// What decided which changes the client was shown on the way, as a hash: another one once the rules or its
+    /// user's claims have changed. Not known of cursors that older servers gave out, and of the place of a push.
+    pub sight: Option<u64>,
 }
 
 /// Why a text is no cursor here.
@@ -47,14 +51,14 @@ impl Cursor {
 
     /// Writes the cursor down for a client of `tenant`.
     pub fn seal(&self, key: &[u8], tenant: &Tenant) -> String {
-        let mut bytes = Vec::with_capacity(BODY_BYTES + TAG_BYTES);
-        bytes.push(FORM);
+        let mut bytes = vec![if self.sight.is_some() { SEEN } else { PLACE }];
         bytes.extend(name_tag(tenant));
         bytes.extend(self.epoch.0.to_be_bytes());
         bytes.extend(self.position.0.to_be_bytes());
         bytes.extend(self.nonce.to_be_bytes());
         bytes.extend(self.ordinal.to_be_bytes());
         bytes.extend(self.floor.0.to_be_bytes());
+        bytes.extend(self.sight.iter().flat_map(|sight| sight.to_be_bytes()));
         let tag = mac(key, &bytes).finalize().into_bytes();
         bytes.extend_from_slice(&tag);
         URL_SAFE_NO_PAD.encode(bytes)
@@ -66,12 +70,9 @@ impl Cursor {
     /// It is not one of ours, or not one of theirs.
     pub fn open(text: &str, key: &[u8], tenant: &Tenant) -> Result<Cursor, CursorError> {
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| CursorError::Invalid)?;
-        if bytes.len() != BODY_BYTES + TAG_BYTES || bytes[0] != FORM {
-            return Err(CursorError::Invalid);
-        }
-        let (body, tag) = bytes.split_at(BODY_BYTES);
+        let (body, tag) = bytes.split_last_chunk::<TAG_BYTES>().ok_or(CursorError::Invalid)?;
         mac(key, body).verify_slice(tag).map_err(|_| CursorError::Invalid)?;
-        let mut rest = &body[1..];
+        let (form, mut rest) = body.split_first().ok_or(CursorError::Invalid)?;
         if take::<8>(&mut rest) != name_tag(tenant) {
             return Err(CursorError::Tenant);
         }
@@ -81,12 +82,13 @@ impl Cursor {
             nonce: u64::from_be_bytes(take(&mut rest)),
             ordinal: u32::from_be_bytes(take(&mut rest)),
             floor: Position(u64::from_be_bytes(take(&mut rest))),
+            sight: (*form == SEEN).then(|| u64::from_be_bytes(take(&mut rest))),
         })
     }
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> [u8; N] {
-    let (taken, rest) = bytes.split_first_chunk().expect("BUG: a cursor shorter than its length");
+    let (taken, rest) = bytes.split_first_chunk().expect("BUG: a cursor was sealed that is too short");
     *bytes = rest;
     *taken
 }
@@ -111,14 +113,18 @@ mod tests {
         nonce: u64::MAX,
         ordinal: Cursor::END,
         floor: Position(3),
+        sight: Some(5),
     };
+    const OLDER: Cursor = Cursor { sight: None, ..CURSOR };
 
     #[test]
     fn a_cursor_reads_back_as_what_it_was_and_is_short() {
         let tenant = Tenant::default();
-        let text = CURSOR.seal(b"key", &tenant);
-        assert!(text.len() <= 512, "{}", text.len());
-        assert_eq!(Cursor::open(&text, b"key", &tenant), Ok(CURSOR));
+        for cursor in [CURSOR, OLDER] {
+            let text = cursor.seal(b"key", &tenant);
+            assert!(text.len() <= 512, "{}", text.len());
+            assert_eq!(Cursor::open(&text, b"key", &tenant), Ok(cursor));
+        }
     }
 
     #[test]

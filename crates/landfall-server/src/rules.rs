@@ -5,7 +5,7 @@
 mod expression;
 mod names;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use landfall_core::authority::{self, Proposal, Terms};
@@ -18,6 +18,7 @@ use landfall_core::mutation::{Op, Refusal};
 use landfall_core::path::Path;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
+use sha2::{Digest, Sha256};
 
 use crate::caller::Caller;
 use crate::config::Mistake;
@@ -51,6 +52,8 @@ struct RuleEntry {
 /// The rules of every collection.
 pub struct Rules {
     collections: BTreeMap<Collection, CollectionRules>,
+    /// What is said of each collection about who may read.
+    reads: BTreeMap<String, Option<String>>,
 }
 
 struct CollectionRules {
@@ -73,8 +76,9 @@ struct Check {
 impl Rules {
     pub(crate) fn build(entries: BTreeMap<String, Spanned<CollectionEntry>>) -> Result<Rules, Mistake> {
         let language = Language::new();
-        let mut collections = BTreeMap::new();
+        let (mut collections, mut reads) = (BTreeMap::new(), BTreeMap::new());
         for (name, entry) in entries {
+            reads.insert(name.clone(), entry.value.read.as_ref().map(|text| text.value.clone()));
             let collection = match name.parse::<Collection>() {
                 Ok(collection) if !name.starts_with('_') => collection,
                 Ok(_) | Err(_) => {
@@ -83,7 +87,16 @@ impl Rules {
             };
             collections.insert(collection, CollectionRules::build(&language, &name, entry.value)?);
         }
-        Ok(Rules { collections })
+        Ok(Rules { collections, reads })
+    }
+
+    /// What decides which documents `caller` may see, as a hash: the same while neither the rules nor their claims
+    /// have changed.
+    pub fn sight(&self, caller: &Caller) -> u64 {
+        let roles: BTreeSet<&String> = caller.roles.iter().collect();
+        let text = serde_json::to_string(&(&self.reads, caller.user.as_str(), roles));
+        let hash = Sha256::digest(text.expect("BUG: texts are always JSON"));
+        u64::from_be_bytes(*hash.first_chunk().expect("BUG: a hash of less than eight bytes"))
     }
 
     /// The rules as they apply to `caller`.

@@ -50,7 +50,7 @@ pub(super) async fn batch(
     let mut decision = authority::decide(&mutations, facts, &rules, now);
     authority::close(&batch.void, &known, &mut decision);
     let (position, nonce) = push.commit(&decision, &batch.mutations).await?;
-    let head = Cursor { epoch, position, nonce, ordinal: Cursor::END, floor: Position(0) };
+    let head = Cursor { epoch, position, nonce, ordinal: Cursor::END, floor: Position(0), sight: None };
     let head = Some(head.seal(app.store.cursor_key(), &caller.tenant));
     Ok(Reply(BatchReply { server_time: now, epoch: epoch.to_string(), head, results: decision.results }))
 }

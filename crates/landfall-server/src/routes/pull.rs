@@ -62,20 +62,23 @@ pub(super) async fn pull(
             snapshot = app.store.snapshot(&caller.tenant).await?;
         }
     }
+    let rules = app.rules.of(&caller);
+    let sight = app.rules.sight(&caller);
     let start = match cursor {
-        Some(cursor) if cursor.epoch == snapshot.epoch() => Start::Behind(cursor),
-        Some(_) => Start::Over,
+        Some(cursor) if cursor.epoch != snapshot.epoch() => Start::Over("new_epoch"),
+        // What was left out on the way may be visible by now, and what was shown may be so no longer.
+        Some(cursor) if cursor.sight != Some(sight) => Start::Over("resync_required"),
+        Some(cursor) => Start::Behind(cursor),
         None => Start::Cold,
     };
     let reset = match start {
-        Start::Over => Some(Reset { reason: "new_epoch".to_owned(), restored_through: Position(0) }),
+        Start::Over(reason) => Some(Reset { reason: reason.to_owned(), restored_through: Position(0) }),
         Start::Cold | Start::Behind(_) => None,
     };
     let mut page = Page::begin(now, &snapshot, reset);
-    let rules = app.rules.of(&caller);
     let (mut place, floor) = match start {
         Start::Behind(cursor) => ((cursor.position, cursor.ordinal), cursor.floor),
-        Start::Cold | Start::Over => ((Position(0), Cursor::END), snapshot.head()),
+        Start::Cold | Start::Over(_) => ((Position(0), Cursor::END), snapshot.head()),
     };
     let from = place;
     let mut bytes = 0;
@@ -96,7 +99,7 @@ pub(super) async fn pull(
         what: format!("commit {}", position.0),
         reason: "it is not there".to_owned(),
     })?;
-    let cursor = Cursor { epoch: snapshot.epoch(), position, nonce, ordinal, floor };
+    let cursor = Cursor { epoch: snapshot.epoch(), position, nonce, ordinal, floor, sight: Some(sight) };
     let text = page.end(&cursor.seal(app.store.cursor_key(), &caller.tenant), more, remaining);
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
@@ -105,8 +108,8 @@ pub(super) async fn pull(
 enum Start {
     /// With nothing.
     Cold,
-    /// With nothing, though the client has something.
-    Over,
+    /// With nothing, though the client has something, and why.
+    Over(&'static str),
     /// Behind what the client has.
     Behind(Cursor),
 }

@@ -17,10 +17,16 @@ collections:
 /// Ben's visit, and Ada, who knows its name.
 async fn guarded() -> (Server, Device, Device) {
     let server = Server::configured(GUARDED).await;
-    let (ben, ada) = (Device::of("ben", 1).role("worker"), Device::of("ada", 2).role("worker"));
+    let (ben, ada) = (Device::of("ben", 1), ada(&["worker"]));
     let visit = json!({ "inspector": "ben", "notes": "secret" });
     server.push(&ben, &[ben.create(1, "his", &visit)]).await.batch();
     (server, ben, ada)
+}
+
+fn ada(roles: &[&str]) -> Device {
+    let mut device = Device::of("ada", 2);
+    device.caller.roles = roles.iter().map(|&role| role.to_owned()).collect();
+    device
 }
 
 fn stamped(device: &Device, mutation: Value, stamp: &str) -> Value {
@@ -56,7 +62,7 @@ async fn what_one_may_not_see_is_answered_like_what_is_not_there() {
         }
     }
     // Who may not make it is told that, whether or not it is there.
-    let eve = Device::of("eve", 3);
+    let eve = Device::of("eve", 3).role("guest");
     let make = |n, document| eve.create(n, document, &json!({ "inspector": "eve" }));
     let reply = server.push(&eve, &[make(1, "his"), make(2, "nowhere")]).await.batch();
     assert_eq!(verdicts(&reply), ["rejected forbidden", "rejected forbidden"]);
@@ -85,4 +91,30 @@ async fn nobody_learns_from_what_they_build_on_what_others_have_written() {
         assert_eq!(server.push(&ada, &[mutation]).await.refused_with(), "writer_mismatch");
     }
     assert_eq!(verdicts(&server.push(&ada, &[mine()]).await.batch()), ["applied"]);
+}
+
+#[tokio::test]
+async fn a_device_starts_over_once_its_user_may_see_other_documents() {
+    let (server, _, ada) = guarded().await;
+    let kinds = |page: &crate::harness::Page| -> Vec<String> {
+        page.changes.iter().map(|change| format!("{} {}", change.kind, change.document)).collect()
+    };
+    server.push(&ada, &[ada.create(1, "hers", &json!({ "inspector": "ada" }))]).await.batch();
+    let mut cursor = server.pull(&ada, "").await.page().cursor.clone();
+    let promoted = self::ada(&["worker", "coordinator"]);
+    for (device, sees) in [(&promoted, &["document his", "document hers"][..]), (&ada, &["document hers"])] {
+        let page = server.pull(device, &format!("cursor={cursor}")).await.page();
+        assert_eq!(page.reset.as_ref().map(|reset| &*reset.reason), Some("resync_required"));
+        assert_eq!(kinds(&page), sees);
+        cursor = page.cursor.clone();
+        let page = server.pull(device, &format!("cursor={cursor}")).await.page();
+        assert!(page.reset.is_none() && page.changes.is_empty(), "and then goes on from there");
+    }
+    // The order of roles says nothing, and a cursor of somebody else's is worth as much as none.
+    let turned = self::ada(&["coordinator", "worker"]);
+    let theirs = server.pull(&promoted, "").await.page().cursor.clone();
+    assert!(server.pull(&turned, &format!("cursor={theirs}")).await.page().reset.is_none());
+    let eve = Device::of("eve", 3);
+    let page = server.pull(&eve, &format!("cursor={theirs}")).await.page();
+    assert!(page.reset.is_some() && page.changes.is_empty());
 }
