@@ -110,6 +110,7 @@ fn a_device_of_before_is_opened_with_everything_that_it_had() {
     assert_eq!((resets, opened.settled[0].1.resets), (2, 1));
     assert_eq!(synced_at.map(|at| at.0), Some(1_795_234_810_000));
     assert_eq!(opened.indexes.len(), 1);
+    assert_eq!(opened.migrations, 2);
     assert_eq!(opened.voids, [id(5)]);
     let entries: Vec<&Entry> = opened.journal.iter().flat_map(|(_, record)| &record.entries).collect();
     let ids: Vec<MutationId> = entries.iter().map(|entry| entry.id).collect();

@@ -5,6 +5,7 @@ import { Core } from "./core.js";
 import { fromCore, LandfallError } from "./errors.js";
 import { Intents } from "./intent.js";
 import { Members, type Table } from "./members.js";
+import { migrated } from "./migrate.js";
 import { check, type Options } from "./options.js";
 import { Outbox } from "./outbox.js";
 import { Rows } from "./rows.js";
@@ -83,12 +84,14 @@ async function connect(
   wire: WireOptions,
   { release, ended }: { release: (core: Core) => Promise<void>; ended: () => void },
 ): Promise<Members<Collections>> {
+  const answer = ({ migrate }: WireEvents): string | undefined => migrate && migrated(collections, migrate);
   const early: WireEvents[] = [];
   let receive = (events: WireEvents): void => void early.push(events);
   const start = (): Promise<CoreDatabase> =>
     new Promise((resolve, reject) => {
-      const listener = (text: string): void => {
+      const listener = (text: string): string | void => {
         const events = JSON.parse(text) as WireEvents;
+        if (events.migrate) return answer(events);
         // A core that panics while it opens never answers.
         if (events.crashed !== undefined) reject(crash(events.crashed));
         receive(events);
@@ -103,7 +106,8 @@ async function connect(
   if (!known) trace.leave();
   if (claimGuest && wire.user !== null) {
     try {
-      await claim(await (await load()).open({ ...wire, user: null }, null, () => {}), database);
+      const guest = await (await load()).open({ ...wire, user: null }, null, (text) => answer(JSON.parse(text) as WireEvents));
+      await claim(guest, database);
       new Trace([wire.name, null, wire.url]).remove();
     } catch (error) {
       database.close();

@@ -24,6 +24,7 @@ export type ClientErrorCode =
   | "closed"
   | "timeout"
   | "needs_attention"
+  | "migration_failed"
   | "discarded"
   | "unreachable"
   | "not_ours";

@@ -34,18 +34,25 @@ export function check({ name, url, user, auth, collections }: Options<Collection
   if (user !== undefined && !isName(user)) refuse("user: not a name");
   if (auth !== undefined && typeof auth !== "function") refuse("auth: not a function");
   const wire: WireOptions = { name, url: url === undefined ? null : address(url), user: user ?? null, collections: {} };
-  for (const [collection, { schema, version = 1, parent = {}, fields = {}, indexes = [] }] of Object.entries(collections)) {
+  for (const [collection, { schema, version = 1, migrate, parent = {}, fields = {}, indexes = [] }] of Object.entries(collections)) {
     if (!isName(collection) || RESERVED.has(collection) || collection in Members.prototype) {
       throw new LandfallError("invalid_collection", `a collection cannot be named ${JSON.stringify(collection)}`);
     }
     if (schema !== undefined && schema["~standard"]?.version !== 1) refuse(`${collection}: not a Standard Schema`);
     if (!Number.isSafeInteger(version) || version < 1) refuse(`${collection}: not a version: ${version}`);
+    if (migrate !== undefined && typeof migrate !== "function") refuse(`${collection}: migrate is not a function`);
     for (const of of Object.values(parent)) {
       if (!Object.hasOwn(collections, of)) refuse(`${collection}: no such parent collection: ${of}`);
     }
     // Documents are found by their id anyway.
     if (indexes.some((field) => !isName(field) || field === "id")) refuse(`${collection}: no index over ${indexes}`);
-    wire.collections[collection] = { version, parent: { ...parent }, fields: { ...fields }, indexes: [...indexes] };
+    wire.collections[collection] = {
+      version,
+      parent: { ...parent },
+      fields: { ...fields },
+      indexes: [...indexes],
+      migrates: migrate !== undefined,
+    };
   }
   return wire;
 }

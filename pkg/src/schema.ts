@@ -65,8 +65,22 @@ export interface CollectionOptions {
   readonly fields?: Readonly<Record<string, FieldMerge>>;
   /** The app's own version of this schema, 1 if left out; sent with every write. */
   readonly version?: number;
-  /** Brings a document from an older version to this one. */
-  readonly migrate?: (data: Record<string, Json>, from: number) => Record<string, Json>;
+  /**
+   * Brings what was written under an older version, and has not been sent, to this one: before `open` resolves, and
+   * when a tab with an older version writes. What comes of it is stored before any of it is sent or seen.
+   *
+   * With `kind` `create`, `data` is a whole document, and what is returned has to satisfy the schema. With `patch` it is the
+   * fields that an update writes, and nothing else: what is missing there is not missing in the document, so add no
+   * defaults. An increment, an element that is added or removed, and a field that is removed are asked about one by one
+   * as such a part, with the step, a list of the element, or `null`: where the same value comes back under
+   * one other name, and nothing beside it, the operation goes to that field, else it stays where it is.
+   *
+   * A write for which it throws, or returns what is no document, is kept as it was in `db.outbox`, with
+   * `migration_failed`: `retry` asks once more. What the server has refused is migrated as well. What was sent
+   * goes again as it was, and what the server has confirmed is the server's to migrate. Without this, writes
+   * go as they were, with their own version. It must not call the database.
+   */
+  readonly migrate?: (data: Record<string, Json>, from: number, kind: "create" | "patch") => Record<string, Json>;
   /** Field → collection of the document it names: a write waits for the creation of its parents. */
   readonly parent?: Readonly<Record<string, string>>;
 }

@@ -26,6 +26,8 @@ export interface WireCollection {
   fields: Record<string, FieldMerge>;
   /** Fields to index. */
   indexes: string[];
+  /** Whether the listener answers to `migrate`. */
+  migrates: boolean;
 }
 
 export type FieldMerge = "counter" | "set" | "max" | "min";
@@ -119,10 +121,23 @@ export interface WireEvents {
   settled?: WireSettled[];
   /** Old and new id of mutations that go on under another one, because what they wait for was mended. */
   replaced?: [string, string][];
+  /**
+   * Comes alone, and is answered by what the listener returns: a JSON text of one list with, for each, the document in
+   * the form of the declared version, or a text that says why there is none.
+   */
+  migrate?: WireOlder[];
   /** The core panicked with this message; every later call is refused with `core_crashed`. */
   crashed?: string;
   /** A code: the database was closed, and not by this page. */
   closed?: string;
+}
+
+/** A document of an older version, or the fields of one that a patch writes. */
+export interface WireOlder {
+  collection: string;
+  from: number;
+  kind: "create" | "patch";
+  data: Record<string, Json>;
 }
 
 export interface WireSettled {
@@ -234,6 +249,6 @@ export interface CoreModule {
   open(
     options: WireOptions,
     auth: (() => Promise<string | null>) | null,
-    listener: (events: string) => void,
+    listener: (events: string) => string | void,
   ): Promise<CoreDatabase>;
 }

@@ -12,6 +12,7 @@ import type {
   WireEntry,
   WireEvents,
   WireMutation,
+  WireOlder,
   WireOptions,
   WirePatch,
   WireReceipt,
@@ -71,9 +72,9 @@ export class MemoryCore implements CoreDatabase {
   };
   readonly #options: WireOptions;
   readonly #disk: Disk;
-  readonly #listener: (events: string) => void;
+  readonly #listener: (events: string) => string | void;
 
-  constructor(options: WireOptions, disk: Disk, listener: (events: string) => void) {
+  constructor(options: WireOptions, disk: Disk, listener: (events: string) => string | void) {
     this.#options = options;
     this.#disk = disk;
     this.#listener = listener;
@@ -188,6 +189,11 @@ export class MemoryCore implements CoreDatabase {
 
   emit(events: WireEvents): void {
     this.#listener(JSON.stringify(events));
+  }
+
+  /** Has the page bring documents to its version. */
+  ask(migrate: WireOlder[]): Json {
+    return JSON.parse(this.#listener(JSON.stringify({ migrate })) as string) as Json;
   }
 
   /** Changes what the server has confirmed of a document, without telling anybody. */
@@ -377,7 +383,7 @@ export class MemoryModule implements CoreModule {
   async open(
     options: WireOptions,
     auth: (() => Promise<string | null>) | null,
-    listener: (events: string) => void,
+    listener: (events: string) => string | void,
   ): Promise<CoreDatabase> {
     const name = JSON.stringify([options.name, options.url, options.user]);
     const disk = this.disks?.get(name) ?? new Disk();

@@ -85,8 +85,8 @@ test("the core gets one spelling of the address, and every collection's declarat
     url: "https://sync.example.org/app",
     user: null,
     collections: {
-      sites: { version: 1, parent: {}, fields: {}, indexes: [] },
-      visits: { version: 2, parent: { site: "sites" }, fields: { photos: "counter" }, indexes: ["site"] },
+      sites: { version: 1, parent: {}, fields: {}, indexes: [], migrates: false },
+      visits: { version: 2, parent: { site: "sites" }, fields: { photos: "counter" }, indexes: ["site"], migrates: false },
     },
   });
   expect(module.opened[0]?.auth).toBeNull();
@@ -119,6 +119,7 @@ const refused: [string, string, object][] = [
   ["an address that is no server", "invalid_options", { url: "ftp://example.org" }],
   ["a schema that is none", "invalid_options", { collections: { visits: { schema: {} } } }],
   ["a version below 1", "invalid_options", { collections: { visits: { version: 0 } } }],
+  ["a migration that is no function", "invalid_options", { collections: { visits: { version: 2, migrate: {} } } }],
   ["a parent that is no collection", "invalid_options", { collections: { visits: { parent: { site: "sites" } } } }],
   ["a collection named like a member", "invalid_collection", { collections: { sync: {} } }],
   ["a collection named like a member to come", "invalid_collection", { collections: { transaction: {} } }],

@@ -54,7 +54,7 @@ globalThis.auth = async (user) => {
 globalThis.startCore = async (options) => {
   // The same module that the package imports, and so the same instance.
   const glue = await import("/package/wasm/landfall_web.js");
-  const visits = { version: 1, parent: {}, fields: {}, indexes: [] };
+  const visits = { version: 1, parent: {}, fields: {}, indexes: [], migrates: false };
   const wire = { name: "bare", url: location.origin, user: "ada", collections: { visits }, ...options };
   globalThis.coreEvents = [];
   globalThis.core = await glue.open(wire, () => auth(wire.user), (text) => globalThis.coreEvents.push(JSON.parse(text)));

@@ -146,6 +146,7 @@ impl Device {
                     Output::Ask | Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
                         unreachable!("nothing fails here")
                     }
+                    Output::Migrate(_) => unreachable!("there is one version"),
                     Output::Listen
                     | Output::Mute
                     | Output::Ready

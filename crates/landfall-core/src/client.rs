@@ -18,6 +18,7 @@ mod handover;
 mod hear;
 mod indexing;
 mod load;
+mod migrate;
 mod options;
 mod pull;
 mod push;
@@ -33,6 +34,7 @@ use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
 use crate::id::{self, Collection, DocumentKey, MutationId};
+use crate::json::Json;
 use crate::ledger::Ledger;
 use crate::live::Live;
 use crate::map::{Map, Set};
@@ -47,6 +49,7 @@ use crate::wire::{Batch, BatchReply, PullChange, PullReply};
 pub use attend::Act;
 pub use failure::Failure;
 pub use find::Found;
+pub use migrate::Older;
 pub use options::{Declared, Options, Remote};
 pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
@@ -73,6 +76,9 @@ pub enum Input {
     Pushed(Result<BatchReply, Failure>, WallTime),
     /// The answer to [`Output::Pull`], and when the request was sent.
     Pulled(Result<PullReply, Failure>, WallTime),
+    /// The answer to [`Output::Migrate`]: for each, in that order, the object that it becomes, or a text that says
+    /// why it becomes none.
+    Migrated(Vec<Json>),
     /// The answer to [`Output::Ask`]: whether there is a token.
     Token(bool),
     /// Whether this tab is the one that drains.
@@ -122,6 +128,8 @@ pub enum Output {
     Push(Batch),
     /// Fetch a page, from the start where there is no cursor.
     Pull(Option<String>),
+    /// Have the app bring these to the versions that it declares.
+    Migrate(Vec<Older>),
     /// Forget the token and ask the app for another.
     Ask,
     /// Hold a stream of hints open. Not answered once: see [`Heard`].
@@ -160,6 +168,7 @@ enum Purpose {
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Seek { ticket: Ticket, collection: Collection, count: u32 },
     Index(Collection),
+    Migrate,
     Fix,
     Amend { tickets: Vec<Ticket>, amendment: Box<Amendment> },
     Adopt(Ticket),
@@ -201,6 +210,14 @@ pub struct Client {
     voiding: Vec<MutationId>,
     /// Creations that writes are held for, and that are not known here once the stores have been read again.
     orphans: Vec<MutationId>,
+    /// What the app is being asked to bring to a newer version.
+    asked: Vec<Parked>,
+    /// What it has answered for in this run.
+    migrated: Set<MutationId>,
+    /// How often anything stored here was brought to a newer version.
+    migrations: u64,
+    /// There was no room for the last of that: what is older stays so until something can be sent again.
+    migration_failed: bool,
     /// What the verdicts that are being stored have refused.
     parking: Vec<Parked>,
     /// Mutations whose verdicts are stored, which the server does not know yet.
@@ -262,6 +279,10 @@ impl Client {
             flight: vec![],
             voiding: vec![],
             orphans: vec![],
+            asked: vec![],
+            migrated: Set::new(),
+            migrations: 0,
+            migration_failed: false,
             parking: vec![],
             untold: Set::new(),
             told: Set::new(),
@@ -300,6 +321,7 @@ impl Client {
             }
             Input::Pushed(result, sent) => self.pushed(result, sent, now),
             Input::Pulled(result, sent) => self.pulled(result, sent, now),
+            Input::Migrated(answers) => self.answered(answers),
             Input::Token(given) => self.drain.token(given, now),
             Input::Lead(leading) => {
                 self.leading = leading;
@@ -350,6 +372,7 @@ impl Client {
         // What is being saved again goes ahead of what was written since.
         let ready = self.is_ready(now) && !(self.committing && self.outbox.is_rescuing());
         match self.drain.next(ready, now) {
+            Some(Next::Push) if std::mem::take(&mut self.migration_failed) => self.read_stored(vec![]),
             // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
             // that to nothing at all is the shortest.
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),
@@ -367,7 +390,8 @@ impl Client {
 
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
-        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Open { .. }))
+        let reads = |purpose: &Purpose| matches!(purpose, Purpose::Open { .. } | Purpose::Migrate);
+        !self.asked.is_empty() || self.transactions.values().any(reads)
     }
 
     /// Whether a part of what was pulled is on its way into the base.

@@ -165,6 +165,8 @@ codes! {
     GroupTooLarge = "group_too_large", Local;
     /// The server fails whenever it gets this write; it is tried again every hour, and the others go on.
     Suspect = "suspect", Local;
+    /// The app's own function could not bring the write to the version of its schema that the app declares.
+    MigrationFailed = "migration_failed", Local;
     /// The write waits for a network that is not paid for by volume, as its app wants it.
     Unmetered = "unmetered", Local;
 }

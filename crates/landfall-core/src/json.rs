@@ -69,6 +69,11 @@ impl Json {
         self.text().parse().ok()
     }
 
+    /// Writes `null`.
+    pub(crate) fn null() -> Json {
+        Json("null".into())
+    }
+
     /// Writes a whole number.
     pub fn whole(number: i64) -> Json {
         Json(number.to_string().into())

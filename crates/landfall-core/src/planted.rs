@@ -77,6 +77,14 @@ crate::listed! {
     GarbageTooEarly,
     /// What another tab has made final is made final once more.
     BytesNotFinal,
+    /// What was sent is brought to a newer version.
+    MigratesSent,
+    /// What was brought to a newer version can be lost with the power.
+    MigratesRelaxed,
+    /// What was brought to a newer version still says that it is of the older one.
+    MigratesTwice,
+    /// What another tab has brought to a newer version goes as it was.
+    FixesOlder,
     /// A hint from another tab is forgotten when something is under way.
     RefreshForgotten,
     /// A tab that has slept for long believes that it has heard everything.

@@ -2,7 +2,7 @@
 //!
 //! | store | key | value |
 //! |---|---|---|
-//! | `journal` | counted | [`JournalRecord`]: the writes of one commit; never changed |
+//! | `journal` | counted | [`JournalRecord`]: the writes of one commit; changed only where a newer version of the app gives one that was never sent another form |
 //! | `journal` | [`SEAL`] | nothing: the database is given up |
 //! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
@@ -15,6 +15,7 @@
 //! | `meta` | `client` | the installation's name |
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `index/`, collection | [`Indexed`]: what of it is in `index` |
+//! | `meta` | `migrations` | how often that has happened |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 mod base;
@@ -110,6 +111,9 @@ pub enum Key {
 pub const CHECKPOINT: &str = "checkpoint";
 /// The key of the installation's name in [`Store::Meta`].
 pub const CLIENT: &str = "client";
+
+/// The key in [`Store::Meta`] of how often writes were brought to a newer version of the app's schema.
+pub const MIGRATIONS: &str = "migrations";
 
 /// The last key that IndexedDB can count to. A record here leaves no key for another one, so from then on no
 /// tab, whatever it knows, can write: <https://w3c.github.io/IndexedDB/#key-generator-construct>.

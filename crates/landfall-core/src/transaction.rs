@@ -6,6 +6,7 @@
 
 mod base;
 mod index;
+mod migrate;
 mod open;
 mod outbox;
 mod seal;
@@ -17,9 +18,10 @@ use crate::mutation::Mutation;
 use crate::planted::{self, Bug};
 use crate::stored::{
     self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
-    Parked, SEAL, Sent, SentRecord, SettledMutation, SettledRecord, Store, VOIDS,
+    MIGRATIONS, Parked, SEAL, Sent, SettledMutation, Store, VOIDS,
 };
-use crate::wire::PullChange;
+
+pub use open::Opened;
 
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,8 +151,17 @@ pub enum Transaction {
     },
     /// Appends writes to the journal.
     Commit(JournalRecord),
-    /// Makes the bytes of mutations final, unless they are so already.
-    Fix(Vec<Sent>),
+    /// Gives writes that were never sent, and those that were refused, the form that a newer version of the app has for
+    /// them: each as if it were parked, without a code where it need not be.
+    Migrate(Vec<Parked>),
+    /// Makes the bytes of mutations final, unless they are so already; none, if writes were brought to another form
+    /// since these were read.
+    Fix {
+        /// What is to be sent.
+        sent: Vec<Sent>,
+        /// How often that had happened.
+        migrations: u64,
+    },
     /// Changes what becomes of writes, if all that are parked still are.
     Amend(Amendment),
     /// Appends the writes of another database to the journal, those aside that are in it or have been.
@@ -232,9 +243,11 @@ pub enum Outcome {
         sent: Vec<Sent>,
         /// Those that were made final only now.
         added: Vec<MutationId>,
-        /// Whether something was left out because it has been discarded.
-        discarded: bool,
+        /// Whether something was left out because it has been discarded, or has another form by now.
+        outdated: bool,
     },
+    /// What could be is in its new form, or parked.
+    Migrated,
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
     /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, indexed
@@ -261,39 +274,6 @@ pub enum Outcome {
     Stale(Checkpoint),
 }
 
-/// All that is stored on the device, the base aside.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Opened {
-    /// Whether nothing was there, not even the installation's name.
-    pub made: bool,
-    /// The installation's name.
-    pub client: Option<Client>,
-    /// How far pulling has come.
-    pub checkpoint: Checkpoint,
-    /// What is indexed.
-    pub indexes: Vec<(Collection, Indexed)>,
-    /// Writes, by record.
-    pub journal: Vec<(u64, JournalRecord)>,
-    /// Final bytes, by record.
-    pub sent: Vec<(u64, SentRecord)>,
-    /// Verdicts, by record.
-    pub settled: Vec<(u64, SettledRecord)>,
-    /// Refused writes.
-    pub parked: Vec<Parked>,
-    /// Writes that are discarded and that the server has not answered for.
-    pub voids: Vec<MutationId>,
-    /// What was pulled and is not in the base yet, by record; none if one of them could not be read.
-    pub staged: Option<Vec<(u64, Vec<PullChange>)>>,
-    /// Records that could not be read. They stay where they are.
-    pub damaged: Vec<String>,
-    /// Whether the database is given up, and only waits to be deleted.
-    pub sealed: bool,
-    /// Which documents have changed since, by record; none where that could be any.
-    pub changes: Vec<(u64, Vec<DocumentKey>)>,
-    /// The documents that were asked for, as far as they are there.
-    pub rows: Vec<(DocumentKey, BaseRow)>,
-}
-
 impl Transaction {
     /// What a power cut may undo of it.
     pub fn durability(&self) -> Durability {
@@ -302,9 +282,11 @@ impl Transaction {
                 Durability::ReadOnly
             }
             Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
+            Transaction::Migrate(_) if planted::is(Bug::MigratesRelaxed) => Durability::Relaxed,
             Transaction::Open { .. }
             | Transaction::Commit(_)
-            | Transaction::Fix(_)
+            | Transaction::Migrate(_)
+            | Transaction::Fix { .. }
             | Transaction::Amend(_)
             | Transaction::Adopt(_)
             | Transaction::Seal { .. }
@@ -318,9 +300,9 @@ impl Transaction {
     /// The stores it touches.
     pub fn stores(&self) -> Vec<Store> {
         match self {
-            Transaction::Open { rows, .. } => {
+            Transaction::Open { .. } | Transaction::Migrate(_) => {
                 let read = |store: &Store| match store {
-                    Store::Base => !rows.is_empty(),
+                    Store::Base => matches!(self, Transaction::Open { rows, .. } if !rows.is_empty()),
                     Store::Index => false,
                     Store::Journal | Store::Sent | Store::Settled | Store::Parked => true,
                     Store::Staged | Store::Changes | Store::Meta => true,
@@ -331,7 +313,7 @@ impl Transaction {
             Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
             Transaction::Index { .. } => vec![Store::Base, Store::Index, Store::Meta],
             Transaction::Commit(_) => vec![Store::Journal],
-            Transaction::Fix(_) => vec![Store::Sent, Store::Meta],
+            Transaction::Fix { .. } => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
             Transaction::Adopt(_) => vec![Store::Journal, Store::Meta],
             Transaction::Seal { .. } | Transaction::Settle { .. } | Transaction::Store { .. } => {
@@ -349,27 +331,29 @@ impl Transaction {
         let text = |text: &str| Key::Text(text.to_owned());
         let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
         let indexes = || Read::Range(Store::Meta, text(INDEXES.0), text(INDEXES.1), u32::MAX);
+        let migrations = || Read::One(Store::Meta, text(MIGRATIONS));
         let one = |key: &DocumentKey| Read::One(Store::Base, stored::base_key(key));
         let and = |mut reads: Vec<Read>, rows: &[DocumentKey]| {
             reads.extend(rows.iter().map(one));
             reads
         };
+        let opening = |after: u64| {
+            vec![
+                Read::One(Store::Meta, text(CLIENT)),
+                checkpoint(),
+                Read::All(Store::Journal),
+                Read::All(Store::Sent),
+                Read::All(Store::Settled),
+                Read::All(Store::Parked),
+                voids(),
+                Read::All(Store::Staged),
+                Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
+                indexes(),
+                migrations(),
+            ]
+        };
         match self {
-            Transaction::Open { after, rows, .. } => {
-                let reads = vec![
-                    Read::One(Store::Meta, Key::Text(CLIENT.into())),
-                    checkpoint(),
-                    Read::All(Store::Journal),
-                    Read::All(Store::Sent),
-                    Read::All(Store::Settled),
-                    Read::All(Store::Parked),
-                    voids(),
-                    Read::All(Store::Staged),
-                    Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
-                    indexes(),
-                ];
-                and(reads, rows)
-            }
+            Transaction::Open { after, rows, .. } => and(opening(*after), rows),
             Transaction::Load(keys) => and(vec![], keys),
             Transaction::LoadPart(collection, from) => {
                 let (_, to) = stored::base_range(collection);
@@ -387,7 +371,8 @@ impl Transaction {
                 ]
             }
             Transaction::Commit(_) => vec![],
-            Transaction::Fix(_) => vec![Read::All(Store::Sent), voids()],
+            Transaction::Migrate(_) => opening(0),
+            Transaction::Fix { .. } => vec![Read::All(Store::Sent), voids(), migrations()],
             Transaction::Amend(Amendment { unpark, .. }) => {
                 unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()
             }
@@ -430,7 +415,8 @@ impl Transaction {
             Transaction::Commit(record) => {
                 (vec![Write::Add(Store::Journal, stored::write(record))], Outcome::Committed)
             }
-            Transaction::Fix(new) => outbox::fix(new, &read),
+            Transaction::Migrate(migrated) => migrate::migrate(migrated, open::opened(read)),
+            Transaction::Fix { sent, migrations } => outbox::fix(sent, *migrations, &read),
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Seal { through, known } => seal::seal(*through, known, &read[0]),

@@ -123,6 +123,7 @@ pub fn status(code: Code) -> Option<StatusCode> {
         | Code::NeedsAttention
         | Code::GroupTooLarge
         | Code::Suspect
+        | Code::MigrationFailed
         | Code::Unmetered => return None,
     })
 }

@@ -109,6 +109,8 @@ pub(crate) struct CollectionOptions {
     pub(crate) fields: Merges,
     #[serde(default)]
     pub(crate) indexes: Vec<String>,
+    #[serde(default)]
+    pub(crate) migrates: bool,
 }
 
 /// The user of a database that nobody has signed in to.
@@ -133,8 +135,8 @@ impl OpenOptions {
             let name = name.parse().map_err(|_| {
                 Error::new(Code::InvalidCollection, format!("{name} is no name of a collection"))
             })?;
-            let CollectionOptions { version, parent, fields, indexes } = options.clone();
-            Ok((name, Declared { version, parents: parent, fields, indexes }))
+            let CollectionOptions { version, parent, fields, indexes, migrates } = options.clone();
+            Ok((name, Declared { version, parents: parent, fields, indexes, migrates }))
         });
         declared.collect()
     }

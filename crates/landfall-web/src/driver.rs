@@ -264,6 +264,10 @@ impl Driver {
                     let run = self.store.run(transaction);
                     self.then(Box::pin(async move { Input::Transacted(id, run.await) }));
                 }
+                Output::Migrate(older) => {
+                    let answers = self.events.ask(&older);
+                    self.feed(Input::Migrated(answers));
+                }
                 Output::Push(_) | Output::Pull(_) | Output::Ask => self.exchange(output),
                 Output::Listen => *self.stream.borrow_mut() = Some(Stream::open(self)),
                 Output::Mute => drop(take(&self.stream)),

@@ -3,10 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use js_sys::Function;
-use landfall_core::client::{Client, Settled};
+use landfall_core::client::{Client, Older, Settled};
 use landfall_core::code::Code;
 use landfall_core::id::MutationId;
-use landfall_core::json::Json;
+use landfall_core::json::{self, Json};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
@@ -38,6 +38,12 @@ pub(crate) struct End<'a> {
     pub(crate) crashed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) closed: Option<Code>,
+}
+
+/// `WireEvents` that the page is to answer.
+#[derive(Serialize)]
+struct Question<'a> {
+    migrate: &'a [Older],
 }
 
 /// Gathers what happened until the turn is over.
@@ -114,6 +120,14 @@ impl Events {
         self.state_news.set(news);
         *self.state.borrow_mut() = Some(state);
         Some(text)
+    }
+
+    /// Has the page bring documents to the version that it declares.
+    pub(crate) fn ask(&self, older: &[Older]) -> Vec<Json> {
+        let question = JsValue::from_str(&to_json(&Question { migrate: older }));
+        let answer = self.listener.call1(&JsValue::NULL, &question);
+        let answer = answer.ok().and_then(|answer| answer.as_string());
+        answer.and_then(|text| json::read(&text).ok()).unwrap_or_default()
     }
 
     /// Calls the listener. What it throws is the page's own affair.

@@ -34,7 +34,8 @@ use crate::driver::Driver;
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
 const _: () = assert!(SPREAD.0 <= 8_000);
 
-/// Opens a database: reads what is stored, and from then on reports to `listener`. Takes `WireOptions`.
+/// Opens a database: reads what is stored, and from then on reports to `listener`. Takes `WireOptions`. What
+/// `listener` returns counts where it is asked to migrate.
 ///
 /// # Errors
 /// `invalid_options`, `storage_unavailable`; `core_crashed`, at once, by an instance that is no longer.

@@ -115,12 +115,13 @@ pub fn durability(durability: Durability, transaction: &Transaction) -> Durabili
         Transaction::Amend(_) => is(Bug::AmendRelaxed),
         // What is lost of these is made anew: the bytes are the same but for the stamp, and the server says once more
         // what it has said.
-        Transaction::Fix(_) | Transaction::Settle { .. } => false,
+        Transaction::Fix { .. } | Transaction::Settle { .. } => false,
         Transaction::Open { .. }
         | Transaction::Load(_)
         | Transaction::LoadPart(..)
         | Transaction::Seek { .. }
         | Transaction::Index { .. }
+        | Transaction::Migrate(_)
         | Transaction::Adopt(_)
         | Transaction::Seal { .. }
         | Transaction::Store { .. }

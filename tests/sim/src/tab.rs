@@ -84,6 +84,7 @@ impl Tab {
             parents: [("parent".into(), collection())].into(),
             fields: merges(),
             indexes: vec![],
+            migrates: false,
         };
         let client = Client::new(Options {
             client: format!("{installation:032x}").parse().expect("BUG: a name that is none"),

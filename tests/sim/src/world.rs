@@ -289,6 +289,7 @@ impl World {
             Output::Push(_) | Output::Pull(_) | Output::Ask => self.send(tab, output),
             Output::Listen => self.listen(tab),
             Output::Mute => subject.stream = None,
+            Output::Migrate(_) => unreachable!("BUG: nothing of an older version"),
             Output::Ready | Output::Stale => {
                 subject.ready = true;
                 self.load(tab);
@@ -402,7 +403,7 @@ impl World {
             self.devices[device].waiting.remove(at).expect("BUG: no transaction there");
         if self.crashes(tab) {
             match &transaction {
-                Transaction::Fix(_) => self.marks.hit(Mark::CrashBeforePush),
+                Transaction::Fix { .. } => self.marks.hit(Mark::CrashBeforePush),
                 Transaction::Settle { .. } => self.marks.hit(Mark::CrashBeforeSettle),
                 _ => {}
             }

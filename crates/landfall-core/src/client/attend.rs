@@ -106,21 +106,24 @@ impl Client {
         edit: Option<(MutationId, Vec<Field>)>,
         now: WallTime,
     ) -> Result<Amendment, Refusal> {
-        let in_place = unit.iter().any(|parked| parked.entry.op == Op::Create);
+        // What the app could not bring to a newer version was never sent: it goes on from where it stood.
+        let unsent = |parked: &Parked| parked.code == Code::MigrationFailed.as_str();
+        let in_place = unit.iter().any(|parked| parked.entry.op == Op::Create || unsent(parked));
         let mut names = Map::new();
         let mut entries: Vec<Entry> = Vec::with_capacity(unit.len());
         for Parked { entry: old, place, .. } in unit {
-            let fields = match &edit {
+            let (fields, schema) = match &edit {
                 Some((id, new)) if *id == old.id => {
-                    merge::enter(old.op, edited(old, new)?, self.merges(&old.collection))?
+                    let fields = merge::enter(old.op, edited(old, new)?, self.merges(&old.collection))?;
+                    (fields, self.schema(old))
                 }
-                Some(_) | None => old.fields.clone(),
+                Some(_) | None => (old.fields.clone(), old.schema),
             };
             let entry = if in_place {
-                Entry { fields, ..self.renamed(old, *place, &names) }
+                Entry { fields, schema, ..self.renamed(old, *place, &names) }
             } else {
                 let urgency = Urgency { priority: old.priority, network: old.network };
-                let fresh = self.compose(&old.key(), old.op, fields, old.schema, urgency, now)?;
+                let fresh = self.compose(&old.key(), old.op, fields, schema, urgency, now)?;
                 let before = entries.iter().rfind(|entry| entry.key() == old.key());
                 let after = before.map(|entry| entry.id).or(fresh.after);
                 Entry { replaces: Some(old.id), after, ..fresh }
@@ -145,11 +148,17 @@ impl Client {
             // Later writes of the same document would hide what the person has just put right.
             if self.outbox.lane(&old.key()).next().is_some() {
                 let urgency = Urgency { priority: old.priority, network: old.network };
-                let entry = self.compose(&old.key(), Op::Patch, fields, old.schema, urgency, now)?;
+                let entry = self.compose(&old.key(), Op::Patch, fields, self.schema(old), urgency, now)?;
                 amendment.record.entries.push(entry);
             }
         }
         Ok(amendment)
+    }
+
+    /// The version of a write that the app has just had in its hands.
+    pub(super) fn schema(&self, entry: &Entry) -> u32 {
+        let declared = self.options.collections.get(&entry.collection);
+        declared.map_or(entry.schema, |declared| declared.version.max(entry.schema))
     }
 
     /// Writes that are no longer wanted, and those that make no sense without them.
@@ -267,6 +276,8 @@ impl Client {
             let pairs = entries.iter().filter_map(|entry| Some((entry.replaces?, entry.id)));
             self.outputs.push_back(Output::Replaced(pairs.collect()));
             for (index, entry) in (0..).zip(entries) {
+                // Nothing goes before what is stored has been read again.
+                self.refresh |= self.is_older(&entry);
                 touched.insert(entry.key());
                 let place = Place { record, index };
                 self.outbox.insert(entry.place.unwrap_or(place), entry, Standing::Saved);

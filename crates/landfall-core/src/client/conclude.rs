@@ -3,6 +3,7 @@
 use super::{Client, Done, Outcome, Output, Purpose, Ticket};
 use crate::code::Code;
 use crate::drain::Nudge;
+use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::time::WallTime;
 
@@ -74,12 +75,23 @@ impl Client {
             (Purpose::Load { tickets, .. }, Err(code)) => {
                 self.answer(tickets, &|ticket| Output::Unloaded(ticket, code));
             }
+            (Purpose::Migrate, Ok(_)) => {
+                self.outputs.push_back(Output::Hint);
+                self.read_stored(vec![]);
+            }
+            (Purpose::Migrate, Err(code)) => {
+                self.migration_failed = true;
+                self.migrated = Set::new();
+                self.trouble = Some(code.to_string());
+                self.drain.fail(None, now);
+                self.read_stored(vec![]);
+            }
             (
                 Purpose::Fix,
-                Ok(Done { outcome: Outcome::Fixed { sent, added, discarded }, added: records }),
+                Ok(Done { outcome: Outcome::Fixed { sent, added, outdated }, added: records }),
             ) => {
-                // Another tab has discarded something that is still wanted here.
-                self.refresh |= discarded;
+                // Another tab has discarded something that is still wanted here, or given it another form.
+                self.refresh |= outdated;
                 self.fixed(sent, added, records.first().copied(), now);
             }
             (Purpose::Amend { tickets, amendment }, Ok(Done { outcome: Outcome::Amended, added })) => {

@@ -46,6 +46,7 @@ impl Client {
             self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
             for (index, entry) in (0..).zip(entries) {
                 self.clock.observe(entry.stamp);
+                self.refresh |= self.is_older(&entry);
                 self.outbox.insert(Place { record, index }, entry, Standing::Saved);
             }
             self.outputs.push_back(Output::Hint);

@@ -43,4 +43,6 @@ pub struct Declared {
     pub fields: Merges,
     /// Top-level fields whose values queries ask for.
     pub indexes: Vec<String>,
+    /// Whether the app brings writes of older versions to this one: see [`Output::Migrate`](super::Output::Migrate).
+    pub migrates: bool,
 }

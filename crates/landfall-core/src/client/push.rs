@@ -50,7 +50,7 @@ impl Client {
             batch.push(sent);
         }
         self.drain.begin(Step::Fixing);
-        self.transact(Purpose::Fix, Transaction::Fix(batch));
+        self.transact(Purpose::Fix, Transaction::Fix { sent: batch, migrations: self.migrations });
     }
 
     /// The device's reading corrected by what is known of its clock now: not in the server's future, and

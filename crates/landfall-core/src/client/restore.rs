@@ -28,6 +28,9 @@ impl Client {
             self.outputs.push_back(Output::Unready(Code::SignedOut));
             return;
         }
+        if self.ask(&opened) {
+            return;
+        }
         let same = self.opened && opened.client.as_ref() == Some(&self.installation);
         let outdated = self.outdated(&opened.changes).filter(|_| same);
         let rows: Set<_> = rows.into_iter().collect();
@@ -51,6 +54,7 @@ impl Client {
         self.seen.see(&opened.changes);
         self.damaged = opened.damaged;
         let rescued = if lost { self.rescued() } else { vec![] };
+        self.migrations = opened.migrations;
         self.checkpoint = opened.checkpoint;
         // What was pulled and cannot be read is pulled again, with everything else.
         self.refetch(opened.staged.is_none());

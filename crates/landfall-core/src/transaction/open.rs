@@ -1,11 +1,79 @@
 //! Reads everything that a client starts from.
 
 use super::index::indexes;
-use super::{Opened, Outcome, Rows, Write, base, checkpoint};
-use crate::id::{Client, DocumentKey};
-use crate::stored::{self, CLIENT, Key, Parked, SEAL, Store};
+use super::{Outcome, Rows, Write, base, checkpoint};
+use crate::id::{Client, Collection, DocumentKey, MutationId};
+use crate::map::Set;
+use crate::planted::{self, Bug};
+use crate::stored::{
+    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SEAL, SentRecord, SettledRecord,
+    Store,
+};
+use crate::wire::PullChange;
 
-pub(super) fn open(client: &Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+/// All that is stored on the device, the base aside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Whether nothing was there, not even the installation's name.
+    pub made: bool,
+    /// The installation's name.
+    pub client: Option<Client>,
+    /// How far pulling has come.
+    pub checkpoint: Checkpoint,
+    /// What is indexed.
+    pub indexes: Vec<(Collection, Indexed)>,
+    /// Writes, by record.
+    pub journal: Vec<(u64, JournalRecord)>,
+    /// Final bytes, by record.
+    pub sent: Vec<(u64, SentRecord)>,
+    /// Verdicts, by record.
+    pub settled: Vec<(u64, SettledRecord)>,
+    /// Refused writes.
+    pub parked: Vec<Parked>,
+    /// Writes that are discarded and that the server has not answered for.
+    pub voids: Vec<MutationId>,
+    /// What was pulled and is not in the base yet, by record; none if one of them could not be read.
+    pub staged: Option<Vec<(u64, Vec<PullChange>)>>,
+    /// Records that could not be read. They stay where they are.
+    pub damaged: Vec<String>,
+    /// Whether the database is given up, and only waits to be deleted.
+    pub sealed: bool,
+    /// Which documents have changed since, by record; none where that could be any.
+    pub changes: Vec<(u64, Vec<DocumentKey>)>,
+    /// How often anything was brought to a newer version of the app's schema.
+    pub migrations: u64,
+    /// The documents that were asked for, as far as they are there.
+    pub rows: Vec<(DocumentKey, BaseRow)>,
+}
+
+impl Opened {
+    /// What may have been sent, has ended, or is no longer wanted.
+    pub(crate) fn closed(&self) -> Set<MutationId> {
+        if planted::is(Bug::MigratesSent) {
+            return Set::new();
+        }
+        let mut closed: Set<MutationId> = self.voids.iter().copied().collect();
+        for (_, record) in &self.sent {
+            closed.extend(record.sent.iter().map(|sent| sent.mutation.id));
+        }
+        for (_, record) in &self.settled {
+            closed.extend(record.settled.iter().map(|settled| settled.id));
+        }
+        closed.extend(self.parked.iter().map(|parked| parked.entry.id));
+        closed
+    }
+}
+
+pub(super) fn open(client: &Client, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+    let mut opened = opened(read);
+    let write = (opened.made && !opened.sealed)
+        .then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
+    opened.client.get_or_insert_with(|| client.clone());
+    (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
+}
+
+/// What is there, without a name where there is none yet.
+pub(super) fn opened(mut read: Vec<Rows>) -> Opened {
     fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut Vec<String>) -> Vec<(u64, T)> {
         let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
             (Key::Counted(key), Some(record)) => Some((key, record)),
@@ -17,15 +85,13 @@ pub(super) fn open(client: &Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome
         read.collect()
     }
     let mut next = || std::mem::take(&mut read.remove(0));
-    let name = next().first().and_then(|(_, text)| text.parse().ok());
+    let client: Option<Client> = next().first().and_then(|(_, text)| text.parse().ok());
     let mut damaged = Vec::new();
     let checkpoint = checkpoint(&next());
     let mut journal = next();
     let whole = journal.len();
     journal.retain(|(key, _)| *key != SEAL);
     let sealed = journal.len() < whole;
-    let write = (name.is_none() && !sealed)
-        .then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
     let journal = records(journal, &mut damaged);
     let sent = records(next(), &mut damaged);
     let settled = records(next(), &mut damaged);
@@ -37,16 +103,15 @@ pub(super) fn open(client: &Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome
         }
     }
     let voids = next().iter().filter_map(|(key, _)| stored::voided(key)).collect();
-    let made = name.is_none();
-    let client = Some(name.unwrap_or_else(|| client.clone()));
     let mut lost = Vec::new();
     let staged = Some(records(next(), &mut lost)).filter(|_| lost.is_empty());
     let changes = next().iter().filter_map(changed).collect();
     let indexes = indexes(&next());
+    let migrations = migrations(&next());
     // What cannot be read looks as if it were not there; whoever loads it notices.
     let rows = read.iter().flatten().filter_map(base::row).collect();
-    let opened = Opened {
-        made,
+    Opened {
+        made: client.is_none(),
         client,
         checkpoint,
         indexes,
@@ -59,9 +124,14 @@ pub(super) fn open(client: &Client, mut read: Vec<Rows>) -> (Vec<Write>, Outcome
         damaged,
         sealed,
         changes,
+        migrations,
         rows,
-    };
-    (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
+    }
+}
+
+/// How often writes were brought to a newer version.
+pub(super) fn migrations(rows: &Rows) -> u64 {
+    rows.first().and_then(|(_, text)| text.parse().ok()).unwrap_or(0)
 }
 
 /// A record of changed documents: none where that could be any, as with one that cannot be read.

@@ -1,12 +1,15 @@
 //! Decides what becomes of writes that are waiting: their bytes, their end, and the end of their database.
 
-use super::{Amendment, Outcome, Rows, Write};
+use super::{Amendment, Outcome, Rows, Write, open};
 use crate::id::MutationId;
 use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{self, Key, Legacy, Sent, SentRecord, SettledRecord, Store};
 
-pub(super) fn fix(new: &[Sent], read: &[Rows]) -> (Vec<Write>, Outcome) {
+pub(super) fn fix(new: &[Sent], migrations: u64, read: &[Rows]) -> (Vec<Write>, Outcome) {
+    if open::migrations(&read[2]) != migrations && !planted::is(Bug::FixesOlder) {
+        return (vec![], Outcome::Fixed { sent: vec![], added: vec![], outdated: true });
+    }
     let voids: Set<MutationId> = read[1].iter().filter_map(|(key, _)| stored::voided(key)).collect();
     let there: Vec<Sent> = read[0]
         .iter()
@@ -30,8 +33,8 @@ pub(super) fn fix(new: &[Sent], read: &[Rows]) -> (Vec<Write>, Outcome) {
         .collect();
     let write =
         (!fresh.is_empty()).then(|| Write::Add(Store::Sent, stored::write(&SentRecord { sent: fresh })));
-    let discarded = sent.len() < asked;
-    (write.into_iter().collect(), Outcome::Fixed { sent, added, discarded })
+    let outdated = sent.len() < asked;
+    (write.into_iter().collect(), Outcome::Fixed { sent, added, outdated })
 }
 
 pub(super) fn amend(amendment: &Amendment, read: &[Rows]) -> (Vec<Write>, Outcome) {

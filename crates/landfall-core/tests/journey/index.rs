@@ -27,7 +27,12 @@ const VALUES: [&str; 10] =
     ["null", "false", "true", "-1", "2", "10.5", r#""""#, r#""x""#, r#""x\u0000""#, "[1]"];
 
 fn app(version: u32, indexes: &[&str]) -> App {
-    App { version, indexes: indexes.iter().map(|field| (*field).into()).collect(), frugal: true }
+    App {
+        version,
+        indexes: indexes.iter().map(|field| (*field).into()).collect(),
+        frugal: true,
+        migrate: None,
+    }
 }
 
 /// A device that has synchronised many documents, and is about to index them.
@@ -167,7 +172,8 @@ fn place(key: &DocumentKey, field: &str, value: Option<&Json>) -> String {
 
 /// The answer of an app on the same device that reads everything.
 fn scan(world: &mut World, tab: usize, seek: &Seek) -> Vec<(DocumentKey, String)> {
-    let app = std::mem::replace(&mut world.app, App { version: 1, indexes: vec![], frugal: false });
+    let app =
+        std::mem::replace(&mut world.app, App { version: 1, indexes: vec![], frugal: false, migrate: None });
     let other = world.add_tab(tab);
     let rows = answer(&world.tabs[other].view(), seek);
     world.tabs.remove(other);

@@ -15,6 +15,7 @@ mod eviction;
 mod handover;
 mod hints;
 mod index;
+mod migration;
 mod outbox;
 mod peace;
 mod pulling;

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Export, Heard, Input, Options, Output, Remote, Settled, Ticket,
+    Act, Client, Declared, Done, Export, Heard, Input, Older, Options, Output, Remote, Settled, Ticket,
     TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::index::Seek;
 use landfall_core::intent::Intent;
+use landfall_core::json::Json;
 use landfall_core::mutation::Refusal;
 use landfall_core::stored::{Entry, JournalRecord, Legacy, Urgency};
 use landfall_core::time::WallTime;
@@ -38,6 +39,8 @@ pub(crate) struct App {
     pub(crate) indexes: Vec<String>,
     /// Whether it reads nothing that it does not ask for.
     pub(crate) frugal: bool,
+    /// What it makes of what is older than its version, if anything.
+    pub(crate) migrate: Option<fn(&Older) -> Json>,
 }
 
 /// One tab.
@@ -82,6 +85,9 @@ pub(crate) struct Tab {
     pub(crate) views: Vec<View>,
     /// Whether the app reads nothing that it does not ask for.
     pub(crate) frugal: bool,
+    migrate: Option<fn(&Older) -> Json>,
+    /// What the app is to bring to its version.
+    older: Option<Vec<Older>>,
 }
 
 impl Tab {
@@ -91,7 +97,7 @@ impl Tab {
         writer: u128,
         skew: i64,
         remote: Remote,
-        App { version, indexes, frugal }: App,
+        App { version, indexes, frugal, migrate }: App,
     ) -> Tab {
         let client = Client::new(Options {
             // The name that a database gets from whoever makes it.
@@ -107,6 +113,7 @@ impl Tab {
                     parents: [("parent".into(), collection())].into(),
                     fields: merges(),
                     indexes,
+                    migrates: migrate.is_some(),
                 },
             )]
             .into(),
@@ -139,6 +146,8 @@ impl Tab {
             ended: false,
             views: vec![],
             frugal,
+            migrate,
+            older: None,
         };
         tab.take_outputs(WallTime(0));
         tab
@@ -167,6 +176,10 @@ impl Tab {
             let call = match output {
                 Output::Transact(id, transaction) => {
                     self.transactions.push_back((id, transaction));
+                    continue;
+                }
+                Output::Migrate(older) => {
+                    assert!(self.older.replace(older).is_none(), "two questions at once");
                     continue;
                 }
                 Output::Push(batch) => Call::Push(serde_json::to_string(&batch).unwrap()),
@@ -299,6 +312,11 @@ impl Tab {
         if let Some((id, transaction)) = self.transactions.pop_front() {
             let done = self.disk.borrow_mut().run(transaction);
             self.answer = Some((id, done));
+            return true;
+        }
+        if let Some(older) = self.older.take() {
+            let migrate = self.migrate.expect("an app that migrates");
+            self.input(Input::Migrated(older.iter().map(migrate).collect()), now);
             return true;
         }
         if std::mem::take(&mut self.hinted) {

@@ -4,7 +4,7 @@
 //! reaching the device. Between any two of them a case can cut the power, lose the network or write.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{Act, Failure, Input, Remote};
@@ -13,8 +13,9 @@ use landfall_core::id::{Collection, DocumentKey, MutationId};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
 use landfall_core::merge::{Merge, Merges};
-use landfall_core::mutation::{Change, Field, Refusal};
+use landfall_core::mutation::{Change, Field, Mutation, Refusal};
 use landfall_core::time::{Millis, WallTime};
+use landfall_core::wire::Batch;
 
 use crate::disk::Disk;
 use crate::server::Server;
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) saved: Vec<(usize, MutationId)>,
     /// Writes that somebody has discarded, and those that make no sense without them.
     pub(crate) given_up: BTreeSet<MutationId>,
+    /// The form in which each mutation was first sent.
+    forms: BTreeMap<MutationId, [u8; 32]>,
     writers: u128,
     /// How many pages the server has given.
     pub(crate) pages: usize,
@@ -97,8 +100,9 @@ pub(crate) fn change(document: &str, path: &str, change: Change) -> Intent {
 
 /// Fields that merge in another way than by the last write, for devices and server alike.
 pub(crate) fn merges() -> Merges {
-    let names = [("count", Merge::Counter), ("tags", Merge::Set), ("best", Merge::Max)];
-    names.into_iter().map(|(name, merge)| (name.into(), merge)).collect()
+    let counters = [("count", Merge::Counter), ("total", Merge::Counter)];
+    let names = counters.into_iter().chain([("tags", Merge::Set), ("best", Merge::Max)]);
+    names.map(|(name, merge)| (name.into(), merge)).collect()
 }
 
 pub(crate) fn delete(document: &str) -> Intent {
@@ -114,11 +118,12 @@ impl World {
             tabs: vec![],
             faults: VecDeque::new(),
             remote: Remote::Present,
-            app: App { version: 1, indexes: vec![], frugal: false },
+            app: App { version: 1, indexes: vec![], frugal: false, migrate: None },
             signed_in: true,
             watched: false,
             saved: vec![],
             given_up: BTreeSet::new(),
+            forms: BTreeMap::new(),
             writers: 0,
             pages: 0,
             steps: 0,
@@ -229,6 +234,12 @@ impl World {
         match call {
             Call::Ask => unreachable!("answered above"),
             Call::Push(body) => {
+                let batch: Batch = serde_json::from_str(&body).unwrap();
+                for mutation in batch.mutations {
+                    let mutation: Mutation = serde_json::from_str(mutation.text()).unwrap();
+                    let first = self.forms.entry(mutation.id).or_insert_with(|| mutation.hash());
+                    assert_eq!(*first, mutation.hash(), "{} is sent in two forms", mutation.id);
+                }
                 self.tabs[tab].pushes.push(body.clone());
                 let mut reply = Err(Failure::Unreachable);
                 for _ in 0..arrives {

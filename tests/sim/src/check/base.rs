@@ -171,7 +171,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
             format!("stores {} rows, {} packed, {from} to {to}, reset {reset}", rows.len(), staged.len())
         }
         Transaction::Settle { settled, .. } => format!("settles {settled:?}"),
-        Transaction::Fix(sent) => {
+        Transaction::Fix { sent, .. } => {
             format!("fixes {:?}", sent.iter().map(|sent| sent.mutation.id).collect::<Vec<_>>())
         }
         Transaction::Commit(record) => {
@@ -183,6 +183,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         Transaction::LoadPart(..) => "loads a part".to_owned(),
         Transaction::Seek { field, .. } => format!("asks the index of {field}"),
         Transaction::Index { fields, .. } => format!("indexes {fields:?}"),
+        Transaction::Migrate(migration) => format!("migrates {migration:?}"),
         Transaction::Adopt(_) => "adopts".to_owned(),
         Transaction::Seal { .. } => "seals".to_owned(),
         Transaction::Unpack { key, .. } => format!("unpacks {key}"),

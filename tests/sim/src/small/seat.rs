@@ -129,7 +129,11 @@ impl Seat {
                 Output::Hint => self.hints = true,
                 // Nobody says anything on a stream that stands, and polling has to do.
                 Output::Listen | Output::Mute | Output::Loaded(_) | Output::Replaced(_) => {}
-                Output::Ask | Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
+                Output::Ask
+                | Output::Migrate(_)
+                | Output::Unready(_)
+                | Output::Unsaved(..)
+                | Output::Unloaded(..) => {
                     self.wrong(&format!("{output:?} where no token and no disk fails"));
                 }
             }
