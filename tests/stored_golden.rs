@@ -124,7 +124,7 @@ fn a_device_of_before_is_opened_with_everything_that_it_had() {
     let places = ends
         .iter()
         .filter_map(|end| if let End::Accepted { position, .. } = end { Some(position.0) } else { None });
-    assert_eq!((ends.len(), places.collect::<Vec<_>>()), (6, vec![130, 3]));
+    assert_eq!((ends.len(), places.collect::<Vec<_>>()), (7, vec![130, 3]));
     assert_eq!((opened.parked[0].entry.id, &*opened.parked[0].code), (id(8), "validation_failed"));
     assert_eq!(opened.staged.map(|staged| staged[0].1.len()), Some(3));
     assert_eq!(opened.rows.len(), 2);

@@ -6,7 +6,11 @@
 use crate::id::{MutationId, Writer};
 use crate::map::Set;
 use crate::planted::{self, Bug};
-use crate::stored::{Key, Store};
+use crate::stored::{End, Key, SettledMutation, Store};
+
+/// So many records of what people have decided stay for the sake of tabs that have slept: for these, a write of which
+/// nothing is said any more was accepted.
+const DECIDED: usize = 100;
 
 /// Records and the mutations in them, looked up from either side.
 #[derive(Clone, Debug, Default)]
@@ -84,6 +88,8 @@ pub struct Ledger {
     settled: Shelf,
     /// Writes that have ended, in journal records that are not garbage.
     ended: Contents,
+    /// Records that say that a write was discarded or that another one stands in for it.
+    decided: Vec<u64>,
     /// Single records that are garbage.
     strays: Vec<(Store, Key)>,
     last: u64,
@@ -116,9 +122,13 @@ impl Ledger {
     }
 
     /// A record of verdicts, after the journal records it may speak of.
-    pub fn settled(&mut self, record: u64, ids: impl Iterator<Item = MutationId>) {
+    pub fn settled(&mut self, record: u64, verdicts: &[SettledMutation]) {
+        let ids = verdicts.iter().map(|one| one.id);
         let named = ids.filter(|id| self.journal.needed.contains(*id) || self.ended.contains(*id));
         self.settled.put(record, named.collect());
+        if verdicts.iter().any(|one| matches!(one.end, End::Discarded | End::Replaced { .. })) {
+            self.decided.push(record);
+        }
     }
 
     /// A verdict is stored: the bytes need not be sent again.
@@ -149,10 +159,14 @@ impl Ledger {
     /// What can be deleted, all in one transaction: a write must not outlive the verdict on it.
     pub fn garbage(&self) -> Vec<(Store, Key)> {
         let mut garbage = Vec::new();
-        for (store, shelf) in
-            [(Store::Journal, &self.journal), (Store::Settled, &self.settled), (Store::Sent, &self.sent)]
-        {
-            garbage.extend(shelf.empty.iter().map(|record| (store, Key::Counted(*record))));
+        let kept = &self.decided[self.decided.len().saturating_sub(DECIDED)..];
+        for (store, shelf, kept) in [
+            (Store::Journal, &self.journal, &[][..]),
+            (Store::Settled, &self.settled, kept),
+            (Store::Sent, &self.sent, &[]),
+        ] {
+            let empty = shelf.empty.iter().filter(|record| !kept.contains(record));
+            garbage.extend(empty.map(|record| (store, Key::Counted(*record))));
         }
         garbage.extend_from_slice(&self.strays);
         garbage
@@ -187,17 +201,21 @@ mod tests {
         MutationId { writer: Writer(1), n }
     }
 
+    fn verdict(n: u64, end: End) -> SettledMutation {
+        SettledMutation { id: id(n), end }
+    }
+
     #[test]
     fn a_record_goes_when_everything_in_it_has_ended() {
         let mut ledger = Ledger::default();
         ledger.journal(1, vec![id(1), id(2)], Set::from_iter([id(1), id(2)]));
         ledger.sent(1, Set::from_iter([id(1), id(2)]));
         ledger.settle(id(1));
-        ledger.settled(1, [id(1)].into_iter());
+        ledger.settled(1, &[verdict(1, End::Folded)]);
         ledger.end(id(1));
         assert_eq!(ledger.garbage(), []);
         ledger.settle(id(2));
-        ledger.settled(2, [id(2)].into_iter());
+        ledger.settled(2, &[verdict(2, End::Folded)]);
         ledger.end(id(2));
         let garbage = ledger.garbage();
         let all = [(Store::Journal, 1), (Store::Settled, 1), (Store::Settled, 2), (Store::Sent, 1)];
@@ -211,7 +229,7 @@ mod tests {
         let mut ledger = Ledger::default();
         ledger.journal(1, vec![id(1)], Set::from_iter([id(1)]));
         ledger.journal(2, vec![id(1), id(2)], Set::from_iter([id(2)]));
-        ledger.settled(1, [id(1)].into_iter());
+        ledger.settled(1, &[verdict(1, End::Folded)]);
         ledger.end(id(1));
         assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(1))]);
         ledger.end(id(2));
@@ -219,11 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn the_last_hundred_decisions_are_remembered() {
+        let mut ledger = Ledger::default();
+        ledger.settled(1, &[verdict(1, End::Parked)]);
+        for n in 2..=101 {
+            ledger.settled(n, &[verdict(n, End::Discarded)]);
+        }
+        let garbage = ledger.garbage();
+        assert_eq!(garbage, [(Store::Settled, Key::Counted(1))]);
+        ledger.collected(&garbage);
+        assert_eq!(ledger.garbage(), []);
+        ledger.settled(102, &[verdict(102, End::Discarded)]);
+        assert_eq!(ledger.garbage(), [(Store::Settled, Key::Counted(2))]);
+    }
+
+    #[test]
     fn leftovers_of_an_earlier_run_are_found() {
         let mut ledger = Ledger::default();
         ledger.journal(7, vec![id(1)], Set::new());
         ledger.sent(3, Set::new());
-        ledger.settled(4, [id(1)].into_iter());
+        ledger.settled(4, &[verdict(1, End::Folded)]);
         assert_eq!(ledger.garbage().len(), 3);
     }
 }

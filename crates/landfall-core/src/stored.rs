@@ -5,7 +5,7 @@
 //! | `journal` | counted | [`JournalRecord`]: the writes of one commit; changed only where a newer version of the app gives one that was never sent another form |
 //! | `journal` | [`SEAL`] | nothing: the database is given up |
 //! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
-//! | `settled` | counted | [`SettledRecord`]: verdicts of the server |
+//! | `settled` | counted | [`SettledRecord`]: verdicts of the server, and what people have decided about writes |
 //! | `parked` | mutation id | [`Parked`]: a refused write, whole |
 //! | `base` | collection, NUL, document | [`BaseRow`]: what the server has confirmed |
 //! | `staged` | counted | a list of [`PullChange`](crate::wire::PullChange)s as they came: pulled, and not in `base` yet; one record costs as much as one document |
@@ -330,8 +330,11 @@ pub enum End {
     Parked,
     /// Its user did not want it any more, and the server will never take it.
     Discarded,
-    /// Another write stands in for it.
-    Replaced,
+    /// Another write stands in for it; none where an older version wrote this.
+    Replaced {
+        /// Which.
+        by: Option<MutationId>,
+    },
 }
 
 /// One verdict.
@@ -353,6 +356,8 @@ struct SettledText {
     position: Option<Position>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stamp: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<MutationId>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -369,7 +374,7 @@ impl TryFrom<SettledText> for SettledMutation {
     type Error = &'static str;
 
     fn try_from(text: SettledText) -> Result<SettledMutation, &'static str> {
-        let SettledText { id, end, position, stamp } = text;
+        let SettledText { id, end, position, stamp, by } = text;
         let end = match end {
             EndName::Folded => End::Folded,
             EndName::Accepted => {
@@ -377,7 +382,7 @@ impl TryFrom<SettledText> for SettledMutation {
             }
             EndName::Parked => End::Parked,
             EndName::Discarded => End::Discarded,
-            EndName::Replaced => End::Replaced,
+            EndName::Replaced => End::Replaced { by },
         };
         Ok(SettledMutation { id, end })
     }
@@ -385,14 +390,14 @@ impl TryFrom<SettledText> for SettledMutation {
 
 impl From<SettledMutation> for SettledText {
     fn from(SettledMutation { id, end }: SettledMutation) -> SettledText {
-        let (end, position, stamp) = match end {
-            End::Folded => (EndName::Folded, None, None),
-            End::Accepted { position, stamp } => (EndName::Accepted, Some(position), stamp),
-            End::Parked => (EndName::Parked, None, None),
-            End::Discarded => (EndName::Discarded, None, None),
-            End::Replaced => (EndName::Replaced, None, None),
+        let (end, position, stamp, by) = match end {
+            End::Folded => (EndName::Folded, None, None, None),
+            End::Accepted { position, stamp } => (EndName::Accepted, Some(position), stamp, None),
+            End::Parked => (EndName::Parked, None, None, None),
+            End::Discarded => (EndName::Discarded, None, None, None),
+            End::Replaced { by } => (EndName::Replaced, None, None, by),
         };
-        SettledText { id, end, position, stamp }
+        SettledText { id, end, position, stamp, by }
     }
 }
 

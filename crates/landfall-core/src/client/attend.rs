@@ -111,6 +111,7 @@ impl Client {
         let in_place = unit.iter().any(|parked| parked.entry.op == Op::Create || unsent(parked));
         let mut names = Map::new();
         let mut entries: Vec<Entry> = Vec::with_capacity(unit.len());
+        let mut ended = Vec::with_capacity(unit.len());
         for Parked { entry: old, place, .. } in unit {
             let (fields, schema) = match &edit {
                 Some((id, new)) if *id == old.id => {
@@ -130,6 +131,7 @@ impl Client {
             };
             within_limits(&entry)?;
             names.insert(old.id, entry.id);
+            ended.push(replaced(old.id, entry.id));
             entries.push(entry);
         }
         regroup(&mut entries);
@@ -137,7 +139,7 @@ impl Client {
             unpark: unit.iter().map(|parked| parked.entry.id).collect(),
             record: JournalRecord { entries },
             voids: vec![],
-            ended: vec![],
+            ended,
         };
         self.rename_dependents(&mut names, &mut amendment);
         if let Some((id, fields)) = edit
@@ -173,13 +175,14 @@ impl Client {
             voids.extend(behind.map(|item| item.entry.id));
         }
         let voids: Set<MutationId> = voids.into_iter().collect();
+        let refused = || unit.iter().map(|parked| parked.entry.id);
         let mut amendment = Amendment {
-            unpark: unit.iter().map(|parked| parked.entry.id).collect(),
+            unpark: refused().collect(),
             record: JournalRecord { entries: vec![] },
             voids: voids.into_iter().collect(),
-            ended: vec![],
+            ended: refused().map(|id| SettledMutation { id, end: End::Discarded }).collect(),
         };
-        let mut names = unit.iter().map(|parked| (parked.entry.id, parked.entry.id)).collect();
+        let mut names = refused().map(|id| (id, id)).collect();
         self.rename_dependents(&mut names, &mut amendment);
         amendment
     }
@@ -217,7 +220,7 @@ impl Client {
                 let place = self.outbox.place(old.id).expect("BUG: a waiting write without a place");
                 let entry = self.renamed(&old, place, names);
                 names.insert(old.id, entry.id);
-                amendment.ended.push(SettledMutation { id: old.id, end: End::Replaced });
+                amendment.ended.push(replaced(old.id, entry.id));
                 renamed.push(entry);
             }
             regroup(&mut renamed);
@@ -253,7 +256,7 @@ impl Client {
             touched.extend(self.outbox.unpark(id).map(|parked| parked.entry.key()));
         }
         if let Some(verdicts) = verdicts {
-            self.ledger.settled(verdicts, ended.iter().map(|one| one.id));
+            self.ledger.settled(verdicts, &ended);
         }
         for SettledMutation { id, .. } in ended {
             self.outbox.remove(id);
@@ -298,6 +301,10 @@ fn is_open(item: &Item) -> bool {
         Standing::Saving | Standing::Saved | Standing::Sending => true,
         Standing::Accepted { .. } | Standing::Discarding => false,
     }
+}
+
+fn replaced(id: MutationId, by: MutationId) -> SettledMutation {
+    SettledMutation { id, end: End::Replaced { by: Some(by) } }
 }
 
 /// The writes of one transaction are named after the first.

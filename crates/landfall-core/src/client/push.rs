@@ -226,7 +226,7 @@ impl Client {
         keys: Vec<DocumentKey>,
         now: WallTime,
     ) {
-        self.ledger.settled(record, settled.iter().map(|one| one.id));
+        self.ledger.settled(record, &settled);
         let parking = std::mem::take(&mut self.parking).into_iter();
         let mut parked: Map<_, _> = parking.map(|parked| (parked.entry.id, parked)).collect();
         let mut told = Vec::with_capacity(settled.len());
@@ -265,7 +265,7 @@ impl Client {
                     self.ledger.end(id);
                     closed.push(id);
                 }
-                End::Replaced => unreachable!("BUG: a verdict that no server gives"),
+                End::Replaced { .. } => unreachable!("BUG: a verdict that no server gives"),
             }
             told.push(one);
         }

@@ -77,9 +77,10 @@ impl Client {
             self.clock.observe(parked.entry.stamp);
             self.outbox.park(parked);
         }
-        let mut replaced = Map::new();
         let mut name: Option<Collection> = None;
         let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
+        let by = |end: &End| if let End::Replaced { by } = end { *by } else { None };
+        let mut replaced: Map<_, _> = ends.iter().filter_map(|(id, end)| Some((*id, by(end)?))).collect();
         for (record, journal) in opened.journal {
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
             let mut live = Set::new();
@@ -96,18 +97,20 @@ impl Client {
                 if self.has(id) {
                     continue;
                 }
+                replaced.extend(entry.replaces.map(|old| (old, id)));
                 let (standing, stamp) = match ends.get(&id) {
                     None => (Standing::Saved, None),
                     Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
                         (Standing::Accepted { position: *position }, *stamp)
                     }
                     Some(
-                        End::Accepted { .. } | End::Folded | End::Parked | End::Discarded | End::Replaced,
+                        End::Accepted { .. }
+                        | End::Folded
+                        | End::Parked
+                        | End::Discarded
+                        | End::Replaced { .. },
                     ) => continue,
                 };
-                if let Some(old) = entry.replaces {
-                    replaced.insert(old, id);
-                }
                 self.outbox.insert(entry.place.unwrap_or(Place { record, index }), entry, standing);
                 if let Some(stamp) = stamp {
                     self.outbox.restamp(id, stamp);
@@ -143,7 +146,7 @@ impl Client {
                     of.insert(id);
                 }
             }
-            self.ledger.settled(record, ids);
+            self.ledger.settled(record, &settled.settled);
         }
         // What there was no room for when it was saved again stood before whatever was stored since.
         let mut again = vec![];
@@ -266,10 +269,19 @@ impl Client {
         ends: &Map<MutationId, End>,
         replaced: &Map<MutationId, MutationId>,
     ) {
-        let pairs: Vec<_> = unsettled.iter().filter_map(|id| Some((*id, *replaced.get(id)?))).collect();
+        let mut pairs = vec![];
+        let mut newest = |mut id| {
+            // What was edited by hand may lead in a circle.
+            for _ in 0..replaced.len() {
+                let Some(next) = replaced.get(&id) else { break };
+                pairs.push((id, *next));
+                id = *next;
+            }
+            id
+        };
+        let unsettled: Vec<_> = unsettled.into_iter().map(&mut newest).collect();
         let accepted = |id| Settled { id, status: Status::Accepted, code: None, message: None };
-        let unsettled = unsettled.into_iter().filter(|id| !replaced.contains_key(id));
-        let ended = unsettled.filter_map(|id| match self.outbox.get(id) {
+        let ended = unsettled.into_iter().filter_map(|id| match self.outbox.get(id) {
             Some(item) if !matches!(item.standing, Standing::Accepted { .. }) => None,
             Some(_) => Some(accepted(id)),
             None => match self.outbox.parked().find(|parked| parked.entry.id == id) {

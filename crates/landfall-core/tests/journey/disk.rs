@@ -146,6 +146,11 @@ impl Disk {
 
     /// How many records a store holds.
     pub(crate) fn count(&self, store: Store) -> usize {
-        self.now.texts.keys().filter(|(other, _)| *other == store).count()
+        self.texts(store).count()
+    }
+
+    /// What a store holds.
+    pub(crate) fn texts(&self, store: Store) -> impl Iterator<Item = &String> {
+        self.now.texts.iter().filter(move |((other, _), _)| *other == store).map(|(_, text)| text)
     }
 }

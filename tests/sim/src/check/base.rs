@@ -73,7 +73,7 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
                         world.marks.hit(Mark::AcceptedAhead);
                         position <= through
                     }
-                    End::Parked | End::Discarded | End::Replaced => false,
+                    End::Parked | End::Discarded | End::Replaced { .. } => false,
                 };
                 // The answer is of a history that is no more, and the device thinks it is done.
                 if is_over && !world.server.store.has(one.id) {

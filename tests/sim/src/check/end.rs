@@ -18,6 +18,9 @@ use crate::server;
 use crate::tab::Tab;
 use crate::world::World;
 
+/// Most decisions that a device remembers.
+const DECIDED_MAX: usize = 100;
+
 /// What is still to be done, if anything is.
 pub fn unrest(world: &World) -> Option<String> {
     let server = world.server.store.visible();
@@ -83,13 +86,21 @@ fn unrest_of(
         return Some(format!("has come to {checkpoint:?} of another history"));
     }
     let waits = entries.iter().any(|entry| entry.status == Status::Waiting || is_aside(entry.code));
-    for store in [Store::Journal, Store::Sent, Store::Settled, Store::Staged] {
-        let count = world.count(device, store);
-        if !waits && count > 0 {
-            return Some(format!("has {count} records left in {store:?}"));
-        }
-    }
-    None
+    let left = left(&world.devices[device].disk).filter(|_| !waits);
+    left.map(|store| format!("has records left in {store:?}"))
+}
+
+/// A store in which there is something that nobody needs. What was decided about writes is remembered for a while.
+pub fn left(disk: &Disk) -> Option<Store> {
+    let decides = |text: &String| {
+        let ends = read::<SettledRecord>(text).map(|record| record.settled).unwrap_or_default();
+        ends.iter().any(|one| matches!(one.end, End::Discarded | End::Replaced { .. }))
+    };
+    let verdicts = disk.records(Store::Settled);
+    let remembered = verdicts.values().filter(|text| decides(text)).count();
+    let others = [Store::Journal, Store::Sent, Store::Staged];
+    let left = others.into_iter().find(|store| !disk.records(*store).is_empty());
+    left.or((remembered < verdicts.len() || remembered > DECIDED_MAX).then_some(Store::Settled))
 }
 
 /// Nothing is lost, nothing is doubled, and everything is what it should be.
@@ -198,7 +209,7 @@ pub fn kept(disk: &Disk) -> Vec<MutationId> {
         .flat_map(|record| record.settled)
         .filter(|one| match one.end {
             End::Accepted { position, .. } => position <= checkpoint.position,
-            End::Folded | End::Parked | End::Discarded | End::Replaced => true,
+            End::Folded | End::Parked | End::Discarded | End::Replaced { .. } => true,
         })
         .map(|one| one.id)
         .collect();

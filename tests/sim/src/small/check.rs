@@ -62,9 +62,7 @@ pub fn rests(seat: &Seat, disk: &Disk, store: &Store) -> bool {
         return false;
     }
     let waits = entries.iter().any(|entry| entry.status == Status::Waiting);
-    let passing =
-        [stored::Store::Journal, stored::Store::Sent, stored::Store::Settled, stored::Store::Staged];
-    if !waits && passing.iter().any(|store| !disk.records(*store).is_empty()) {
+    if !waits && end::left(disk).is_some() {
         return false;
     }
     // A refused creation is seen here and not there, and so is what waits for it.
