@@ -69,6 +69,8 @@ pub struct Chances {
     pub work: Chance,
     /// What breaks.
     pub fault: Chance,
+    /// What breaks when somebody has just decided something.
+    pub rash: Chance,
     /// What of it can be left out.
     pub script: Script,
 }
@@ -76,7 +78,7 @@ pub struct Chances {
 impl Chances {
     /// The streams of a seed.
     pub fn new(seed: u64) -> Chances {
-        let [disk, work, fault] = [3, 4, 5].map(|concern| Chance::new(seed, concern));
-        Chances { disk, work, fault, script: Script::default() }
+        let [disk, work, fault, rash] = [3, 4, 5, 12].map(|concern| Chance::new(seed, concern));
+        Chances { disk, work, fault, rash, script: Script::default() }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod cause;
+pub mod decided;
 pub mod end;
 pub mod order;
 pub mod receipts;

@@ -7,6 +7,7 @@ use landfall_core::id::MutationId;
 use landfall_core::time::Millis;
 
 use crate::chance::Chance;
+use crate::check;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
 use crate::script::Kind;
@@ -120,11 +121,13 @@ impl World {
     /// Everything on a device that was not synced may be gone.
     pub fn power_cut(&mut self, device: usize) {
         self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        let decided = check::decided::forgotten(self, device);
         let pending = self.devices[device].disk.pending();
         let lost = self.chances.fault.below(pending + 1);
         self.marks.hit(Mark::PowerCut);
         self.marks.hit_if(lost > 0, Mark::PowerCutLost);
         self.devices[device].disk.power_cut(lost);
+        check::decided::kept(self, device, &decided);
     }
 
     /// Something breaks, and something else will.

@@ -42,6 +42,8 @@ landfall_core::listed! {
     PowerCut,
     /// The power failed and took something back.
     PowerCutLost,
+    /// The power failed when somebody had just decided something.
+    PowerCutDecided,
     /// There was no room for a write.
     QuotaOnWrite,
     /// There was no room for a page.
@@ -62,6 +64,8 @@ landfall_core::listed! {
     Stolen,
     /// A tab hung.
     Hung,
+    /// A tab forgot what it had read, and read it again.
+    Forgotten,
     /// A hint between tabs was lost.
     HintLost,
     /// A stream of hints stood.

@@ -12,7 +12,7 @@ use crate::swarm::Swarm;
 
 type Cut = fn(&mut Swarm);
 
-const CUTS: [Cut; 28] = [
+const CUTS: [Cut; 29] = [
     |swarm| swarm.devices = 1,
     |swarm| swarm.devices = (swarm.devices / 2).max(1),
     |swarm| swarm.devices = (swarm.devices - 1).max(1),
@@ -35,6 +35,7 @@ const CUTS: [Cut; 28] = [
     |swarm| swarm.deaf = 0,
     |swarm| swarm.quota = 0,
     |swarm| swarm.crash = 0,
+    |swarm| swarm.rash = 0,
     |swarm| swarm.delay = Millis(5),
     |swarm| swarm.disk = Millis(0),
     |swarm| swarm.skews = vec![0],

@@ -60,6 +60,8 @@ pub struct Swarm {
     pub crash: u32,
     /// Of these crashes, those that are power cuts.
     pub power: u32,
+    /// Decisions of people right after which the power fails.
+    pub rash: u32,
     /// Clocks that are wrong from the start, by which amounts.
     pub skews: Vec<i64>,
     /// Disasters of the larger kind.
@@ -107,6 +109,7 @@ impl Swarm {
             quota: 0,
             crash: 0,
             power: 0,
+            rash: 0,
             skews: vec![0],
             disasters: vec![],
             spared: vec![],
@@ -132,6 +135,13 @@ impl Swarm {
         // In one of ten nothing goes wrong: there, nothing may be tried twice.
         if !c.one_in(10) {
             swarm.break_things(c);
+            let mut own = Chance::new(seed, 12);
+            if own.one_in(6) {
+                swarm.rash = own.of(&[100, 500]);
+            }
+            if Chance::new(seed, 13).one_in(12) {
+                swarm.sleep();
+            }
         }
         swarm
     }
@@ -160,6 +170,14 @@ impl Swarm {
             self.policy = c.of(&[Policy::ClientWins, Policy::ServerWins, Policy::Manual]);
         }
         self.disasters = Disaster::ALL.into_iter().filter(|_| c.one_in(2)).collect();
+    }
+
+    /// A tab hangs while others change more than is kept for it, and it is not told what it has missed: hardly
+    /// anything is written twice.
+    fn sleep(&mut self) {
+        (self.tabs, self.documents, self.import, self.acts) = (3, 400, 0, 200);
+        (self.pace, self.delay, self.page) = (Millis(1_000), Millis(5), self.page.max(10));
+        (self.calm, self.disasters) = (Millis(2_000), vec![Disaster::OpenTab, Disaster::Hang]);
     }
 
     /// Whether nothing goes wrong.

@@ -15,8 +15,10 @@ pub const COLLECTION: &str = "notes";
 /// What the app waits for.
 #[derive(Clone, Debug)]
 pub enum Asked {
-    /// Writes, or what a person has decided.
+    /// Writes.
     Write(Vec<MutationId>),
+    /// What a person has decided: about which writes, and which others stand for them now.
+    Decide(Vec<MutationId>, Vec<MutationId>),
     /// The whole collection.
     Load,
     /// The end of the database.

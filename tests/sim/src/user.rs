@@ -1,13 +1,15 @@
 //! What people do: write, change their minds, and look.
 
-use landfall_core::client::{Act, Input};
+use landfall_core::client::{Act, EntryView, Input, Status};
 use landfall_core::drain::Nudge;
-use landfall_core::id::DocumentKey;
+use landfall_core::id::{DocumentKey, MutationId};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
 use landfall_core::mutation::{Change, Field};
 use landfall_core::stored::{Network, Priority, Urgency};
+use landfall_core::time::Millis;
 
+use crate::chance::Chance;
 use crate::check::{Invariant, cause};
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
@@ -189,6 +191,11 @@ impl World {
         }
         let id = self.chances.work.of(&ids);
         let Some(subject) = self.tab(tab) else { return };
+        let entries = subject.client.entries();
+        let group = entries.iter().find(|entry| entry.id == id).and_then(|entry| entry.group);
+        let with = |entry: &&EntryView<'_>| entry.id == id || group.is_some() && entry.group == group;
+        let unit = entries.iter().filter(with);
+        let unit: Vec<_> = unit.map(|entry| (entry.id, entry.status == Status::NeedsAttention)).collect();
         let known = |key: &DocumentKey| subject.client.is_loaded(key);
         if !subject.client.subjects(id).iter().all(known) {
             return;
@@ -223,7 +230,10 @@ impl World {
         };
         match subject.client.attend(ticket, id, act.clone(), reading) {
             Ok(ids) => {
-                subject.asked.insert(ticket, Asked::Write(ids));
+                // What was not refused is only tried once more, and nothing of that is stored.
+                let about = unit.into_iter().filter(|(_, refused)| *refused || act == Act::Discard);
+                let about = about.map(|(id, _)| id).collect();
+                subject.asked.insert(ticket, Asked::Decide(about, ids));
                 self.marks.hit(mark);
                 self.trace.say(now, || format!("  tab {tab} decides {act:?} about {id}"));
             }
@@ -233,5 +243,20 @@ impl World {
         self.witness.fickle.extend(fickle);
         self.witness.fickle.insert(value);
         self.perform(tab);
+    }
+
+    /// Somebody is told that what they have decided is saved.
+    pub fn decided(&mut self, device: usize, about: Vec<MutationId>, ids: Vec<MutationId>) {
+        self.witness.saved.extend(ids.into_iter().map(|id| (id, device)));
+        let here = (device, self.devices[device].disk.incarnation);
+        self.witness.decided.extend(about.into_iter().map(|id| (id, here)));
+        if !self.healed && self.chances.rash.per_mille(self.swarm.rash) {
+            self.marks.hit(Mark::PowerCutDecided);
+            let fault = std::mem::replace(&mut self.chances.fault, Chance::new(self.chances.rash.bits(), 9));
+            self.power_cut(device);
+            let delay = self.chances.fault.delay(Millis(5_000));
+            self.chances.fault = fault;
+            self.queue.after(delay, Event::Reopen(device));
+        }
     }
 }

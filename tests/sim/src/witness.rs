@@ -24,6 +24,9 @@ pub struct Witness {
     pub rescued: BTreeMap<MutationId, Vec<(u64, u64)>>,
     /// Writes that nobody wants any more.
     pub given_up: BTreeSet<MutationId>,
+    /// Writes about which somebody has decided and was told that it is saved: on which device, and how often its
+    /// disk was put back before.
+    pub decided: BTreeMap<MutationId, (usize, u64)>,
     /// Writes that go on under other names.
     pub replaced: BTreeMap<MutationId, Vec<MutationId>>,
     /// Writes that a person or a browser has thrown away, or a backup without them.

@@ -291,7 +291,8 @@ impl World {
             Output::Mute => subject.stream = None,
             Output::Migrate(_) => unreachable!("BUG: nothing of an older version"),
             Output::Ready | Output::Stale => {
-                subject.ready = true;
+                let again = std::mem::replace(&mut subject.ready, true);
+                self.marks.hit_if(again, Mark::Forgotten);
                 self.load(tab);
             }
             Output::Unready(code) => {
@@ -310,6 +311,7 @@ impl World {
                     self.trace.say(now, || format!("  saved {ids:?}"));
                     self.witness.saved.extend(ids.into_iter().map(|id| (id, device)));
                 }
+                Some(Asked::Decide(about, ids)) => self.decided(device, about, ids),
                 Some(Asked::Seal) => self.signed_out(tab, device),
                 Some(Asked::Load) | None => {
                     self.violate(Invariant::Answers, format!("tab {tab} saved what nobody asked for"));

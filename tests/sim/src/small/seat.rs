@@ -121,7 +121,7 @@ impl Seat {
                 }
                 Output::Saved(ticket) => match self.tab.asked.remove(&ticket) {
                     Some(Asked::Write(ids)) => self.saved.extend(ids),
-                    Some(Asked::Load | Asked::Seal) | None => {
+                    Some(Asked::Load | Asked::Seal | Asked::Decide(..)) | None => {
                         self.wrong("something is saved that nobody wrote")
                     }
                 },
