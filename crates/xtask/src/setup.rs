@@ -5,10 +5,12 @@
 
 mod chromium;
 mod packages;
+mod postgres;
 mod toolchain;
 
 pub(crate) use chromium::chromium;
 pub(crate) use packages::{node, packages};
+pub(crate) use postgres::postgres;
 pub(crate) use toolchain::{Toolchain, components, toolchain};
 
 use crate::shell;

@@ -16,6 +16,7 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
         for directory in [layout.pkg(), layout.www(), layout.browser(), layout.packaging()] {
             setup::packages(&directory, &node)?;
         }
+        setup::postgres()?;
         Ok((node, setup::chromium()?))
     })?;
     shell::say(format!("node {node}, {}", chromium.display()));
