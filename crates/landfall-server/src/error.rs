@@ -14,7 +14,7 @@ use landfall_core::wire::PROTOCOL;
 use serde::Serialize;
 
 use crate::random;
-use crate::store::StoreError;
+use crate::store::{Failure, StoreError};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What a client is told to wait before it tries an overloaded server again.
@@ -28,6 +28,7 @@ pub struct ApiError {
     message: String,
     limit: Option<u64>,
     retry_after: Option<Millis>,
+    contended: bool,
 }
 
 impl ApiError {
@@ -37,7 +38,7 @@ impl ApiError {
     /// For a code that no server answers a request with.
     pub fn new(code: Code, message: impl Into<String>) -> ApiError {
         let status = status(code).expect("BUG: no code for a request");
-        ApiError { status, code, message: message.into(), limit: None, retry_after: None }
+        ApiError { status, code, message: message.into(), limit: None, retry_after: None, contended: false }
     }
 
     /// The bound that was crossed, for the client to cut its requests by.
@@ -134,12 +135,16 @@ impl From<StoreError> for ApiError {
             StoreError::ForeignWriter => {
                 ApiError::new(Code::WriterMismatch, "this writer or this client belongs to somebody else")
             }
-            StoreError::Busy(error) => {
+            StoreError::Busy(_) | StoreError::Contended(_) => {
                 tracing::warn!(%error, "the database is busy");
-                let message = "the server is busy";
-                ApiError { retry_after: Some(PATIENCE), ..ApiError::new(Code::Unavailable, message) }
+                let contended = error.is_contended();
+                ApiError { contended, ..ApiError::throttled(Code::Unavailable, "the server is busy") }
             }
-            StoreError::Full(error) => {
+            StoreError::Unreachable(_) => {
+                tracing::error!(%error, "the database is away");
+                ApiError::throttled(Code::Unavailable, "the server cannot reach its database")
+            }
+            StoreError::Full(_) => {
                 tracing::error!(%error, "the disk is full");
                 let message = "the server has no room for this";
                 ApiError::new(Code::StorageFull, message)
@@ -149,6 +154,12 @@ impl From<StoreError> for ApiError {
                 ApiError::internal()
             }
         }
+    }
+}
+
+impl Failure for ApiError {
+    fn is_contended(&self) -> bool {
+        self.contended
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::serve::ListenerExt;
 use landfall_server::app::system_time;
+use landfall_server::store::shown;
 use landfall_server::{App, Store, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -60,7 +61,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let address = listener.local_addr()?;
     writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
-    tracing::info!(%address, database = options.database, "serving");
+    tracing::info!(%address, database = shown(&options.database), "serving");
     let ended = async move {
         ended(terminate, interrupt).await;
         // Streams have no end of their own to wait for.

@@ -6,18 +6,22 @@
 
 mod commits;
 mod conflicts;
+mod database;
+mod open;
 mod place;
+mod pool;
+mod postgres;
 mod push;
 mod receipts;
 mod snapshot;
 mod sqlite;
+mod tables;
+mod turns;
 mod wholes;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::pin::Pin;
 
-use futures_core::Stream;
 use landfall_core::id::{Client, Collection, DocumentKey, MutationId, User, Version, Writer};
 use landfall_core::map::Map;
 use landfall_core::time::WallTime;
@@ -25,10 +29,10 @@ use landfall_core::time::WallTime;
 use crate::caller::Tenant;
 
 pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub use open::{Failure, OpenError, Store, shown};
 pub use place::{ConflictId, Place};
 pub use push::Push;
 pub use snapshot::{Change, Changes, Seen, Snapshot};
-pub use sqlite::{OpenError, Store};
 
 /// Identity of a history: another one after the database was set back to an earlier state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +44,7 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// Why the store did not do what it was asked for. Nothing of it was done.
+/// Why the store did not do what it was asked for. Nothing of it was done, unless said otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The writer or the client belongs to another user.
@@ -48,13 +52,20 @@ pub enum StoreError {
     ForeignWriter,
     /// Others were faster for too long. Try again later.
     #[error("the database is busy: {0}")]
-    Busy(sqlx::Error),
+    Busy(String),
+    /// The database cannot be reached, or was lost while it was asked. Try again later. What was to be committed may
+    /// be in.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// Another transaction was in the way, and the database let that one go on. It may be tried again at once.
+    #[error("another transaction was in the way: {0}")]
+    Contended(String),
     /// There is no room left on the disk.
     #[error("the disk is full: {0}")]
-    Full(sqlx::Error),
+    Full(String),
     /// The database does not work.
     #[error("the database does not work: {0}")]
-    Database(sqlx::Error),
+    Database(String),
     /// What is stored is not what was written.
     #[error("{what} cannot be read: {reason}")]
     Corrupt {
@@ -106,8 +117,4 @@ fn stored(number: u64) -> i64 {
 
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or_default()
-}
-
-async fn next<T>(stream: &mut Pin<Box<dyn Stream<Item = T> + Send + '_>>) -> Option<T> {
-    std::future::poll_fn(|context| stream.as_mut().poll_next(context)).await
 }

@@ -2,9 +2,11 @@
 
 use axum::Json as Reply;
 use axum::extract::State;
+use futures_util::FutureExt;
 use landfall_core::authority::{self, Decision, Parsed, RECEIPTS_MAX};
 use landfall_core::code::Code;
 use landfall_core::id::{MutationId, Position};
+use landfall_core::time::WallTime;
 use landfall_core::wire::{Batch, BatchReply, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
 
@@ -15,7 +17,7 @@ use crate::error::ApiError;
 use crate::limits::Limits;
 use crate::payload::Payload;
 use crate::rules::CallerRules;
-use crate::store::{Named, Sender};
+use crate::store::{Named, Push, Sender};
 
 /// `POST /api/v1/sync/batch`: judges a batch of mutations and applies each at most once.
 ///
@@ -31,15 +33,28 @@ pub(super) async fn batch(
         let message = "these are the writes of another user than the token's";
         return Err(ApiError::new(Code::UserMismatch, message));
     }
-    let rules = app.rules.of(&caller);
     let mutations: Vec<Parsed> = batch.mutations.iter().map(authority::parse).collect();
-    let named = named(&batch, &mutations, &rules);
+    let named = named(&batch, &mutations, &app.rules.of(&caller));
     let now = (app.clock)();
-    let sender =
-        Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client: batch.client, now };
-    let mut push = app.store.begin(sender).await?;
+    let (tenant, client) = (caller.tenant.clone(), batch.client.clone());
+    let sender = Sender { tenant, user: caller.user.clone(), client, now };
+    let judged =
+        app.store.push(&sender, |push| judge(push, &app, &caller, &batch, &mutations, &named, now).boxed());
+    judged.await.map(Reply)
+}
+
+/// What becomes of a batch in one push.
+async fn judge(
+    mut push: Push,
+    app: &App,
+    caller: &Caller,
+    batch: &Batch,
+    mutations: &[Parsed],
+    named: &Named,
+    now: WallTime,
+) -> Result<BatchReply, ApiError> {
     let epoch = push.epoch();
-    let facts = push.load(&named).await?;
+    let facts = push.load(named).await?;
     if facts.must_settle(&named.sent) {
         // What is settled by now counts next time.
         push.commit(&Decision::default(), &[]).await?;
@@ -47,12 +62,12 @@ pub(super) async fn batch(
         return Err(ApiError::throttled(Code::SettleFirst, message).limited(RECEIPTS_MAX));
     }
     let known = facts.receipts.clone();
-    let mut decision = authority::decide(&mutations, facts, &rules, now);
+    let mut decision = authority::decide(mutations, facts, &app.rules.of(caller), now);
     authority::close(&batch.void, &known, &mut decision);
     let (position, nonce) = push.commit(&decision, &batch.mutations).await?;
     let head = Cursor { epoch, position, nonce, ordinal: Cursor::END, floor: Position(0), sight: None };
     let head = Some(head.seal(app.store.cursor_key(), &caller.tenant));
-    Ok(Reply(BatchReply { server_time: now, epoch: epoch.to_string(), head, results: decision.results }))
+    Ok(BatchReply { server_time: now, epoch: epoch.to_string(), head, results: decision.results })
 }
 
 fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {

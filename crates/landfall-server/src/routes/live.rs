@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::app::App;
 use crate::caller::Session;
+use crate::error::ApiError;
 use crate::limits::Pace;
 use crate::random;
 
@@ -25,12 +26,12 @@ const HINT: &str = "event: hint\ndata: {}\n\n";
 const BEAT: &str = ":\n\n";
 
 /// `GET /api/v1/sync/live`: a hint after each commit of the caller's tenant, until the token runs out.
-pub(super) async fn live(State(app): State<App>, session: Session) -> Response {
+pub(super) async fn live(State(app): State<App>, session: Session) -> Result<Response, ApiError> {
     let now = Instant::now();
     let left = Duration::from_millis(session.expires.since((app.clock)()).0);
     let spread = f64::from(u16::from_le_bytes(random::bytes())) / f64::from(u16::MAX);
     let hints = Hints {
-        commits: app.store.commits(&session.caller.tenant),
+        commits: app.store.commits(&session.caller.tenant).await?,
         ending: app.ending.subscribe(),
         // A token that lasts longer than a clock can count lasts for ever.
         expires: now.checked_add(left),
@@ -44,7 +45,7 @@ pub(super) async fn live(State(app): State<App>, session: Session) -> Response {
         Some((Ok::<_, Infallible>(text), hints))
     });
     let headers = [(CONTENT_TYPE, "text/event-stream"), (HeaderName::from_static("x-accel-buffering"), "no")];
-    (headers, Body::from_stream(texts)).into_response()
+    Ok((headers, Body::from_stream(texts)).into_response())
 }
 
 /// One stream of hints.

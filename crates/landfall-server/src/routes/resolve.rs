@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json as Reply;
 use axum::extract::State;
+use futures_util::FutureExt;
 use landfall_core::authority::{self, Back, Decision};
 use landfall_core::code::Code;
 use landfall_core::document::Document;
@@ -20,7 +21,8 @@ use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::payload::Payload;
 use crate::random;
-use crate::store::{Choice, Effect, Named, Recorded, Sender};
+use crate::rules::CallerRules;
+use crate::store::{Choice, ConflictId, Effect, Named, Push, Recorded, Sender};
 
 /// What was decided about which conflict.
 #[derive(Deserialize)]
@@ -57,53 +59,67 @@ pub(super) async fn resolve(
 ) -> Result<Reply<Settled>, ApiError> {
     let ask: Ask = payload.parse()?;
     let choice = choice(ask.choice, ask.value)?;
-    let nothing = || ApiError::new(Code::NotFound, "there is no such conflict");
     let id = ask.id.parse().map_err(|InvalidName(_)| nothing())?;
     let now = (app.clock)();
-    let rules = app.rules.of_settler(&caller);
     // A writer for this one write, with a client of its own: no device can have claimed either before.
     let writer = Writer(random::number());
     let client = format!("server-{writer}").parse::<Client>().expect("BUG: digits are no name");
     let sender = Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client, now };
+    let rules = app.rules.of_settler(&caller);
+    let settled = app.store.push(&sender, |push| settle(push, &rules, id, &choice, writer, now).boxed());
+    Ok(Reply(Settled { server_time: now, conflict: settled.await? }))
+}
 
-    let mut push = app.store.begin(sender).await?;
+/// Settles a conflict in one push.
+async fn settle(
+    mut push: Push,
+    rules: &CallerRules<'_>,
+    id: ConflictId,
+    choice: &Choice,
+    writer: Writer,
+    now: WallTime,
+) -> Result<Recorded, ApiError> {
     let conflict = push.conflict(id).await?;
     let is_visible = |conflict: &Recorded| rules.may_read(&conflict.key().collection, conflict.data());
     let conflict = conflict.filter(is_visible).ok_or_else(nothing)?;
     if let Some(resolved) = conflict.resolved() {
-        return if resolved.is(&choice) {
-            Ok(Reply(Settled { server_time: now, conflict }))
+        return if resolved.is(choice) {
+            Ok(conflict)
         } else {
             let message = format!("{} has settled this in another way already", resolved.by());
             Err(Refusal::new(Code::ConflictResolved, message).into())
         };
     }
     let (key, path) = (conflict.key().clone(), conflict.path().clone());
-    let Some(back) = back(&conflict, &choice)? else {
+    let Some(back) = back(&conflict, choice)? else {
         if !rules.may_settle(&key.collection, conflict.data()) {
             let message = format!("you may not settle conflicts in {}", key.collection);
             return Err(ApiError::new(Code::Forbidden, message));
         }
-        let conflict = push.settle(conflict, &choice, &Effect::default()).await?;
+        let conflict = push.settle(conflict, choice, &Effect::default()).await?;
         push.commit(&Decision::default(), &[]).await?;
-        return Ok(Reply(Settled { server_time: now, conflict }));
+        return Ok(conflict);
     };
     let mut named = Named { documents: BTreeSet::from([key.clone()]), ..Named::default() };
     named.writers.insert(writer);
-    let facts = push.load(&concerning(named, &rules)).await?;
+    let facts = push.load(&concerning(named, rules)).await?;
     let before = facts.documents.get(&key).and_then(|stored| visible(&stored.document, &path));
-    let (mutation, decision) = authority::settle(&key, back, writer, facts, &rules, now)?;
+    let (mutation, decision) = authority::settle(&key, back, writer, facts, rules, now)?;
     let after = decision.documents.get(&key);
     let effect = Effect {
         before,
         after: after.and_then(|stored| visible(&stored.document, &path)),
         version: after.map(|stored| stored.version.0),
     };
-    let conflict = push.settle(conflict, &choice, &effect).await?;
+    let conflict = push.settle(conflict, choice, &effect).await?;
     let text = serde_json::to_string(&mutation).expect("BUG: a mutation is always JSON");
     let text = Json::parse(&text).expect("BUG: a mutation is always JSON");
     push.commit(&decision, &[text]).await?;
-    Ok(Reply(Settled { server_time: now, conflict }))
+    Ok(conflict)
+}
+
+fn nothing() -> ApiError {
+    ApiError::new(Code::NotFound, "there is no such conflict")
 }
 
 /// Keeps `null` apart from nothing.

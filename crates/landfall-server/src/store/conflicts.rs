@@ -8,11 +8,10 @@ use landfall_core::mutation::Op;
 use landfall_core::path::Path;
 use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
-use sqlx::{Database, Row};
 
+use super::database::{Row, Statement, next, sql};
 use super::place::{ConflictId, Place};
-use super::sqlite::Db;
-use super::{Push, Snapshot, StoreError, count, next, stored};
+use super::{Push, Sender, Snapshot, StoreError, count, stored};
 
 /// A conflict as it was recorded, with what has become of it.
 #[derive(Clone, Debug, Serialize)]
@@ -159,16 +158,23 @@ pub struct Effect {
     pub version: Option<u64>,
 }
 
-/// Everything of a conflict, up to the conditions.
-const SELECT: &str = "SELECT c.position, c.ordinal, commits.nonce, c.collection, c.document, c.path, c.op, \
-    c.policy, c.won, c.at, c.stamp, c.sub, c.client, c.mutation, c.value, c.met_stamp, c.met_sub, \
-    c.met_client, c.met_mutation, c.met_value, documents.data, audit.sub AS settled_by, \
-    audit.at AS settled_at, audit.choice, audit.value AS settled_value FROM conflicts c \
-    JOIN commits ON commits.tenant = c.tenant AND commits.position = c.position \
-    JOIN documents ON documents.tenant = c.tenant AND documents.collection = c.collection \
-    AND documents.document = c.document \
-    LEFT JOIN audit ON audit.tenant = c.tenant AND audit.position = c.position AND audit.ordinal = c.ordinal \
-    WHERE c.tenant = $1 AND ";
+/// Everything of the conflicts that meet a condition.
+macro_rules! conflicts {
+    ($condition:literal) => {
+        sql(concat!(
+            "SELECT c.position, c.ordinal, commits.nonce, c.collection, c.document, c.path, c.op, c.policy, \
+             c.won, c.at, c.sub, c.client, c.mutation, c.stamp, c.value, c.met_sub, c.met_client, \
+             c.met_mutation, c.met_stamp, c.met_value, documents.data, audit.sub, audit.at, audit.choice, \
+             audit.value FROM conflicts c \
+             JOIN commits ON commits.tenant = c.tenant AND commits.position = c.position \
+             JOIN documents ON documents.tenant = c.tenant AND documents.collection = c.collection \
+             AND documents.document = c.document \
+             LEFT JOIN audit ON audit.tenant = c.tenant AND audit.position = c.position \
+             AND audit.ordinal = c.ordinal WHERE c.tenant = $1 AND ",
+            $condition
+        ))
+    };
+}
 
 impl Snapshot {
     /// Conflicts older than a place: at most `limit`, and `bytes` and one conflict of them.
@@ -181,24 +187,24 @@ impl Snapshot {
         limit: usize,
         bytes: usize,
     ) -> Result<Conflicts, StoreError> {
-        let sql = format!(
-            "{SELECT}(c.position, c.ordinal) < ($2, $3) ORDER BY c.position DESC, c.ordinal DESC LIMIT $4"
-        );
         let (tx, tenant) = self.parts();
-        let mut stream = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let older = conflicts!(
+            "(c.position, c.ordinal) < ($2, $3) ORDER BY c.position DESC, c.ordinal DESC LIMIT $4"
+        );
+        let older = older
             .bind(tenant.as_str())
             .bind(stored(behind.position.0))
             .bind(stored(behind.ordinal))
             // One more than asked for tells whether there is more.
-            .bind(stored(limit as u64 + 1))
-            .fetch(&mut **tx);
+            .bind(stored(limit as u64 + 1));
+        let mut stream = tx.stream(older);
         let (mut conflicts, mut size) = (Conflicts::default(), 0);
-        while let Some(row) = next(&mut stream).await {
+        while let Some(row) = next(&mut stream).await? {
             if conflicts.rows.len() == limit || size >= bytes {
                 conflicts.rest = conflicts.rows.last().map(|last| last.id.place);
                 break;
             }
-            let row = read(&row?)?;
+            let row = read(row)?;
             size += row.size();
             conflicts.rows.push(row);
         }
@@ -216,18 +222,13 @@ impl Snapshot {
         client: &Client,
         limit: usize,
     ) -> Result<Vec<Recorded>, StoreError> {
-        let sql = format!(
-            "{SELECT}(c.client = $2 OR c.met_client = $2) AND audit.sub IS NULL \
+        let (tx, tenant) = self.parts();
+        let open = conflicts!(
+            "(c.client = $2 OR c.met_client = $2) AND audit.sub IS NULL \
              ORDER BY c.position DESC, c.ordinal DESC LIMIT $3"
         );
-        let (tx, tenant) = self.parts();
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(tenant.as_str())
-            .bind(client.as_str())
-            .bind(stored(limit as u64))
-            .fetch_all(&mut **tx)
-            .await?;
-        rows.iter().map(read).collect()
+        let open = open.bind(tenant.as_str()).bind(client.as_str()).bind(stored(limit as u64));
+        tx.all(open).await?.into_iter().map(read).collect()
     }
 }
 
@@ -237,15 +238,12 @@ impl Push {
     /// # Errors
     /// The database does not work, or holds something else than was written.
     pub async fn conflict(&mut self, id: ConflictId) -> Result<Option<Recorded>, StoreError> {
-        let sql = format!("{SELECT}c.position = $2 AND c.ordinal = $3");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let this = conflicts!("c.position = $2 AND c.ordinal = $3")
             .bind(self.sender.tenant.as_str())
             .bind(stored(id.place.position.0))
-            .bind(stored(id.place.ordinal))
-            .fetch_optional(&mut *self.tx)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(read(&row)?).filter(|conflict| conflict.id == id))
+            .bind(stored(id.place.ordinal));
+        let row = self.tx.optional(this).await?.map(read).transpose()?;
+        Ok(row.filter(|conflict| conflict.id == id))
     }
 
     /// Notes how a conflict is settled, as part of this push. Gives it as it is then.
@@ -259,7 +257,7 @@ impl Push {
         effect: &Effect,
     ) -> Result<Recorded, StoreError> {
         let Place { position, ordinal } = conflict.id.place;
-        sqlx::query(
+        let note = sql(
             "INSERT INTO audit (tenant, position, ordinal, at, sub, choice, value, before, after, version) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         )
@@ -272,9 +270,8 @@ impl Push {
         .bind(choice.value())
         .bind(effect.before.as_ref().map(Json::text))
         .bind(effect.after.as_ref().map(Json::text))
-        .bind(effect.version.map(stored))
-        .execute(&mut *self.tx)
-        .await?;
+        .bind(effect.version.map(stored));
+        self.tx.run(note).await?;
         let resolved = Resolved {
             by: self.sender.user.to_string(),
             at: self.sender.now,
@@ -284,30 +281,67 @@ impl Push {
         Ok(Recorded { resolved: Some(resolved), ..conflict })
     }
 
-    pub(super) async fn write_conflict(
+    /// The rows of new conflicts, with what is known of the writes that were met.
+    pub(super) async fn conflict_rows(
         &mut self,
-        ordinal: usize,
+        conflicts: &[Conflict],
+    ) -> Result<Vec<Statement>, StoreError> {
+        /// What a mutation is called.
+        #[derive(Deserialize)]
+        struct Named {
+            id: MutationId,
+        }
+        let sender = &self.sender;
+        let owners = conflicts.iter().map(|conflict| {
+            let owner = sql("SELECT sub, client FROM writers WHERE writer = $1");
+            owner.bind(conflict.met.stamp.writer.to_string())
+        });
+        let owners: Vec<Option<(String, String)>> = self.tx.each(owners.collect()).await?;
+        let texts = conflicts.iter().map(|conflict| {
+            sql("SELECT mutation FROM history \
+                 WHERE tenant = $1 AND collection = $2 AND document = $3 AND version = $4")
+            .bind(sender.tenant.as_str())
+            .bind(conflict.key.collection.as_str())
+            .bind(conflict.key.document.as_str())
+            .bind(stored(conflict.met.version.0))
+        });
+        let texts: Vec<Option<String>> = self.tx.each(texts.collect()).await?;
+        let met = owners.into_iter().zip(texts).enumerate();
+        let rows = conflicts.iter().zip(met).map(|(conflict, (ordinal, (owner, text)))| {
+            let mutation = text.and_then(|text| serde_json::from_str::<Named>(&text).ok());
+            let mutation = mutation.map(|named| named.id.to_string());
+            let place = Place { position: self.position, ordinal: ordinal as u64 };
+            sender.write_conflict(place, conflict, owner.unwrap_or_default(), mutation)
+        });
+        Ok(rows.collect())
+    }
+}
+
+impl Sender {
+    fn write_conflict(
+        &self,
+        place: Place,
         conflict: &Conflict,
-    ) -> Result<(), StoreError> {
-        let (met_sub, met_client) = self.owner_of(conflict.met.stamp).await?;
-        let met_mutation = self.mutation_of(conflict).await?;
-        sqlx::query(
+        (met_sub, met_client): (String, String),
+        met_mutation: Option<String>,
+    ) -> Statement {
+        sql(
             "INSERT INTO conflicts (tenant, position, ordinal, collection, document, path, mutation, op, \
              policy, sub, client, won, stamp, value, met_stamp, met_value, met_sub, met_client, \
              met_mutation, at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         )
-        .bind(self.sender.tenant.as_str())
-        .bind(stored(self.position.0))
-        .bind(stored(ordinal as u64))
+        .bind(self.tenant.as_str())
+        .bind(stored(place.position.0))
+        .bind(stored(place.ordinal))
         .bind(conflict.key.collection.as_str())
         .bind(conflict.key.document.as_str())
-        .bind(conflict.path.to_string())
+        .bind(write_path(&conflict.path))
         .bind(conflict.mutation.to_string())
         .bind(if conflict.op == Op::Delete { DELETE } else { "patch" })
         .bind(conflict.policy.name())
-        .bind(self.sender.user.as_str())
-        .bind(self.sender.client.as_str())
+        .bind(self.user.as_str())
+        .bind(self.client.as_str())
         .bind(i64::from(conflict.won))
         .bind(conflict.register.stamp.to_string())
         .bind(conflict.value.as_ref().map(Json::text))
@@ -315,40 +349,18 @@ impl Push {
         .bind(conflict.met_value.as_ref().map(Json::text))
         .bind(met_sub)
         .bind(met_client)
-        .bind(met_mutation.map(|id| id.to_string()))
+        .bind(met_mutation)
         .bind(stored(conflict.at.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
     }
+}
 
-    /// Who owns the writer of a stamp, and which installation it belongs to.
-    async fn owner_of(&mut self, stamp: Stamp) -> Result<(String, String), StoreError> {
-        let owner = sqlx::query_as("SELECT sub, client FROM writers WHERE writer = $1")
-            .bind(stamp.writer.to_string())
-            .fetch_optional(&mut *self.tx)
-            .await?;
-        Ok(owner.unwrap_or_default())
-    }
+/// A path as it is stored: not every database takes U+0000 in a text, and `~2` is no part of a path.
+fn write_path(path: &Path) -> String {
+    path.to_string().replace('\0', "~2")
+}
 
-    /// The mutation that was met.
-    async fn mutation_of(&mut self, conflict: &Conflict) -> Result<Option<MutationId>, StoreError> {
-        #[derive(Deserialize)]
-        struct Named {
-            id: MutationId,
-        }
-        let text: Option<String> = sqlx::query_scalar(
-            "SELECT mutation FROM history \
-             WHERE tenant = $1 AND collection = $2 AND document = $3 AND version = $4",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(conflict.key.collection.as_str())
-        .bind(conflict.key.document.as_str())
-        .bind(stored(conflict.met.version.0))
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        Ok(text.and_then(|text| serde_json::from_str::<Named>(&text).ok()).map(|named| named.id))
-    }
+fn read_path(text: &str) -> Option<Path> {
+    text.replace("~2", "\0").parse().ok()
 }
 
 /// How a delete is called in the column `op`.
@@ -362,61 +374,57 @@ impl Recorded {
     }
 }
 
-fn read(row: &<Db as Database>::Row) -> Result<Recorded, StoreError> {
-    let position: i64 = row.try_get("position")?;
+fn read(mut row: Row) -> Result<Recorded, StoreError> {
+    let position: i64 = row.next()?;
     let corrupt = |reason: &str| StoreError::Corrupt {
         what: format!("a conflict of commit {position}"),
         reason: format!("{reason} is not one"),
     };
-    let text = |column: &str| row.try_get::<String, _>(column);
-    let number = |column: &str| row.try_get::<i64, _>(column).map(count);
-    let time = |column: &str| text(column).map(|stamp| stamp.parse::<Stamp>().map(Stamp::wall));
-    let value = |column: &str| {
-        let text: Option<String> = row.try_get(column)?;
-        text.map(|text| Json::parse(&text)).transpose().map_err(|_| corrupt(column))
+    let place = Place { position: Position(count(position)), ordinal: count(row.next()?) };
+    let id = ConflictId { place, nonce: row.next::<i64>()?.cast_unsigned() };
+    let (collection, document): (String, String) = (row.next()?, row.next()?);
+    let key = DocumentKey {
+        collection: collection.parse().map_err(|_| corrupt("its collection"))?,
+        document: document.parse().map_err(|_| corrupt("its document"))?,
     };
-    let path: Path = text("path")?.parse().map_err(|_| corrupt("its path"))?;
-    let of_all = path.keys().is_empty();
-    let deletes = text("op")? == DELETE;
-    let side = |user: &str, client: &str, mutation: &str, stamp: &str, written: &str, deletes: bool| {
-        let value = value(written)?;
-        let deleted = of_all && deletes && value.is_none();
-        Ok::<_, StoreError>(Side {
-            user: text(user)?,
-            client: text(client)?,
-            mutation: row.try_get(mutation)?,
-            at: time(stamp)?.map_err(|_| corrupt("a stamp"))?,
-            removed: value.is_none() && !deleted,
-            value,
-            deleted,
-        })
+    let path = read_path(&row.next::<String>()?).ok_or_else(|| corrupt("its path"))?;
+    let deletes = row.next::<String>()? == DELETE;
+    let policy = row.next()?;
+    let (won, at): (i64, i64) = (row.next()?, row.next()?);
+    let mut side = |deletes: bool| {
+        let (user, client, mutation) = (row.next()?, row.next()?, row.next()?);
+        let stamp: Stamp = row.next::<String>()?.parse().map_err(|_| corrupt("a stamp"))?;
+        let value: Option<String> = row.next()?;
+        let value = value.map(|text| Json::parse(&text)).transpose().map_err(|_| corrupt("a value"))?;
+        let deleted = path.keys().is_empty() && deletes && value.is_none();
+        let removed = value.is_none() && !deleted;
+        Ok::<_, StoreError>(Side { user, client, mutation, at: stamp.wall(), value, removed, deleted })
     };
-    let later = side("sub", "client", "mutation", "stamp", "value", deletes)?;
-    let met = side("met_sub", "met_client", "met_mutation", "met_stamp", "met_value", !deletes)?;
-    let (won, lost) = if number("won")? != 0 { (later, met) } else { (met, later) };
-    let resolved = match row.try_get::<Option<String>, _>("settled_by")? {
-        Some(by) => Some(Resolved {
-            by,
-            at: WallTime(number("settled_at")?),
-            choice: text("choice")?,
-            value: row.try_get("settled_value")?,
-        }),
+    let (later, met) = (side(deletes)?, side(!deletes)?);
+    let (won, lost) = if won != 0 { (later, met) } else { (met, later) };
+    let data = row.next()?;
+    let by: Option<String> = row.next()?;
+    let resolved = match by {
+        Some(by) => {
+            let at = WallTime(count(row.next()?));
+            Some(Resolved { by, at, choice: row.next()?, value: row.next()? })
+        }
         None => None,
     };
-    let place = Place { position: Position(count(position)), ordinal: number("ordinal")? };
-    let nonce = row.try_get::<i64, _>("nonce")?.cast_unsigned();
-    Ok(Recorded {
-        id: ConflictId { place, nonce },
-        key: DocumentKey {
-            collection: text("collection")?.parse().map_err(|_| corrupt("its collection"))?,
-            document: text("document")?.parse().map_err(|_| corrupt("its document"))?,
-        },
-        path,
-        at: WallTime(number("at")?),
-        won,
-        lost,
-        policy: text("policy")?,
-        resolved,
-        data: text("data")?,
-    })
+    Ok(Recorded { id, key, path, at: WallTime(count(at)), won, lost, policy, resolved, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_reads_back_as_what_it_was_and_has_no_nul_in_between() {
+        for text in ["", "/notes", "/a~1b~0c/d", "/nul \0 in it", "/~02", "/\0~02\0"] {
+            let path: Path = text.parse().unwrap();
+            let stored = write_path(&path);
+            assert!(!stored.contains('\0'), "{stored:?}");
+            assert_eq!(read_path(&stored), Some(path));
+        }
+    }
 }

@@ -8,16 +8,17 @@ use landfall_core::encoding::{Encoded, Listed};
 use landfall_core::id::{Collection, DocumentKey, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
-use sqlx::Transaction;
 
 use super::commits::Commits;
-use super::sqlite::Db;
+use super::database::{Statement, Transaction, sql};
+use super::snapshot::nonce;
+use super::turns::Turn;
 use super::{Epoch, Named, Sender, StoreError, count, stored};
 use crate::random;
 
 /// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing.
 pub struct Push {
-    pub(super) tx: Transaction<'static, Db>,
+    pub(super) tx: Box<dyn Transaction>,
     pub(super) sender: Sender,
     epoch: Epoch,
     /// The position of the commit, if it changes anything.
@@ -27,6 +28,7 @@ pub struct Push {
     /// Collections of which earlier documents are kept.
     pub(super) wholes: BTreeSet<Collection>,
     commits: Commits,
+    _turn: Turn,
 }
 
 /// A row of `documents`, as far as merging needs it.
@@ -35,25 +37,32 @@ pub(super) type DocumentRow =
 
 impl Push {
     pub(super) async fn begin(
-        mut tx: Transaction<'static, Db>,
+        mut tx: Box<dyn Transaction>,
         sender: Sender,
         commits: Commits,
+        turn: Turn,
     ) -> Result<Push, StoreError> {
-        // First of all the counter: it is what a database with row locks holds the others back with.
-        sqlx::query("INSERT INTO tenants (tenant, position) VALUES ($1, 0) ON CONFLICT (tenant) DO NOTHING")
-            .bind(sender.tenant.as_str())
-            .execute(&mut *tx)
-            .await?;
-        let (position, epoch): (i64, String) = sqlx::query_as(
-            "SELECT tenants.position, meta.value FROM tenants CROSS JOIN meta \
-             WHERE tenants.tenant = $1 AND meta.name = 'epoch'",
-        )
-        .bind(sender.tenant.as_str())
-        .fetch_one(&mut *tx)
-        .await?;
+        // First of all the counter: it is what a database with row locks holds the others back with. Whatever is read
+        // after it, by another statement, was there when it was had.
+        let hold = sql("INSERT INTO tenants (tenant, position) VALUES ($1, 0) \
+             ON CONFLICT (tenant) DO UPDATE SET position = tenants.position RETURNING position");
+        let epoch = sql("SELECT value FROM meta WHERE name = 'epoch'");
+        let mut answers = tx.ask(vec![hold.bind(sender.tenant.as_str()), epoch]).await?.into_iter().flatten();
+        let mut answer = || answers.next().ok_or_else(|| corrupt("the epoch".to_owned(), "none".to_owned()));
+        let position: i64 = answer()?.next()?;
+        let epoch: String = answer()?.next()?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
-        Ok(Push { tx, sender, epoch, position, before: BTreeMap::new(), wholes: BTreeSet::new(), commits })
+        Ok(Push {
+            tx,
+            sender,
+            epoch,
+            position,
+            before: BTreeMap::new(),
+            wholes: BTreeSet::new(),
+            commits,
+            _turn: turn,
+        })
     }
 
     /// The history that the commit will be part of.
@@ -70,15 +79,18 @@ impl Push {
         self.claim(&named.writers).await?;
         self.take_settled(&named.settled).await?;
         let mut facts = Facts { position: self.position, ..Facts::default() };
-        for key in &named.documents {
-            if let Some(stored) = self.document(key).await? {
-                if named.guarded.contains(&key.collection)
-                    && let Some(value) = stored.document.value()
-                {
-                    self.before.insert(key.clone(), value.text().to_owned());
-                }
-                facts.documents.insert(key.clone(), stored);
+        let rows =
+            self.tx.each(named.documents.iter().map(|key| self.sender.document(key)).collect()).await?;
+        for (key, row) in named.documents.iter().zip(rows) {
+            let Some(row) = row else { continue };
+            let stored = read_document(row)
+                .map_err(|reason| corrupt(format!("document {}/{}", key.collection, key.document), reason))?;
+            if named.guarded.contains(&key.collection)
+                && let Some(value) = stored.document.value()
+            {
+                self.before.insert(key.clone(), value.text().to_owned());
             }
+            facts.documents.insert(key.clone(), stored);
         }
         facts.receipts = self.receipts(&named.receipts).await?;
         facts.full = self.full(named.sent.iter().map(|id| id.writer).collect()).await?;
@@ -98,97 +110,62 @@ impl Push {
         decision: &Decision,
         mutations: &[Json],
     ) -> Result<(Position, u64), StoreError> {
-        for (ordinal, (key, stored)) in decision.documents.iter().enumerate() {
-            if self.wholes.contains(&key.collection) {
-                self.keep_earlier(key, stored.version).await?;
-            }
-            self.write_document(ordinal, key, stored).await?;
-        }
-        for (id, receipt) in &decision.receipts {
-            self.write_receipt(*id, receipt).await?;
-        }
-        for (ordinal, conflict) in decision.conflicts.iter().enumerate() {
-            self.write_conflict(ordinal, conflict).await?;
-        }
+        // What conflicts met is read before any of this is in the history.
+        let conflicts = self.conflict_rows(&decision.conflicts).await?;
         let changes = !decision.documents.is_empty();
+        let before = std::mem::take(&mut self.before);
+        let (sender, position, wholes) = (&self.sender, self.position, &self.wholes);
+        let documents = decision.documents.iter().enumerate().flat_map(|(ordinal, (key, stored))| {
+            let whole = wholes.contains(&key.collection);
+            let earlier = whole.then(|| sender.keep_earlier(key, stored.version)).into_iter().flatten();
+            earlier.chain([sender.write_document(position, ordinal, key, stored)])
+        });
+        let receipts = decision.receipts.iter().map(|(id, receipt)| sender.write_receipt(*id, receipt));
+        let history = sender.write_history(position, mutations, &decision.results, before);
+        let history = changes.then_some(history).into_iter().flatten();
+        let new_nonce = i64::from_le_bytes(random::bytes());
+        let advance = changes.then(|| sender.advance(position, new_nonce)).into_iter().flatten();
+        let writes = documents.chain(receipts).chain(conflicts).chain(history).chain(advance);
+        self.tx.run_all(Box::new(writes)).await?;
         let head = if changes {
-            for (mutation, result) in mutations.iter().zip(&decision.results) {
-                self.write_history(mutation, result).await?;
-            }
-            (self.position, self.advance().await?)
+            (position, new_nonce.cast_unsigned())
         } else {
-            let head = Position(self.position.0 - 1);
-            let nonce = sqlx::query_scalar("SELECT nonce FROM commits WHERE tenant = $1 AND position = $2")
-                .bind(self.sender.tenant.as_str())
-                .bind(stored(head.0))
-                .fetch_optional(&mut *self.tx)
-                .await?;
+            let head = Position(position.0 - 1);
+            let nonce: Option<i64> = self.tx.optional(nonce(&self.sender.tenant, head)).await?;
             (head, nonce.map_or(0, i64::cast_unsigned))
         };
         self.tx.commit().await?;
         if changes {
-            self.commits.announce(&self.sender.tenant);
+            self.commits.announce(&self.sender.tenant, position);
         }
         Ok(head)
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
-        let (tenant, sub) = (self.sender.tenant.as_str(), self.sender.user.as_str());
-        let (client, now) = (self.sender.client.as_str(), stored(self.sender.now.0));
-        let owner: (String, String) = sqlx::query_as(
+        let Sender { tenant, user, client, now } = &self.sender;
+        let is_ours = |(owner, sub): &(String, String)| owner == tenant.as_str() && sub == user.as_str();
+        let seen = sql(
             "INSERT INTO clients (client, tenant, sub, first_seen, last_seen) VALUES ($1, $2, $3, $4, $4) \
              ON CONFLICT (client) DO UPDATE SET last_seen = excluded.last_seen RETURNING tenant, sub",
-        )
-        .bind(client)
-        .bind(tenant)
-        .bind(sub)
-        .bind(now)
-        .fetch_one(&mut *self.tx)
-        .await?;
-        if (owner.0.as_str(), owner.1.as_str()) != (tenant, sub) {
-            return Err(StoreError::ForeignWriter);
-        }
-        for writer in writers.iter().map(Writer::to_string) {
-            let owner: Option<(String, String)> =
-                sqlx::query_as("SELECT tenant, sub FROM writers WHERE writer = $1")
-                    .bind(&writer)
-                    .fetch_optional(&mut *self.tx)
-                    .await?;
-            match owner {
-                Some((owner_tenant, owner_sub)) if (&*owner_tenant, &*owner_sub) == (tenant, sub) => {}
-                Some(_) => return Err(StoreError::ForeignWriter),
-                None => {
-                    sqlx::query(
-                        "INSERT INTO writers (writer, tenant, sub, client, first_seen) \
-                         VALUES ($1, $2, $3, $4, $5)",
-                    )
-                    .bind(&writer)
-                    .bind(tenant)
-                    .bind(sub)
-                    .bind(client)
-                    .bind(now)
-                    .execute(&mut *self.tx)
-                    .await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn document(&mut self, key: &DocumentKey) -> Result<Option<Stored>, StoreError> {
-        let row: Option<DocumentRow> = sqlx::query_as(
-            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
-             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(key.collection.as_str())
-        .bind(key.document.as_str())
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let read = read_document(row)
-            .map_err(|reason| corrupt(format!("document {}/{}", key.collection, key.document), reason))?;
-        Ok(Some(read))
+        );
+        let seen = seen.bind(client.as_str()).bind(tenant.as_str()).bind(user.as_str()).bind(stored(now.0));
+        let known = |writer: &Writer| {
+            sql("SELECT tenant, sub FROM writers WHERE writer = $1").bind(writer.to_string())
+        };
+        let owners = self.tx.each([seen].into_iter().chain(writers.iter().map(known)).collect()).await?;
+        let new = writers.iter().zip(&owners[1..]).filter(|(_, owner)| owner.is_none());
+        let claim = |writer: &Writer| {
+            // Where another tenant is just claiming it, this waits and gives the other one.
+            let claim = sql(
+                "INSERT INTO writers (writer, tenant, sub, client, first_seen) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (writer) DO UPDATE SET writer = excluded.writer RETURNING tenant, sub",
+            );
+            let claim = claim.bind(writer.to_string()).bind(tenant.as_str()).bind(user.as_str());
+            claim.bind(client.as_str()).bind(stored(now.0))
+        };
+        let claimed = self.tx.each(new.map(|(writer, _)| claim(writer)).collect()).await?;
+        let ours = owners.iter().chain(&claimed).flatten().all(is_ours);
+        if ours { Ok(()) } else { Err(StoreError::ForeignWriter) }
     }
 
     /// Which of the writers that have left something in the documents at hand are the client's.
@@ -201,28 +178,33 @@ impl Push {
             let others = stored.document.deleted().into_iter().chain(stored.whole);
             writers.extend(others.map(|register| register.stamp.writer));
         }
-        let mut own = BTreeSet::new();
-        for writer in writers {
-            let is_own: Option<i64> =
-                sqlx::query_scalar("SELECT 1 FROM writers WHERE writer = $1 AND client = $2")
-                    .bind(writer.to_string())
-                    .bind(self.sender.client.as_str())
-                    .fetch_optional(&mut *self.tx)
-                    .await?;
-            own.extend(is_own.map(|_| writer));
-        }
-        Ok(own)
+        let is_own = |writer: &Writer| {
+            let own = sql("SELECT 1 FROM writers WHERE writer = $1 AND client = $2");
+            own.bind(writer.to_string()).bind(self.sender.client.as_str())
+        };
+        let own: Vec<Option<i64>> = self.tx.each(writers.iter().map(is_own).collect()).await?;
+        Ok(writers.into_iter().zip(own).filter_map(|(writer, own)| own.map(|_| writer)).collect())
+    }
+}
+
+impl Sender {
+    fn document(&self, key: &DocumentKey) -> Statement {
+        let document = sql(
+            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
+             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3",
+        );
+        document.bind(self.tenant.as_str()).bind(key.collection.as_str()).bind(key.document.as_str())
     }
 
-    async fn write_document(
-        &mut self,
+    fn write_document(
+        &self,
+        position: Position,
         ordinal: usize,
         key: &DocumentKey,
         document: &Stored,
-    ) -> Result<(), StoreError> {
+    ) -> Statement {
         let Encoded { data, stamps, versions, deleted } = document.document.encode();
-        sqlx::query(
-            "INSERT INTO documents (tenant, collection, document, version, position, ordinal, hidden, \
+        sql("INSERT INTO documents (tenant, collection, document, version, position, ordinal, hidden, \
              data, stamp, stamps, versions, delete_stamp, delete_version, whole_stamp, whole_version) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
              ON CONFLICT (tenant, collection, document) DO UPDATE SET \
@@ -230,13 +212,12 @@ impl Push {
              hidden = excluded.hidden, data = excluded.data, stamp = excluded.stamp, \
              stamps = excluded.stamps, versions = excluded.versions, \
              delete_stamp = excluded.delete_stamp, delete_version = excluded.delete_version, \
-             whole_stamp = excluded.whole_stamp, whole_version = excluded.whole_version",
-        )
-        .bind(self.sender.tenant.as_str())
+             whole_stamp = excluded.whole_stamp, whole_version = excluded.whole_version")
+        .bind(self.tenant.as_str())
         .bind(key.collection.as_str())
         .bind(key.document.as_str())
         .bind(stored(document.version.0))
-        .bind(stored(self.position.0))
+        .bind(stored(position.0))
         .bind(stored(ordinal as u64))
         .bind(i64::from(document.document.is_deleted()))
         .bind(data.text())
@@ -247,57 +228,53 @@ impl Push {
         .bind(deleted.map(|register| stored(register.version.0)))
         .bind(document.whole.map(|register| register.stamp.to_string()))
         .bind(document.whole.map(|register| stored(register.version.0)))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
     }
 
-    async fn write_history(&mut self, text: &Json, result: &PushResult) -> Result<(), StoreError> {
-        let is_in = match result.verdict {
-            Verdict::Applied | Verdict::Merged | Verdict::Conflict => !result.duplicate,
+    /// What the accepted ones of these mutations said, and what their documents were before.
+    fn write_history(
+        &self,
+        position: Position,
+        mutations: &[Json],
+        results: &[PushResult],
+        mut before: BTreeMap<DocumentKey, String>,
+    ) -> impl Iterator<Item = Statement> + Send {
+        let is_in = move |result: &PushResult| match result.verdict {
+            Verdict::Applied | Verdict::Merged | Verdict::Conflict => {
+                !result.duplicate && result.position == position
+            }
             Verdict::Rejected | Verdict::Held => false,
         };
-        if !is_in || result.position != self.position {
-            return Ok(());
-        }
-        let key = document_of(text);
-        // Only the first change in a commit needs it: nobody has seen anything in between.
-        let before = self.before.remove(&key);
-        sqlx::query(
-            "INSERT INTO history (tenant, collection, document, version, position, at, sub, client, \
-             mutation, visible_before, stamp) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(key.collection.as_str())
-        .bind(key.document.as_str())
-        .bind(stored(result.version.0))
-        .bind(stored(self.position.0))
-        .bind(stored(self.sender.now.0))
-        .bind(self.sender.user.as_str())
-        .bind(self.sender.client.as_str())
-        .bind(text.text())
-        .bind(before)
-        .bind(result.stamp.map(|stamp| stamp.to_string()))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
+        let accepted = mutations.iter().zip(results).filter(move |(_, result)| is_in(result));
+        accepted.map(move |(text, result)| {
+            let key = document_of(text);
+            // Only the first change in a commit needs it: nobody has seen anything in between.
+            let before = before.remove(&key);
+            sql("INSERT INTO history (tenant, collection, document, version, position, at, sub, client, \
+                 mutation, visible_before, stamp) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+            .bind(self.tenant.as_str())
+            .bind(key.collection.as_str())
+            .bind(key.document.as_str())
+            .bind(stored(result.version.0))
+            .bind(stored(position.0))
+            .bind(stored(self.now.0))
+            .bind(self.user.as_str())
+            .bind(self.client.as_str())
+            .bind(text.text())
+            .bind(before)
+            .bind(result.stamp.map(|stamp| stamp.to_string()))
+        })
     }
 
-    async fn advance(&mut self) -> Result<u64, StoreError> {
-        let nonce = i64::from_le_bytes(random::bytes());
-        sqlx::query("INSERT INTO commits (tenant, position, nonce, at) VALUES ($1, $2, $3, $4)")
-            .bind(self.sender.tenant.as_str())
-            .bind(stored(self.position.0))
+    fn advance(&self, position: Position, nonce: i64) -> [Statement; 2] {
+        let commit = sql("INSERT INTO commits (tenant, position, nonce, at) VALUES ($1, $2, $3, $4)")
+            .bind(self.tenant.as_str())
+            .bind(stored(position.0))
             .bind(nonce)
-            .bind(stored(self.sender.now.0))
-            .execute(&mut *self.tx)
-            .await?;
-        sqlx::query("UPDATE tenants SET position = $2 WHERE tenant = $1")
-            .bind(self.sender.tenant.as_str())
-            .bind(stored(self.position.0))
-            .execute(&mut *self.tx)
-            .await?;
-        Ok(nonce.cast_unsigned())
+            .bind(stored(self.now.0));
+        let counter = sql("UPDATE tenants SET position = $2 WHERE tenant = $1")
+            .bind(self.tenant.as_str())
+            .bind(stored(position.0));
+        [commit, counter]
     }
 }
 

@@ -8,8 +8,9 @@ use landfall_core::map::Map;
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::wire::PushResult;
 
+use super::database::{Statement, sql};
 use super::push::{corrupt, json};
-use super::{Push, Store, StoreError, count, stored};
+use super::{Push, Sender, Store, StoreError, count, stored};
 
 /// A device may be wrong about when it sent something first, by as much as about the time.
 const DOUBT: Millis = Millis::seconds(24 * 60 * 60);
@@ -21,78 +22,48 @@ impl Push {
         ids: &BTreeSet<MutationId>,
     ) -> Result<BTreeMap<MutationId, Receipt>, StoreError> {
         let mut receipts = BTreeMap::new();
-        let mut settled_through = BTreeMap::new();
-        for id in ids {
-            if let Some(receipt) = self.receipt(*id).await? {
-                receipts.insert(*id, receipt);
-                continue;
-            }
-            // Most have none because they are new, and above all that is settled.
-            let through = match settled_through.get(&id.writer) {
-                Some(through) => *through,
-                None => {
-                    let last = self.run_before(id.writer, u64::MAX >> 1).await?;
-                    *settled_through.entry(id.writer).or_insert(last.map_or(0, |run| run.last))
+        let asked = ids.iter().map(|id| {
+            let receipt =
+                sql("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3");
+            self.sender.name(receipt, id.writer).bind(stored(id.n))
+        });
+        let rows: Vec<Option<(String, String)>> = self.tx.each(asked.collect()).await?;
+        let mut unknown = Vec::new();
+        for (id, row) in ids.iter().zip(rows) {
+            match row {
+                Some((hash, result)) => {
+                    let hash = read_hash(&hash)
+                        .ok_or_else(|| corrupt(format!("receipt {id}"), "not a hash".to_owned()))?;
+                    receipts.insert(*id, Receipt { hash, result: read_result(*id, &result)? });
                 }
-            };
-            if id.n <= through
-                && let Some(run) = self.run_before(id.writer, id.n).await?
-                && id.n <= run.last
-            {
-                receipts.insert(*id, run.receipt(*id, Position(self.position.0 - 1)));
+                None => unknown.push(*id),
+            }
+        }
+        // Most have none because they are new, and above all that is settled.
+        let writers: BTreeSet<Writer> = unknown.iter().map(|id| id.writer).collect();
+        let newest =
+            self.runs_before(writers.iter().map(|writer| (*writer, u64::MAX >> 1)).collect()).await?;
+        let through: BTreeMap<_, _> = writers.iter().zip(newest).collect();
+        let settled = |id: &MutationId| through[&id.writer].as_ref().is_some_and(|run| id.n <= run.last);
+        unknown.retain(settled);
+        let runs = self.runs_before(unknown.iter().map(|id| (id.writer, id.n)).collect()).await?;
+        for (id, run) in unknown.into_iter().zip(runs) {
+            if let Some(run) = run.filter(|run| id.n <= run.last) {
+                receipts.insert(id, run.receipt(id, Position(self.position.0 - 1)));
             }
         }
         Ok(receipts)
     }
 
-    async fn receipt(&mut self, id: MutationId) -> Result<Option<Receipt>, StoreError> {
-        let row: Option<(String, String)> =
-            sqlx::query_as("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3")
-                .bind(self.sender.tenant.as_str())
-                .bind(id.writer.to_string())
-                .bind(stored(id.n))
-                .fetch_optional(&mut *self.tx)
-                .await?;
-        let Some((hash, result)) = row else { return Ok(None) };
-        let hash =
-            read_hash(&hash).ok_or_else(|| corrupt(format!("receipt {id}"), "not a hash".to_owned()))?;
-        Ok(Some(Receipt { hash, result: read_result(id, &result)? }))
-    }
-
-    pub(super) async fn write_receipt(
-        &mut self,
-        id: MutationId,
-        receipt: &Receipt,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT INTO receipts (tenant, writer, n, hash, result, at) VALUES ($1, $2, $3, $4, $5, $6)",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(id.writer.to_string())
-        .bind(stored(id.n))
-        .bind(write_hash(receipt.hash.as_ref()))
-        .bind(json(&receipt.result))
-        .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
-    }
-
     /// Those of the writers that have as many receipts as a writer may have, or more.
     pub(super) async fn full(&mut self, writers: BTreeSet<Writer>) -> Result<BTreeSet<Writer>, StoreError> {
-        let mut full = BTreeSet::new();
-        for writer in writers {
-            let last: Option<i64> = sqlx::query_scalar(
-                "SELECT n FROM receipts WHERE tenant = $1 AND writer = $2 ORDER BY n LIMIT 1 OFFSET $3",
-            )
-            .bind(self.sender.tenant.as_str())
-            .bind(writer.to_string())
-            .bind(stored(RECEIPTS_MAX as u64 - 1))
-            .fetch_optional(&mut *self.tx)
-            .await?;
-            full.extend(last.map(|_| writer));
-        }
-        Ok(full)
+        let last = writers.iter().map(|writer| {
+            let last =
+                sql("SELECT n FROM receipts WHERE tenant = $1 AND writer = $2 ORDER BY n LIMIT 1 OFFSET $3");
+            self.sender.name(last, *writer).bind(stored(RECEIPTS_MAX as u64 - 1))
+        });
+        let last: Vec<Option<i64>> = self.tx.each(last.collect()).await?;
+        Ok(writers.into_iter().zip(last).filter_map(|(writer, last)| last.map(|_| writer)).collect())
     }
 
     /// Puts runs in the place of the receipts in these ranges. What has no receipt may never have been sent.
@@ -100,99 +71,91 @@ impl Push {
         &mut self,
         settled: &Map<Writer, Vec<(u64, u64)>>,
     ) -> Result<(), StoreError> {
+        let mut taken = Vec::new();
+        let mut writers = Vec::new();
         for (writer, ranges) in settled.iter() {
-            for range in ranges {
-                let mut runs: Vec<Run> = Vec::new();
-                for run in self.take_receipts(*writer, *range).await? {
-                    if !runs.last_mut().is_some_and(|last| last.join(&run)) {
-                        runs.push(run);
-                    }
+            for (first, last) in ranges {
+                let take =
+                    sql("DELETE FROM receipts WHERE tenant = $1 AND writer = $2 AND n BETWEEN $3 AND $4 \
+                     RETURNING n, result");
+                taken.push(self.sender.name(take, *writer).bind(stored(*first)).bind(stored(*last)));
+                writers.push(*writer);
+            }
+        }
+        if taken.is_empty() {
+            return Ok(());
+        }
+        for (writer, rows) in writers.into_iter().zip(self.tx.ask(taken).await?) {
+            let mut ends = Vec::new();
+            for mut row in rows {
+                let (n, result): (i64, String) = (row.next()?, row.next()?);
+                let n = count(n);
+                ends.push(Run::of(n, &read_result(MutationId { writer, n }, &result)?));
+            }
+            ends.sort_by_key(|run| run.first);
+            let mut runs: Vec<Run> = Vec::new();
+            for run in ends {
+                if !runs.last_mut().is_some_and(|last| last.join(&run)) {
+                    runs.push(run);
                 }
-                for run in runs {
-                    self.write_run(*writer, run).await?;
-                }
+            }
+            for run in runs {
+                self.write_run(writer, run).await?;
             }
         }
         Ok(())
     }
 
-    /// Deletes the receipts of a range, and gives what is left of each.
-    async fn take_receipts(
-        &mut self,
-        writer: Writer,
-        (first, last): (u64, u64),
-    ) -> Result<Vec<Run>, StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT n, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n BETWEEN $3 AND $4 \
-             ORDER BY n",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(writer.to_string())
-        .bind(stored(first))
-        .bind(stored(last))
-        .fetch_all(&mut *self.tx)
-        .await?;
-        if rows.is_empty() {
-            return Ok(vec![]);
-        }
-        sqlx::query("DELETE FROM receipts WHERE tenant = $1 AND writer = $2 AND n BETWEEN $3 AND $4")
-            .bind(self.sender.tenant.as_str())
-            .bind(writer.to_string())
-            .bind(stored(first))
-            .bind(stored(last))
-            .execute(&mut *self.tx)
-            .await?;
-        let run = |(n, result): (i64, String)| {
-            let n = count(n);
-            Ok(Run::of(n, &read_result(MutationId { writer, n }, &result)?))
-        };
-        rows.into_iter().map(run).collect()
-    }
-
-    /// The last run that begins at `n` or before.
-    async fn run_before(&mut self, writer: Writer, n: u64) -> Result<Option<Run>, StoreError> {
-        let row: Option<(i64, i64, Option<String>)> = sqlx::query_as(
-            "SELECT first, last, code FROM settled WHERE tenant = $1 AND writer = $2 AND first <= $3 \
-             ORDER BY first DESC LIMIT 1",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(writer.to_string())
-        .bind(stored(n))
-        .fetch_optional(&mut *self.tx)
-        .await?;
-        Ok(row.map(|(first, last, code)| Run { first: count(first), last: count(last), code }))
+    /// For each of these the last run that begins there or before.
+    async fn runs_before(&mut self, places: Vec<(Writer, u64)>) -> Result<Vec<Option<Run>>, StoreError> {
+        let asked = places.into_iter().map(|(writer, n)| {
+            let run = sql(
+                "SELECT first, last, code FROM settled WHERE tenant = $1 AND writer = $2 AND first <= $3 \
+                 ORDER BY first DESC LIMIT 1",
+            );
+            self.sender.name(run, writer).bind(stored(n))
+        });
+        let rows: Vec<Option<(i64, i64, Option<String>)>> = self.tx.each(asked.collect()).await?;
+        let run = |(first, last, code)| Run { first: count(first), last: count(last), code };
+        Ok(rows.into_iter().map(|row| row.map(run)).collect())
     }
 
     /// Adds a run, as one with its neighbours where it can be.
     async fn write_run(&mut self, writer: Writer, mut run: Run) -> Result<(), StoreError> {
-        if let Some(next) = self.run_before(writer, run.last + 1).await?
-            && run.join(&next)
+        let neighbours = self.runs_before(vec![(writer, run.last + 1), (writer, run.first)]).await?;
+        let mut writes = Vec::new();
+        if let Some(next) = &neighbours[0]
+            && run.join(next)
         {
-            sqlx::query("DELETE FROM settled WHERE tenant = $1 AND writer = $2 AND first = $3")
-                .bind(self.sender.tenant.as_str())
-                .bind(writer.to_string())
-                .bind(stored(next.first))
-                .execute(&mut *self.tx)
-                .await?;
+            let swallow = sql("DELETE FROM settled WHERE tenant = $1 AND writer = $2 AND first = $3");
+            writes.push(self.sender.name(swallow, writer).bind(stored(next.first)));
         }
-        if let Some(mut before) = self.run_before(writer, run.first).await?
+        if let Some(mut before) = neighbours[1].clone()
             && before.join(&run)
         {
             run = before;
         }
-        sqlx::query(
+        let write = sql(
             "INSERT INTO settled (tenant, writer, first, last, code, at) VALUES ($1, $2, $3, $4, $5, $6) \
              ON CONFLICT (tenant, writer, first) DO UPDATE SET last = excluded.last, at = excluded.at",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(writer.to_string())
-        .bind(stored(run.first))
-        .bind(stored(run.last))
-        .bind(run.code)
-        .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
+        );
+        let write = self.sender.name(write, writer).bind(stored(run.first)).bind(stored(run.last));
+        writes.push(write.bind(run.code).bind(stored(self.sender.now.0)));
+        self.tx.ask(writes).await.map(|_| ())
+    }
+}
+
+impl Sender {
+    fn name(&self, statement: Statement, writer: Writer) -> Statement {
+        statement.bind(self.tenant.as_str()).bind(writer.to_string())
+    }
+
+    pub(super) fn write_receipt(&self, id: MutationId, receipt: &Receipt) -> Statement {
+        let write =
+            sql("INSERT INTO receipts (tenant, writer, n, hash, result, at) VALUES ($1, $2, $3, $4, $5, $6)");
+        let write = self.name(write, id.writer).bind(stored(id.n));
+        let write = write.bind(write_hash(receipt.hash.as_ref())).bind(json(&receipt.result));
+        write.bind(stored(self.now.0))
     }
 }
 
@@ -203,12 +166,10 @@ impl Store {
     /// The database does not work.
     pub async fn forget_verdicts(&self, now: WallTime) -> Result<(), StoreError> {
         let before = stored(now.0.saturating_sub(VERDICTS_KEPT.0 + DOUBT.0));
-        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        for table in ["DELETE FROM receipts WHERE at < $1", "DELETE FROM settled WHERE at < $1"] {
-            sqlx::query(table).bind(before).execute(&mut *tx).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let tables = ["DELETE FROM receipts WHERE at < $1", "DELETE FROM settled WHERE at < $1"];
+        let mut tx = self.database.write().await?;
+        tx.ask(tables.map(|table| sql(table).bind(before)).into()).await?;
+        tx.commit().await
     }
 }
 

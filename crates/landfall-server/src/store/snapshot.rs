@@ -2,17 +2,16 @@
 
 use landfall_core::id::{Client, Collection, DocumentId, Position, Version};
 use landfall_core::time::WallTime;
-use sqlx::Transaction;
 
+use super::database::{Statement, Transaction, next, sql};
 use super::push::read_epoch;
-use super::sqlite::Db;
-use super::{Epoch, StoreError, count, next, stored};
+use super::{Epoch, StoreError, count, stored};
 use crate::caller::Tenant;
 use crate::cursor::Cursor;
 
 /// A read transaction: sees no commit that came after it began.
 pub struct Snapshot {
-    tx: Transaction<'static, Db>,
+    tx: Box<dyn Transaction>,
     tenant: Tenant,
     epoch: Epoch,
     head: Position,
@@ -74,24 +73,18 @@ const COUNT_MAX: u64 = 500_000;
 type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
 
 impl Snapshot {
-    pub(super) async fn take(
-        mut tx: Transaction<'static, Db>,
-        tenant: &Tenant,
-    ) -> Result<Snapshot, StoreError> {
-        let (epoch, head): (String, Option<i64>) = sqlx::query_as(
-            "SELECT meta.value, tenants.position FROM meta LEFT JOIN tenants ON tenants.tenant = $1 \
-             WHERE meta.name = 'epoch'",
-        )
-        .bind(tenant.as_str())
-        .fetch_one(&mut *tx)
-        .await?;
+    pub(super) async fn take(mut tx: Box<dyn Transaction>, tenant: &Tenant) -> Result<Snapshot, StoreError> {
+        let moment =
+            sql("SELECT meta.value, tenants.position FROM meta LEFT JOIN tenants ON tenants.tenant = $1 \
+             WHERE meta.name = 'epoch'");
+        let (epoch, head): (String, Option<i64>) = tx.one(moment.bind(tenant.as_str())).await?;
         let head = Position(head.map_or(0, count));
         Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head })
     }
 
     /// What queries of other tables need.
-    pub(super) fn parts(&mut self) -> (&mut Transaction<'static, Db>, &Tenant) {
-        (&mut self.tx, &self.tenant)
+    pub(super) fn parts(&mut self) -> (&mut dyn Transaction, &Tenant) {
+        (&mut *self.tx, &self.tenant)
     }
 
     /// The history that this is a moment of.
@@ -109,11 +102,8 @@ impl Snapshot {
     /// # Errors
     /// The database does not work.
     pub async fn client(&mut self, client: &Client) -> Result<Option<Seen>, StoreError> {
-        let row: Option<(String, String, i64, i64)> =
-            sqlx::query_as("SELECT tenant, sub, first_seen, last_seen FROM clients WHERE client = $1")
-                .bind(client.as_str())
-                .fetch_optional(&mut *self.tx)
-                .await?;
+        let seen = sql("SELECT tenant, sub, first_seen, last_seen FROM clients WHERE client = $1");
+        let row: Option<(String, String, i64, i64)> = self.tx.optional(seen.bind(client.as_str())).await?;
         Ok(row.map(|(tenant, user, first, last)| Seen {
             tenant,
             user,
@@ -130,12 +120,7 @@ impl Snapshot {
         if position == Position(0) {
             return Ok(Some(0));
         }
-        let nonce: Option<i64> =
-            sqlx::query_scalar("SELECT nonce FROM commits WHERE tenant = $1 AND position = $2")
-                .bind(self.tenant.as_str())
-                .bind(stored(position.0))
-                .fetch_optional(&mut *self.tx)
-                .await?;
+        let nonce: Option<i64> = self.tx.optional(nonce(&self.tenant, position)).await?;
         Ok(nonce.map(i64::cast_unsigned))
     }
 
@@ -149,7 +134,7 @@ impl Snapshot {
         limit: usize,
         bytes: usize,
     ) -> Result<Changes, StoreError> {
-        let mut stream = sqlx::query_as::<Db, ChangeRow>(
+        let changed = sql(
             "SELECT collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, \
              stamps FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
              ORDER BY position, ordinal LIMIT $4",
@@ -158,11 +143,11 @@ impl Snapshot {
         .bind(stored(behind.0.0))
         .bind(i64::from(behind.1))
         // One more than asked for tells whether there is more.
-        .bind(stored(limit as u64 + 1))
-        .fetch(&mut *self.tx);
+        .bind(stored(limit as u64 + 1));
+        let mut rows = self.tx.stream(changed);
         let mut changes = Changes::default();
-        while let Some(row) = next(&mut stream).await {
-            let change = read_change(row?)?;
+        while let Some(row) = next::<ChangeRow>(&mut rows).await? {
+            let change = read_change(row)?;
             if changes.rows.len() == limit || changes.bytes >= bytes {
                 changes.more = true;
                 break;
@@ -178,16 +163,15 @@ impl Snapshot {
     /// # Errors
     /// The database does not work.
     pub async fn count(&mut self, behind: (Position, u32)) -> Result<Option<u64>, StoreError> {
-        let found: i64 = sqlx::query_scalar(
+        let counted = sql(
             "SELECT COUNT(*) FROM (SELECT 1 FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
-             LIMIT $4)",
+             LIMIT $4) AS found",
         )
         .bind(self.tenant.as_str())
         .bind(stored(behind.0.0))
         .bind(i64::from(behind.1))
-        .bind(stored(COUNT_MAX))
-        .fetch_one(&mut *self.tx)
-        .await?;
+        .bind(stored(COUNT_MAX));
+        let found: i64 = self.tx.one(counted).await?;
         Ok(Some(count(found)).filter(|found| *found < COUNT_MAX))
     }
 
@@ -205,17 +189,14 @@ impl Snapshot {
         let seen_through = [Some(place.0.0), inside.then(|| place.0.0.saturating_sub(1))];
         let mut found = Vec::new();
         for position in seen_through.into_iter().flatten() {
-            let before: Option<Option<String>> = sqlx::query_scalar(
-                "SELECT visible_before FROM history \
+            let visible = sql("SELECT visible_before FROM history \
                  WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 \
-                 ORDER BY version LIMIT 1",
-            )
+                 ORDER BY version LIMIT 1")
             .bind(self.tenant.as_str())
             .bind(change.collection.as_str())
             .bind(change.document.as_str())
-            .bind(stored(position))
-            .fetch_optional(&mut *self.tx)
-            .await?;
+            .bind(stored(position));
+            let before: Option<Option<String>> = self.tx.optional(visible).await?;
             found.extend(before.flatten());
         }
         Ok(found)
@@ -239,4 +220,11 @@ fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
         stamp,
         stamps,
     })
+}
+
+/// Asks for the nonce of a commit.
+pub(super) fn nonce(tenant: &Tenant, position: Position) -> Statement {
+    sql("SELECT nonce FROM commits WHERE tenant = $1 AND position = $2")
+        .bind(tenant.as_str())
+        .bind(stored(position.0))
 }

@@ -3,241 +3,208 @@
 //! Write-ahead logging with `synchronous=FULL`: what was acknowledged survives a loss of power. One
 //! connection writes, `BEGIN IMMEDIATE` makes its transactions whole; a few others read beside it.
 
-use std::str::FromStr;
-use std::sync::Arc;
-use std::time::Duration;
+mod connection;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
-use tokio::sync::watch;
+use std::path::{Path, PathBuf};
 
-use super::commits::Commits;
-use super::push::Push;
-use super::snapshot::Snapshot;
-use super::{Epoch, Sender, StoreError};
-use crate::caller::Tenant;
-use crate::random;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, StreamExt};
+use rusqlite::{Connection as Handle, ErrorCode};
 
-/// The database that `push` and `snapshot` are compiled for.
-pub(super) type Db = sqlx::Sqlite;
+use super::database::{Answer, Database, Row, Statement, Transaction};
+use super::pool::{Lease, Pool};
+use super::tables::{self, Found};
+use super::{OpenError, StoreError};
+use connection::Connection;
 
 /// Says that a file is ours: "LNDF".
 const APPLICATION_ID: i64 = 0x4c4e_4446;
-/// What makes the tables: each step those of one version out of those of the version before.
-const STEPS: [&str; 4] = [
-    include_str!("schema.sql"),
-    include_str!("conflicts.sql"),
-    include_str!("wholes.sql"),
-    include_str!("settled.sql"),
-];
-/// The form of the tables that this binary knows.
-const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 const READERS: u32 = 4;
-const BUSY: Duration = Duration::from_secs(10);
 
-/// Why a database cannot be used. Nothing in it was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The address of the database is of another form, or of another kind of database.
-    #[error("`{0}` is not the address of a database; it looks like sqlite://./landfall.db")]
-    Address(String),
-    /// The file cannot be opened or created.
-    #[error("{url} cannot be opened: {reason}")]
-    Unusable {
-        /// The address.
-        url: String,
-        /// What SQLite says.
-        reason: String,
-    },
-    /// A database of somebody else's.
-    #[error("{0} holds other tables than Landfall's; name another file")]
-    Foreign(String),
-    /// Tables of a form that this binary does not know yet.
-    #[error(
-        "{url} was written by a newer Landfall (tables of version {found}, this one knows {SCHEMA_VERSION}); \
-         start that one"
-    )]
-    Newer {
-        /// The address.
-        url: String,
-        /// The version of its tables.
-        found: i64,
-    },
-    /// The database would lose acknowledged writes.
-    #[error("{url} does not keep what was written: {setting} is `{found}` instead of `{wanted}`")]
-    NotDurable {
-        /// The address.
-        url: String,
-        /// The setting at fault.
-        setting: &'static str,
-        /// Its value.
-        found: String,
-        /// What it must be.
-        wanted: &'static str,
-    },
+/// An open file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    writer: Pool<Connection>,
+    readers: Pool<Connection>,
 }
 
-/// An open database. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Store {
-    pub(super) writer: SqlitePool,
-    readers: SqlitePool,
-    cursor_key: Arc<[u8]>,
-    commits: Commits,
+impl Sqlite {
+    /// Opens a file, creates it where there is none, and makes its tables those of this binary.
+    pub(super) async fn open(url: &str) -> Result<Sqlite, OpenError> {
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+        // Settings of other libraries; none of them is meant for us.
+        let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
+        let path = PathBuf::from(path.ok_or_else(|| OpenError::Address(url.to_owned()))?);
+        let opened = Sqlite { path, writer: Pool::of(1), readers: Pool::of(READERS) };
+        let unusable = |reason: StoreError| OpenError::Unusable {
+            url: url.to_owned(),
+            reason: match reason {
+                StoreError::Busy(reason) | StoreError::Full(reason) | StoreError::Database(reason) => reason,
+                other => other.to_string(),
+            },
+        };
+        let writer = opened.lease(true).await.map_err(unusable)?;
+        let url = url.to_owned();
+        writer
+            .call(move |handle| migrate(handle, &url).and_then(|()| check_durability(handle, &url)))
+            .await?;
+        Ok(opened)
+    }
+
+    async fn lease(&self, writes: bool) -> Result<Lease<Connection>, StoreError> {
+        let (pool, mode) = if writes { (&self.writer, WRITES) } else { (&self.readers, READS) };
+        let path = self.path.clone();
+        pool.lease(|_| true, async || Connection::start(move || connect(&path, mode)).await).await
+    }
+
+    async fn begin(&self, writes: bool) -> Result<Box<dyn Transaction>, StoreError> {
+        let connection = self.lease(writes).await?;
+        let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let open = Open { connection, is_over: false };
+        open.connection.call(move |handle| handle.execute_batch(begin)).await.map_err(fault)?;
+        Ok(Box::new(open))
+    }
 }
 
-impl Store {
-    /// Opens the database at an address such as `sqlite://./landfall.db`; creates it where there is none.
-    ///
-    /// # Errors
-    /// It cannot be used, or would not keep what it is told to.
-    pub async fn open(url: &str) -> Result<Store, OpenError> {
-        let options = url
-            .starts_with("sqlite:")
-            .then(|| SqliteConnectOptions::from_str(url).ok())
-            .flatten()
-            .ok_or_else(|| OpenError::Address(url.to_owned()))?
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("fullfsync", "1")
-            .pragma("checkpoint_fullfsync", "1")
-            .foreign_keys(true)
-            .busy_timeout(BUSY)
-            .optimize_on_close(true, None);
-        let unusable =
-            |error: sqlx::Error| OpenError::Unusable { url: url.to_owned(), reason: reason(error) };
-        // Connections keep their prepared statements, so they are not let go.
-        let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None).acquire_timeout(BUSY);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await.map_err(unusable)?;
-        let mut connection = writer.acquire().await.map_err(unusable)?;
-        migrate(&mut connection, url).await?;
-        check_durability(&mut connection, url).await?;
-        let key: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'cursor_key'")
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(unusable)?;
-        drop(connection);
-        let reading = options.pragma("query_only", "1");
-        let readers = pool().max_connections(READERS).connect_with(reading).await.map_err(unusable)?;
-        Ok(Store { writer, readers, cursor_key: key.as_bytes().into(), commits: Commits::default() })
+impl Database for Sqlite {
+    fn write(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(self.begin(true))
     }
 
-    /// What cursors are signed with.
-    pub fn cursor_key(&self) -> &[u8] {
-        &self.cursor_key
+    fn read(&self) -> Answer<'_, Box<dyn Transaction>> {
+        Box::pin(self.begin(false))
     }
 
-    /// Begins a push: waits for its turn and holds the tenant's counter until it ends.
-    ///
-    /// # Errors
-    /// The database does not work, or others hold it for too long.
-    pub async fn begin(&self, sender: Sender) -> Result<Push, StoreError> {
-        let tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        Push::begin(tx, sender, self.commits.clone()).await
+    fn is_shared(&self) -> bool {
+        false
     }
 
-    /// Changes with every commit of `tenant`, from now on.
-    pub fn commits(&self, tenant: &Tenant) -> watch::Receiver<()> {
-        self.commits.follow(tenant)
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            for reader in self.readers.close().await {
+                reader.end(|_| ()).await;
+            }
+            for writer in self.writer.close().await {
+                writer.end(tidy_up).await;
+            }
+        })
+    }
+}
+
+/// Brings the log into the database file.
+fn tidy_up(handle: &mut Handle) {
+    if let Err(error) = handle.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)") {
+        // Nothing is lost: the next start reads the log.
+        tracing::warn!(%error, "the log stays beside the database");
+    }
+}
+
+const WRITES: &str = "";
+const READS: &str = "PRAGMA query_only = 1;";
+
+fn connect(path: &Path, mode: &str) -> rusqlite::Result<Handle> {
+    let handle = Handle::open(path)?;
+    // The statements of the store, which are fewer than this.
+    handle.set_prepared_statement_cache_capacity(128);
+    handle.execute_batch(&format!(
+        "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+         PRAGMA fullfsync = 1; PRAGMA checkpoint_fullfsync = 1; PRAGMA foreign_keys = 1; {mode}"
+    ))?;
+    Ok(handle)
+}
+
+/// An open transaction, and the connection that it has for itself.
+struct Open {
+    connection: Lease<Connection>,
+    is_over: bool,
+}
+
+impl Transaction for Open {
+    fn ask(&mut self, statements: Vec<Statement>) -> Answer<'_, Vec<Vec<Row>>> {
+        Box::pin(async {
+            let all = move |handle: &mut Handle| {
+                statements.iter().map(|one| connection::all(handle, one)).collect::<rusqlite::Result<_>>()
+            };
+            self.connection.call(all).await.map_err(fault)
+        })
     }
 
-    /// What `tenant` has at this moment.
-    ///
-    /// # Errors
-    /// The database does not work.
-    pub async fn snapshot(&self, tenant: &Tenant) -> Result<Snapshot, StoreError> {
-        Snapshot::take(self.readers.begin().await?, tenant).await
+    fn stream(&mut self, statement: Statement) -> BoxStream<'_, Result<Row, StoreError>> {
+        self.connection.stream(statement).map(|row| row.map_err(fault)).boxed()
     }
 
-    /// Leaves `old` behind: what clients know of it no longer fits what is here.
-    ///
-    /// # Errors
-    /// The database does not work.
-    pub async fn leave_epoch(&self, old: Epoch) -> Result<(), StoreError> {
-        sqlx::query("UPDATE meta SET value = $1 WHERE name = 'epoch' AND value = $2")
-            .bind(Epoch(random::number()).to_string())
-            .bind(old.to_string())
-            .execute(&self.writer)
-            .await?;
-        Ok(())
+    fn commit(mut self: Box<Self>) -> Answer<'static, ()> {
+        Box::pin(async move {
+            self.connection.call(|handle| handle.execute_batch("COMMIT")).await.map_err(fault)?;
+            self.is_over = true;
+            Ok(())
+        })
     }
+}
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// It does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let _: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'epoch'")
-            .fetch_one(&self.readers)
-            .await?;
-        Ok(())
-    }
-
-    /// Waits for what is running, brings the log into the database file and closes it.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        if let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await {
-            // Nothing is lost: the next start reads the log.
-            tracing::warn!(%error, "the log stays beside the database");
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.is_over {
+            // Whoever has the connection next comes behind this.
+            self.connection.post(|handle| {
+                if !handle.is_autocommit()
+                    && let Err(error) = handle.execute_batch("ROLLBACK")
+                {
+                    tracing::warn!(%error, "a transaction stays open");
+                }
+            });
         }
-        self.writer.close().await;
     }
 }
 
 /// Creates the tables where there are none, and brings older ones up to date. All or nothing, whenever the
 /// process is killed.
-async fn migrate(connection: &mut SqliteConnection, url: &str) -> Result<(), OpenError> {
-    let unusable = |error: sqlx::Error| OpenError::Unusable { url: url.to_owned(), reason: reason(error) };
-    let mut tx = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await.map_err(unusable)?;
-    let one = async |tx: &mut SqliteConnection, sql: &'static str| -> Result<i64, OpenError> {
-        sqlx::query_scalar(sql).fetch_one(tx).await.map_err(unusable)
+fn migrate(handle: &mut Handle, url: &str) -> Result<(), OpenError> {
+    let unusable =
+        |error: rusqlite::Error| OpenError::Unusable { url: url.to_owned(), reason: error.to_string() };
+    let tx = handle.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(unusable)?;
+    let number = |sql| tx.query_row(sql, (), |row| row.get::<_, i64>(0)).map_err(unusable);
+    let application = number("PRAGMA application_id")?;
+    let version = number("PRAGMA user_version")?;
+    let found = match (application, version) {
+        (APPLICATION_ID, version) => Found::Ours(version),
+        (0, 0) if number("SELECT COUNT(*) FROM sqlite_master")? == 0 => Found::Nothing,
+        (_, _) => Found::Foreign,
     };
-    let application = one(&mut tx, "PRAGMA application_id").await?;
-    let found = one(&mut tx, "PRAGMA user_version").await?;
-    let tables = one(&mut tx, "SELECT COUNT(*) FROM sqlite_master").await?;
-    match (application, found) {
-        (APPLICATION_ID, SCHEMA_VERSION) => return Ok(()),
-        (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
-            return Err(OpenError::Newer { url: url.to_owned(), found });
+    let steps = tables::missing(found, url)?;
+    if steps.is_empty() {
+        return Ok(());
+    }
+    for step in steps {
+        tx.execute_batch(step).map_err(unusable)?;
+    }
+    if found == Found::Nothing {
+        for (name, value) in tables::beginnings() {
+            tx.execute("INSERT INTO meta (name, value) VALUES (?1, ?2)", (name, value)).map_err(unusable)?;
         }
-        (APPLICATION_ID, 1..) => {}
-        (0, 0) if tables == 0 => {}
-        (_, _) => return Err(OpenError::Foreign(url.to_owned())),
     }
-    for step in &STEPS[usize::try_from(found).unwrap_or_default()..] {
-        sqlx::raw_sql(*step).execute(&mut *tx).await.map_err(unusable)?;
-    }
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-        "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}"
-    )))
-    .execute(&mut *tx)
-    .await
-    .map_err(unusable)?;
-    if found > 0 {
-        return tx.commit().await.map_err(unusable);
-    }
-    for (name, value) in [("epoch", random::number()), ("cursor_key", random::number())] {
-        sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)")
-            .bind(name)
-            .bind(format!("{value:032x}"))
-            .execute(&mut *tx)
-            .await
-            .map_err(unusable)?;
-    }
-    tx.commit().await.map_err(unusable)
+    let mark = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", tables::VERSION);
+    tx.execute_batch(&mark).map_err(unusable)?;
+    tx.commit().map_err(unusable)
 }
 
 /// Asks SQLite what it does, whatever it was told: a database in memory, for one, keeps nothing.
-async fn check_durability(connection: &mut SqliteConnection, url: &str) -> Result<(), OpenError> {
-    let unusable = |error: sqlx::Error| OpenError::Unusable { url: url.to_owned(), reason: reason(error) };
-    let journal: String =
-        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await.map_err(unusable)?;
-    let synchronous: i64 =
-        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await.map_err(unusable)?;
-    let settings =
-        [("journal_mode", journal, "wal"), ("synchronous", synchronous.to_string(), SYNCHRONOUS_FULL)];
-    for (setting, found, wanted) in settings {
+fn check_durability(handle: &mut Handle, url: &str) -> Result<(), OpenError> {
+    /// FULL, as SQLite reads it back.
+    const SYNCHRONOUS_FULL: &str = "2";
+    for (setting, wanted) in [("journal_mode", "wal"), ("synchronous", SYNCHRONOUS_FULL)] {
+        let found = handle.pragma_query_value(None, setting, |row| {
+            let value: rusqlite::types::Value = row.get(0)?;
+            Ok(match value {
+                rusqlite::types::Value::Text(text) => text,
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                other => format!("{other:?}"),
+            })
+        });
+        let unusable =
+            |error: rusqlite::Error| OpenError::Unusable { url: url.to_owned(), reason: error.to_string() };
+        let found = found.map_err(unusable)?;
         if found != wanted {
             return Err(OpenError::NotDurable { url: url.to_owned(), setting, found, wanted });
         }
@@ -245,29 +212,11 @@ async fn check_durability(connection: &mut SqliteConnection, url: &str) -> Resul
     Ok(())
 }
 
-/// FULL, as SQLite reads it back.
-const SYNCHRONOUS_FULL: &str = "2";
-
-fn reason(error: sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => error.message().to_owned(),
-        error => error.to_string(),
-    }
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> StoreError {
-        /// Primary result codes: the low byte of the extended ones.
-        const BUSY: i64 = 5;
-        const FULL: i64 = 13;
-        if matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) {
-            return StoreError::Busy(error);
-        }
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
-        match code.map(|code| code & 0xff) {
-            Some(BUSY) => StoreError::Busy(error),
-            Some(FULL) => StoreError::Full(error),
-            Some(_) | None => StoreError::Database(error),
-        }
+fn fault(error: rusqlite::Error) -> StoreError {
+    let reason = error.to_string();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(reason),
+        Some(ErrorCode::DiskFull) => StoreError::Full(reason),
+        Some(_) | None => StoreError::Database(reason),
     }
 }

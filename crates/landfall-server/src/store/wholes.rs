@@ -7,8 +7,9 @@ use landfall_core::id::{DocumentKey, Version};
 use landfall_core::mutation::Mutation;
 use landfall_core::time::Millis;
 
+use super::database::{Statement, sql};
 use super::push::{DocumentRow, corrupt, read_document};
-use super::{Push, StoreError, count, stored};
+use super::{Push, Sender, StoreError, count, stored};
 
 /// How long a document is kept after another has taken its place: who has not pulled for longer than that starts
 /// anew.
@@ -42,17 +43,15 @@ impl Push {
 
     /// The document that stood when its version was this one.
     async fn earlier(&mut self, key: &DocumentKey, version: Version) -> Result<Option<Stored>, StoreError> {
-        let row: Option<DocumentRow> = sqlx::query_as(
-            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
+        let earlier =
+            sql("SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
              NULL, NULL FROM earlier WHERE tenant = $1 AND collection = $2 AND document = $3 \
-             AND version <= $4 AND successor > $4 ORDER BY version DESC LIMIT 1",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(key.collection.as_str())
-        .bind(key.document.as_str())
-        .bind(stored(version.0))
-        .fetch_optional(&mut *self.tx)
-        .await?;
+             AND version <= $4 AND successor > $4 ORDER BY version DESC LIMIT 1")
+            .bind(self.sender.tenant.as_str())
+            .bind(key.collection.as_str())
+            .bind(key.document.as_str())
+            .bind(stored(version.0));
+        let row: Option<DocumentRow> = self.tx.optional(earlier).await?;
         let unreadable =
             |reason| corrupt(format!("{}/{} before {version:?}", key.collection, key.document), reason);
         row.map(|row| read_document(row).map_err(unreadable)).transpose()
@@ -65,7 +64,7 @@ impl Push {
         since: Version,
         past: &mut Past,
     ) -> Result<(), StoreError> {
-        let rows: Vec<(i64, String, Option<String>)> = sqlx::query_as(
+        let own = sql(
             "SELECT version, mutation, stamp FROM history WHERE tenant = $1 AND collection = $2 AND document = $3 \
              AND version > $4 AND client = $5",
         )
@@ -73,9 +72,8 @@ impl Push {
         .bind(key.collection.as_str())
         .bind(key.document.as_str())
         .bind(stored(since.0))
-        .bind(self.sender.client.as_str())
-        .fetch_all(&mut *self.tx)
-        .await?;
+        .bind(self.sender.client.as_str());
+        let rows: Vec<(i64, String, Option<String>)> = self.tx.all(own).await?;
         for (version, text, given) in rows {
             let mutation: Mutation = serde_json::from_str(&text).map_err(|error| {
                 corrupt(format!("history of {}/{}", key.collection, key.document), error.to_string())
@@ -86,35 +84,28 @@ impl Push {
         }
         Ok(())
     }
+}
 
+impl Sender {
     /// Keeps a document as it is, before this commit makes `successor` of it.
-    pub(super) async fn keep_earlier(
-        &mut self,
-        key: &DocumentKey,
-        successor: Version,
-    ) -> Result<(), StoreError> {
-        sqlx::query(
-            "DELETE FROM earlier WHERE tenant = $1 AND collection = $2 AND document = $3 AND at < $4",
-        )
-        .bind(self.sender.tenant.as_str())
-        .bind(key.collection.as_str())
-        .bind(key.document.as_str())
-        .bind(stored(self.sender.now.0.saturating_sub(HORIZON.0)))
-        .execute(&mut *self.tx)
-        .await?;
-        sqlx::query(
+    pub(super) fn keep_earlier(&self, key: &DocumentKey, successor: Version) -> [Statement; 2] {
+        let forget =
+            sql("DELETE FROM earlier WHERE tenant = $1 AND collection = $2 AND document = $3 AND at < $4")
+                .bind(self.tenant.as_str())
+                .bind(key.collection.as_str())
+                .bind(key.document.as_str())
+                .bind(stored(self.now.0.saturating_sub(HORIZON.0)));
+        let keep = sql(
             "INSERT INTO earlier (tenant, collection, document, version, successor, at, position, data, stamp, \
              stamps, versions, delete_stamp, delete_version) SELECT tenant, collection, document, version, $4, \
              $5, position, data, stamp, stamps, versions, delete_stamp, delete_version FROM documents \
              WHERE tenant = $1 AND collection = $2 AND document = $3",
         )
-        .bind(self.sender.tenant.as_str())
+        .bind(self.tenant.as_str())
         .bind(key.collection.as_str())
         .bind(key.document.as_str())
         .bind(stored(successor.0))
-        .bind(stored(self.sender.now.0))
-        .execute(&mut *self.tx)
-        .await?;
-        Ok(())
+        .bind(stored(self.now.0));
+        [forget, keep]
     }
 }

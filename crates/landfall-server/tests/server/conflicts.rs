@@ -78,13 +78,8 @@ async fn the_value_that_lost_is_put_back_and_every_device_gets_it() {
     for device in [&ada, &ben, &cora] {
         assert_eq!(server.conflicts(device).await, std::slice::from_ref(&settled));
     }
-    let audited: (String, String, String, String, i64) =
-        sqlx::query_as("SELECT sub, choice, before, after, version FROM audit")
-            .fetch_one(&mut server.database().await)
-            .await
-            .unwrap();
-    let [cora, lost, before, after] = ["cora", "lost", "\"leaks\"", "\"roof ok\""].map(str::to_owned);
-    assert_eq!(audited, (cora, lost, before, after, 4));
+    let audited = server.database.read("SELECT sub, choice, before, after, version FROM audit").await;
+    assert_eq!(audited, [[json!("cora"), json!("lost"), json!("\"leaks\""), json!("\"roof ok\""), json!(4)]]);
     let history = "SELECT COUNT(*) FROM history WHERE sub = 'cora' AND version = 4";
     assert_eq!(server.rows(history).await, 1);
 }
@@ -389,8 +384,8 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_conflict
         "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version;";
     let later =
         "ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; DROP TABLE audit;";
-    let sql = format!("{drop} {whole} {later} PRAGMA user_version = 1");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server.database().await).await.unwrap();
+    server.database.change(&format!("{drop} {whole} {later}")).await;
+    server.database.mark(1).await;
     let server = server.restart().await;
     let conflict = server.conflicts(&ada).await.remove(0);
     assert_eq!((&conflict["won"]["user"], &conflict["lost"]["user"]), (&json!("ben"), &json!("ada")));

@@ -1,7 +1,7 @@
 //! A server on a database of its own, and devices that talk to it without a socket.
 
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -15,15 +15,15 @@ use landfall_server::caller::Caller;
 use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
 use serde_json::{Value, json};
-use sqlx::{ConnectOptions, SqliteConnection};
-use tempfile::TempDir;
 use tower::ServiceExt;
+
+use crate::database::Database;
 
 /// A server whose database lives as long as it does.
 pub(crate) struct Server {
     pub(crate) app: App,
+    pub(crate) database: Arc<Database>,
     router: Router,
-    directory: TempDir,
 }
 
 /// What the server answered.
@@ -99,35 +99,50 @@ impl Server {
     }
 
     async fn with(config: Config) -> Server {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(&url(&directory)).await.unwrap();
+        Server::on(Database::new().await, config).await
+    }
+
+    /// A server on this database.
+    pub(crate) async fn on(database: Database, config: Config) -> Server {
+        let store = Store::open(&database.url()).await.unwrap();
         let app = App::new(config, store).unwrap();
-        Server { router: router(app.clone()), app, directory }
+        Server { router: router(app.clone()), app, database: Arc::new(database) }
+    }
+
+    /// Another server on the same database.
+    pub(crate) async fn beside(&self, config: Config) -> Server {
+        let store = Store::open(&self.database.url()).await.unwrap();
+        let app = App::new(config, store).unwrap();
+        Server { router: router(app.clone()), app, database: Arc::clone(&self.database) }
     }
 
     /// Ends the server and starts another one on the same database.
     pub(crate) async fn restart(self) -> Server {
-        self.restart_after(|_| ()).await
+        self.restart_after(async |_| ()).await
     }
 
-    /// As [`Server::restart`]; in between, something happens to the file.
-    pub(crate) async fn restart_after(self, happens: impl FnOnce(PathBuf)) -> Server {
-        let Server { app, directory, .. } = self;
+    /// As [`Server::restart`]; in between, the database is copied.
+    pub(crate) async fn keep_copy(self) -> Server {
+        self.restart_after(Database::keep_copy).await
+    }
+
+    /// As [`Server::restart`]; in between, the copy comes in the place of the database.
+    pub(crate) async fn set_back(self) -> Server {
+        self.restart_after(Database::set_back).await
+    }
+
+    async fn restart_after(self, happens: impl AsyncFnOnce(&Database)) -> Server {
+        let Server { app, database, .. } = self;
         app.store.close().await;
-        happens(directory.path().join("landfall.db"));
-        let store = Store::open(&url(&directory)).await.unwrap();
+        happens(&database).await;
+        let store = Store::open(&database.url()).await.unwrap();
         let app = App { store, ..app };
-        Server { router: router(app.clone()), app, directory }
+        Server { router: router(app.clone()), app, database }
     }
 
-    /// The database, behind the server's back.
-    pub(crate) async fn database(&self) -> SqliteConnection {
-        url(&self.directory).parse::<sqlx::sqlite::SqliteConnectOptions>().unwrap().connect().await.unwrap()
-    }
-
-    /// How many rows a table has.
+    /// How many rows a query counts.
     pub(crate) async fn rows(&self, count: &'static str) -> i64 {
-        sqlx::query_scalar(count).fetch_one(&mut self.database().await).await.unwrap()
+        self.database.read(count).await[0][0].as_i64().unwrap()
     }
 
     /// Changes how streams are paced, from the next one on.
@@ -199,10 +214,6 @@ impl Server {
             }
         }
     }
-}
-
-fn url(directory: &TempDir) -> String {
-    format!("sqlite://{}", directory.path().join("landfall.db").display())
 }
 
 /// One installation with one writer.

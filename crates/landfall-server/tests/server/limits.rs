@@ -9,7 +9,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, Request, StatusCode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_core::Stream;
+use futures_util::Stream;
 use serde_json::json;
 
 use crate::harness::{Answer, Device, Server, verdicts};

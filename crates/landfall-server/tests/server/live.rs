@@ -11,14 +11,14 @@ use serde_json::json;
 
 use crate::harness::{Device, Server};
 
-const HINT: &str = "event: hint\ndata: {}\n\n";
+pub(crate) const HINT: &str = "event: hint\ndata: {}\n\n";
 const BEAT: &str = ":\n\n";
 
 /// An open stream.
-struct Live(BodyDataStream);
+pub(crate) struct Live(BodyDataStream);
 
 impl Live {
-    async fn of(server: &Server, device: &Device) -> Live {
+    pub(crate) async fn of(server: &Server, device: &Device) -> Live {
         Live::with(server, device.bearer(server)).await
     }
 
@@ -33,7 +33,7 @@ impl Live {
     }
 
     /// What comes next; `None` where the stream has ended.
-    async fn next(&mut self) -> Option<String> {
+    pub(crate) async fn next(&mut self) -> Option<String> {
         let bytes = self.0.next().await?.unwrap();
         Some(String::from_utf8(bytes.to_vec()).unwrap())
     }

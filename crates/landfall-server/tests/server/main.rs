@@ -3,12 +3,18 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+mod cluster;
 mod conflicts;
+mod conformance;
+mod database;
 mod files;
 mod harness;
 mod limits;
 mod live;
+mod migration;
+mod nodes;
 mod policies;
+mod postgres;
 mod process;
 mod protocol;
 mod pull;

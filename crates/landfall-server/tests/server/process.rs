@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use sqlx::{Connection, SqliteConnection};
-use tempfile::TempDir;
 
+use crate::database::Database;
 use crate::harness::Device;
 
 fn landfall(directory: &Path) -> Command {
@@ -24,9 +23,14 @@ struct Running {
 }
 
 impl Running {
+    /// On a database of its own, in a file.
     fn start(directory: &Path) -> Running {
+        Running::on("sqlite://./landfall.db", directory)
+    }
+
+    fn on(database: &str, directory: &Path) -> Running {
         let mut child = landfall(directory)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -91,13 +95,14 @@ fn refusal(command: &mut Command) -> String {
     String::from_utf8(stderr).unwrap()
 }
 
-#[test]
-fn everything_acknowledged_is_there_after_a_kill() {
+#[tokio::test]
+async fn everything_acknowledged_is_there_after_a_kill() {
     let directory = tempfile::tempdir().unwrap();
+    let database = Database::new().await;
     let ada = Device::of("ada", 1);
     let mut expected = Vec::new();
     for round in 0..4u64 {
-        let mut server = Running::start(directory.path());
+        let mut server = Running::on(&database.url(), directory.path());
         for n in round * 5 + 1..=round * 5 + 5 {
             let batch = ada.batch(&[ada.create(n, &format!("d{n:03}"), &json!({ "n": n }))]);
             let reply = server.call("POST /api/v1/sync/batch", &batch.to_string());
@@ -108,7 +113,7 @@ fn everything_acknowledged_is_there_after_a_kill() {
         server.child.kill().unwrap();
         server.child.wait().unwrap();
     }
-    let server = Running::start(directory.path());
+    let server = Running::on(&database.url(), directory.path());
     let page = server.call("GET /api/v1/sync/pull", "");
     let changes = page["changes"].as_array().unwrap();
     let found: Vec<_> = changes.iter().map(|change| change["document"].as_str().unwrap()).collect();
@@ -165,27 +170,22 @@ fn files_that_are_not_there_are_not_served() {
     assert!(text.contains("nowhere/index.html"), "{text}");
 }
 
-async fn change(directory: &TempDir, sql: &'static str) {
-    let url = format!("sqlite://{}?mode=rwc", directory.path().join("landfall.db").display());
-    let mut connection = SqliteConnection::connect(&url).await.unwrap();
-    sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
-}
-
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_left_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    assert_eq!(Running::start(directory.path()).end(), 0);
-    change(&directory, "PRAGMA user_version = 5").await;
-    let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
+    let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
+    assert_eq!(Running::on(&database.url(), directory.path()).end(), 0);
+    database.mark(5).await;
+    let mut command = landfall(directory.path());
+    let text = refusal(command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()]));
     assert!(text.contains("newer Landfall (tables of version 5, this one knows 4)"), "{text}");
 }
 
 #[tokio::test]
 async fn a_database_of_somebody_else_is_left_alone() {
-    let directory = tempfile::tempdir().unwrap();
-    change(&directory, "CREATE TABLE songs (title TEXT)").await;
-    let text = refusal(landfall(directory.path()).args(["serve", "--listen", "127.0.0.1:0"]));
+    let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
+    database.change("CREATE TABLE songs (title TEXT)").await;
+    let mut command = landfall(directory.path());
+    let text = refusal(command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()]));
     assert!(text.contains("other tables"), "{text}");
 }
 
@@ -194,7 +194,9 @@ fn a_database_that_keeps_nothing_or_is_none_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     for (url, reason) in [
         ("sqlite::memory:", "journal_mode"),
-        ("postgres://somewhere/landfall", "is not the address of a database"),
+        ("sqlite://./landfall.db?mode=rwc", "is not the address of a database"),
+        ("mysql://somewhere/landfall", "is not the address of a database"),
+        ("postgres://landfall@/landfall?host=/no/such/directory", "cannot be opened"),
         ("landfall.db", "is not the address of a database"),
         ("sqlite://./no/such/directory/landfall.db", "cannot be opened"),
     ] {

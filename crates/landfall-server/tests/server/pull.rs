@@ -219,20 +219,10 @@ async fn a_restart_keeps_everything() {
 async fn a_database_that_was_set_back_is_noticed_and_starts_a_new_epoch() {
     let (server, ada, ben) = (Server::start().await, Device::of("ada", 1), Device::of("ben", 2));
     fill(&server, &ada, &[1, 1]).await;
-    let mut copy = std::path::PathBuf::new();
-    let server = server
-        .restart_after(|file| {
-            copy = file.with_extension("copy");
-            std::fs::copy(&file, &copy).unwrap();
-        })
-        .await;
+    let server = server.keep_copy().await;
     server.push(&ada, &[ada.create(3, "d003", &json!({}))]).await.batch();
     let before = server.pull(&ada, "").await.page();
-    let server = server
-        .restart_after(|file| {
-            std::fs::copy(&copy, &file).unwrap();
-        })
-        .await;
+    let server = server.set_back().await;
     // Ahead of the head, and then beside another commit at the same position.
     let old = format!("cursor={}", before.cursor);
     let page = server.pull(&ada, &old).await.page();
@@ -253,23 +243,13 @@ async fn a_database_that_was_set_back_behind_an_answer_to_a_push_is_noticed() {
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
     fill(&server, &ada, &[1]).await;
     let before = server.pull(&ada, "").await.page();
-    let mut copy = std::path::PathBuf::new();
-    let server = server
-        .restart_after(|file| {
-            copy = file.with_extension("copy");
-            std::fs::copy(&file, &copy).unwrap();
-        })
-        .await;
+    let server = server.keep_copy().await;
     let heads = [2, 2].map(|_| ada.create(2, "d002", &json!({})));
     let heads = [server.push(&ada, &heads[..1]).await.batch(), server.push(&ada, &heads[1..]).await.batch()];
     assert!(heads[1].results[0].duplicate && heads[0].head == heads[1].head, "the same for a resend");
     let ask = format!("cursor={}~{}", before.cursor, heads[0].head.as_ref().unwrap());
     assert_eq!(server.pull(&ada, &ask).await.page().reset, None);
-    let server = server
-        .restart_after(|file| {
-            std::fs::copy(&copy, &file).unwrap();
-        })
-        .await;
+    let server = server.set_back().await;
     assert_eq!(server.pull(&ada, &format!("cursor={}", before.cursor)).await.page().reset, None);
     let page = server.pull(&ada, &ask).await.page();
     assert_eq!(page.reset.clone().map(|reset| reset.reason).as_deref(), Some("new_epoch"));
@@ -279,20 +259,10 @@ async fn a_database_that_was_set_back_behind_an_answer_to_a_push_is_noticed() {
 #[tokio::test]
 async fn another_commit_at_the_same_position_is_noticed() {
     let (server, ada, ben) = (Server::start().await, Device::of("ada", 1), Device::of("ben", 2));
-    let mut copy = std::path::PathBuf::new();
-    let server = server
-        .restart_after(|file| {
-            copy = file.with_extension("copy");
-            std::fs::copy(&file, &copy).unwrap();
-        })
-        .await;
+    let server = server.keep_copy().await;
     server.push(&ada, &[ada.create(1, "a", &json!({}))]).await.batch();
     let before = server.pull(&ada, "").await.page();
-    let server = server
-        .restart_after(|file| {
-            std::fs::copy(&copy, &file).unwrap();
-        })
-        .await;
+    let server = server.set_back().await;
     server.push(&ben, &[ben.create(1, "b", &json!({}))]).await.batch();
     let page = server.pull(&ada, &format!("cursor={}", before.cursor)).await.page();
     assert_eq!(page.position, before.position);

@@ -204,12 +204,8 @@ async fn writes_that_did_not_know_of_each_other_are_merged_and_a_conflict_is_rec
     assert_eq!(verdicts(&reply), ["conflict"]);
     let changes = server.pull(&ada, "").await.page().changes;
     assert_eq!(changes[0].data.as_ref().unwrap().text(), r#"{"notes":"leaks","rating":4}"#);
-    let recorded: (String, String, String, i64) =
-        sqlx::query_as("SELECT path, value, met_value, won FROM conflicts")
-            .fetch_one(&mut server.database().await)
-            .await
-            .unwrap();
-    assert_eq!(recorded, ("/notes".into(), r#""leaks""#.into(), r#""roof ok""#.into(), 1));
+    let recorded = server.database.read("SELECT path, value, met_value, won FROM conflicts").await;
+    assert_eq!(recorded, [[json!("/notes"), json!("\"leaks\""), json!("\"roof ok\""), json!(1)]]);
 }
 
 #[tokio::test]

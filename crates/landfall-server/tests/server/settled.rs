@@ -22,8 +22,8 @@ async fn receipts(server: &Server) -> i64 {
 }
 
 async fn runs(server: &Server) -> Vec<(i64, i64, Option<String>)> {
-    let runs = sqlx::query_as("SELECT first, last, code FROM settled ORDER BY writer, first");
-    runs.fetch_all(&mut server.database().await).await.unwrap()
+    let runs = server.database.read("SELECT first, last, code FROM settled ORDER BY writer, first").await;
+    runs.into_iter().map(|run| serde_json::from_value(run.into()).unwrap()).collect()
 }
 
 #[tokio::test]

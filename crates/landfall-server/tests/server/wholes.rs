@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{Device, Server, verdicts, with};
+use crate::migration::SECOND;
 
 const ALL: &str = "read: 'true', create: 'true', update: 'true', delete: 'true'";
 
@@ -211,7 +212,7 @@ async fn where_the_document_is_not_kept_any_more_each_field_is_decided_alone() {
     server.push(&ada, &[at(set(&ada, 2, 1, json!({ "status": "done" })), 2)]).await.batch();
     assert_eq!(server.rows("SELECT COUNT(*) FROM earlier").await, 1);
     // As if that had been ninety days ago.
-    sqlx::raw_sql("UPDATE earlier SET at = 0").execute(&mut server.database().await).await.unwrap();
+    server.database.change("UPDATE earlier SET at = 0").await;
     server.push(&ada, &[at(set(&ada, 3, 2, json!({ "status": "billed" })), 3)]).await.batch();
     assert_eq!(server.rows("SELECT COUNT(*) FROM earlier").await, 1, "what is older than that is let go");
     let late = at(set(&ben, 1, 1, json!({ "rating": 2, "status": "open" })), 1);
@@ -225,10 +226,8 @@ async fn where_the_document_is_not_kept_any_more_each_field_is_decided_alone() {
 async fn a_database_of_the_second_version_decides_wholes_from_its_next_commit_on() {
     let server = server().await;
     let (ada, ben) = form(&server).await;
-    let sql = "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version; \
-               ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; \
-               PRAGMA user_version = 2";
-    sqlx::raw_sql(sql).execute(&mut server.database().await).await.unwrap();
+    server.database.change(SECOND).await;
+    server.database.mark(2).await;
     let server = server.restart().await;
     server.push(&ada, &[at(set(&ada, 2, 1, json!({ "status": "done" })), 2)]).await.batch();
     server.push(&ben, &[at(set(&ben, 1, 1, json!({ "rating": 2 })), 3)]).await.batch();
