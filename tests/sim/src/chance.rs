@@ -71,6 +71,8 @@ pub struct Chances {
     pub fault: Chance,
     /// What breaks when somebody has just decided something.
     pub rash: Chance,
+    /// What becomes of tabs when there is another version of the app.
+    pub upgrade: Chance,
     /// What of it can be left out.
     pub script: Script,
 }
@@ -78,7 +80,7 @@ pub struct Chances {
 impl Chances {
     /// The streams of a seed.
     pub fn new(seed: u64) -> Chances {
-        let [disk, work, fault, rash] = [3, 4, 5, 12].map(|concern| Chance::new(seed, concern));
-        Chances { disk, work, fault, rash, script: Script::default() }
+        let [disk, work, fault, rash, upgrade] = [3, 4, 5, 12, 15].map(|concern| Chance::new(seed, concern));
+        Chances { disk, work, fault, rash, upgrade, script: Script::default() }
     }
 }

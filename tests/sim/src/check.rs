@@ -4,6 +4,7 @@ pub mod base;
 pub mod cause;
 pub mod decided;
 pub mod end;
+pub mod migration;
 pub mod order;
 pub mod receipts;
 pub mod verdict;
@@ -44,6 +45,8 @@ pub enum Invariant {
     I16,
     /// Nothing is left over once everything has come to an end.
     I17,
+    /// Another version of the app changes what was never sent, for good and once, and nothing else.
+    Migration,
     /// What is told to an app was asked for.
     Answers,
     /// Nobody is busy doing nothing.

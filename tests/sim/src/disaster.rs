@@ -130,6 +130,15 @@ impl World {
         check::decided::kept(self, device, &decided);
     }
 
+    /// A power cut by a chance of its own, so that it changes nothing else that breaks; somebody comes back after it.
+    pub fn blackout(&mut self, device: usize, chance: Chance) {
+        let fault = std::mem::replace(&mut self.chances.fault, chance);
+        self.power_cut(device);
+        let delay = self.chances.fault.delay(Millis(5_000));
+        self.chances.fault = fault;
+        self.queue.after(delay, Event::Reopen(device));
+    }
+
     /// Something breaks, and something else will.
     pub fn disaster(&mut self) {
         if self.healed {
@@ -362,6 +371,12 @@ impl World {
         self.devices[to].tainted |= self.devices[from].tainted;
         self.marks.hit(Mark::ProfileCopied);
         self.queue.after(Millis(100), Event::Reopen(to));
+    }
+
+    /// A device's database is deleted.
+    pub fn forget(&mut self, device: usize) {
+        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        self.devices[device].disk.wipe();
     }
 
     fn evict(&mut self, device: usize) {

@@ -32,6 +32,7 @@ pub mod story;
 pub mod swarm;
 pub mod tab;
 pub mod trace;
+pub mod upgrade;
 pub mod user;
 pub mod witness;
 pub mod world;

@@ -1,5 +1,7 @@
 //! What must have happened sometimes: a simulator proves nothing about a disaster that never came.
 
+use landfall_core::transaction::{Outcome, Transaction};
+
 landfall_core::listed! {
     /// Something that has to happen in some of many seeds.
     Mark:
@@ -44,6 +46,8 @@ landfall_core::listed! {
     PowerCutLost,
     /// The power failed when somebody had just decided something.
     PowerCutDecided,
+    /// The power failed when something was just brought to another version.
+    PowerCutMigrated,
     /// There was no room for a write.
     QuotaOnWrite,
     /// There was no room for a page.
@@ -150,6 +154,14 @@ landfall_core::listed! {
     DecidedTwice,
     /// A refused write changed its document's view back.
     WriteWithdrawn,
+    /// Writes of an older version of the app were brought to a newer one.
+    Migrated,
+    /// An app could not bring a write to its version.
+    MigrationFailed,
+    /// A tab was gone while it did that.
+    MigrationCrashed,
+    /// Two tabs of a device were of different versions.
+    OldAndNewTab,
 }
 
 /// How often each thing has happened.
@@ -171,6 +183,17 @@ impl Marks {
     /// It has happened, if so.
     pub fn hit_if(&mut self, happened: bool, mark: Mark) {
         self.0[mark as usize] += u64::from(happened);
+    }
+
+    /// A transaction has come to its end.
+    pub fn transacted(&mut self, transaction: &Transaction, outcome: &Outcome) {
+        match (transaction, outcome) {
+            (Transaction::Store { reached, .. }, Outcome::Stored) => {
+                self.hit_if(reached.staged.is_some(), Mark::Staged);
+            }
+            (_, Outcome::Stale(_)) => self.hit(Mark::PageStale),
+            (_, _) => {}
+        }
     }
 
     /// Adds what happened elsewhere.

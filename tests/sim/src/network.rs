@@ -206,6 +206,7 @@ impl World {
             });
             format!("  judged{}", results.collect::<String>())
         });
+        crate::check::migration::arrived(self, device, batch);
         crate::check::verdict::judged(self, batch, &reply);
         crate::check::receipts::kept(self, batch, &reply);
         if self.server.store.position > before {

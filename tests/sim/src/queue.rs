@@ -37,6 +37,8 @@ pub enum Event {
     Heard(TabId, u64, Heard),
     /// A user does something on a device.
     Work(usize),
+    /// There is another version of the app.
+    Upgrade,
     /// Something bad begins.
     Disaster,
     /// Something bad ends.

@@ -70,6 +70,8 @@ pub struct Swarm {
     pub spared: Vec<Disaster>,
     /// How long there is none, at most.
     pub calm: Millis,
+    /// When there is another version of the app, if there ever is.
+    pub upgrade: Option<Millis>,
     /// Writes that the server refuses.
     pub refused: u32,
     /// Writes that are no longer wanted, or are tried again, by people.
@@ -114,6 +116,7 @@ impl Swarm {
             disasters: vec![],
             spared: vec![],
             calm: Millis(c.of(&[500, 3_000, 20_000])),
+            upgrade: None,
             refused: c.of(&[0, 0, 30, 150]),
             attended: c.of(&[0, 50, 150]),
         };
@@ -142,6 +145,14 @@ impl Swarm {
             if Chance::new(seed, 13).one_in(12) {
                 swarm.sleep();
             }
+        }
+        let mut own = Chance::new(seed, 15);
+        if own.one_in(8) {
+            let acts = swarm.acts as u64 / swarm.devices as u64;
+            swarm.upgrade = Some(own.delay(Millis(swarm.pace.0 * acts)));
+            swarm.tabs = swarm.tabs.max(2);
+            // Two copies of a profile are two apps: one may send as it was what the other one brings to its version.
+            swarm.disasters.retain(|disaster| *disaster != Disaster::Copy);
         }
         swarm
     }
@@ -194,7 +205,9 @@ impl Swarm {
             self.quota,
             self.crash,
         ];
-        rates.iter().all(|rate| *rate == 0) && self.disasters.is_empty() && self.delay.0 < 15_000
+        let calm = rates.iter().all(|rate| *rate == 0) && self.disasters.is_empty();
+        // Another version of the app closes tabs in the middle of anything.
+        calm && self.delay.0 < 15_000 && self.upgrade.is_none()
     }
 
     /// The same world with everything healed.

@@ -12,6 +12,11 @@ use crate::server::merges;
 /// The one collection of these worlds.
 pub const COLLECTION: &str = "notes";
 
+/// The later version of the app's schema.
+pub const VERSION: u32 = 2;
+/// What every document of it has.
+pub const MIGRATED: &str = "migrated";
+
 /// What the app waits for.
 #[derive(Clone, Debug)]
 pub enum Asked {
@@ -43,6 +48,8 @@ pub struct Tab {
     pub device: usize,
     /// Its writer.
     pub writer: Writer,
+    /// The version of the app's schema.
+    pub version: u32,
     /// Whether it can be used.
     pub ready: bool,
     /// Nothing happens in it before then.
@@ -80,13 +87,13 @@ pub fn key(document: &str) -> DocumentKey {
 
 impl Tab {
     /// A tab that knows nothing yet.
-    pub fn new(device: usize, installation: u128, writer: u128) -> Tab {
+    pub fn new(device: usize, installation: u128, writer: u128, version: u32) -> Tab {
         let declared = Declared {
-            version: 1,
+            version,
             parents: [("parent".into(), collection())].into(),
             fields: merges(),
             indexes: vec![],
-            migrates: false,
+            migrates: true,
         };
         let client = Client::new(Options {
             client: format!("{installation:032x}").parse().expect("BUG: a name that is none"),
@@ -100,6 +107,7 @@ impl Tab {
             client,
             device,
             writer: Writer(writer),
+            version,
             ready: false,
             hung: WallTime(0),
             answers: VecDeque::new(),

@@ -7,7 +7,6 @@ use landfall_core::intent::Intent;
 use landfall_core::json::Json;
 use landfall_core::mutation::{Change, Field};
 use landfall_core::stored::{Network, Priority, Urgency};
-use landfall_core::time::Millis;
 
 use crate::chance::Chance;
 use crate::check::{Invariant, cause};
@@ -252,11 +251,8 @@ impl World {
         self.witness.decided.extend(about.into_iter().map(|id| (id, here)));
         if !self.healed && self.chances.rash.per_mille(self.swarm.rash) {
             self.marks.hit(Mark::PowerCutDecided);
-            let fault = std::mem::replace(&mut self.chances.fault, Chance::new(self.chances.rash.bits(), 9));
-            self.power_cut(device);
-            let delay = self.chances.fault.delay(Millis(5_000));
-            self.chances.fault = fault;
-            self.queue.after(delay, Event::Reopen(device));
+            let chance = Chance::new(self.chances.rash.bits(), 9);
+            self.blackout(device, chance);
         }
     }
 }

@@ -33,6 +33,10 @@ pub struct Witness {
     pub excused: BTreeSet<MutationId>,
     /// Values of writes that may come and go.
     pub fickle: BTreeSet<u64>,
+    /// Writes that the app could not bring to a newer version.
+    pub set_aside: BTreeSet<MutationId>,
+    /// Writes that were brought to a newer version on a disk: the device, how often it was put back, and which.
+    pub migrated: BTreeSet<((usize, u64), MutationId)>,
     /// What else is shown to whom a value is shown.
     pub causes: Causes,
 }

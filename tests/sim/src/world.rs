@@ -58,6 +58,8 @@ pub struct World {
     pub acts: usize,
     /// The last value that somebody wrote.
     pub value: u64,
+    /// The version that tabs are of which are opened now.
+    pub version: u32,
     names: u128,
 }
 
@@ -82,6 +84,7 @@ impl World {
             set_back: false,
             acts: swarm.acts,
             value: 1_000,
+            version: 1,
             names: u128::from(Chance::new(seed, 8).bits()) << 32,
             swarm,
         };
@@ -91,6 +94,9 @@ impl World {
             world.open(device);
             let think = world.chances.work.delay(world.swarm.pace);
             world.queue.after(think, Event::Work(device));
+        }
+        if let Some(upgrade) = world.swarm.upgrade {
+            world.queue.after(upgrade, Event::Upgrade);
         }
         if !world.swarm.disasters.is_empty() {
             let calm = world.chances.fault.delay(world.swarm.calm);
@@ -124,6 +130,7 @@ impl World {
             Event::Relief(disaster, device) => [12, *disaster as u64, *device as u64],
             Event::Reopen(device) => [13, *device as u64, 0],
             Event::Load(tab) => [14, *tab as u64, 0],
+            Event::Upgrade => [15, 0, 0],
         };
         self.trace.note(self.queue.now, facts, || format!("{event:?}"));
         let subject = match &event {
@@ -139,6 +146,7 @@ impl World {
             | Event::Arrive(_)
             | Event::Work(_)
             | Event::Disaster
+            | Event::Upgrade
             | Event::Relief(..)
             | Event::Reopen(_) => None,
         };
@@ -173,6 +181,7 @@ impl World {
             Event::Heard(tab, stream, heard) => self.hear(tab, stream, heard),
             Event::Work(device) => self.work(device),
             Event::Disaster => self.disaster(),
+            Event::Upgrade => self.upgrade(),
             Event::Relief(disaster, device) => self.relieve(disaster, device),
             Event::Reopen(device) => {
                 if !self.tabs_of(device).is_empty() {
@@ -223,7 +232,9 @@ impl World {
         }
         let id = self.tabs.len();
         self.trace.say(self.queue.now, || format!("  tab {id} opens on device {device}"));
-        self.tabs.push(Some(Tab::new(device, installation, writer)));
+        let version = self.version;
+        self.marks.hit_if(self.has_older(device), Mark::OldAndNewTab);
+        self.tabs.push(Some(Tab::new(device, installation, writer, version)));
         self.perform(id);
         self.elect(device);
         id
@@ -289,7 +300,7 @@ impl World {
             Output::Push(_) | Output::Pull(_) | Output::Ask => self.send(tab, output),
             Output::Listen => self.listen(tab),
             Output::Mute => subject.stream = None,
-            Output::Migrate(_) => unreachable!("BUG: nothing of an older version"),
+            Output::Migrate(older) => self.migrate(tab, &older),
             Output::Ready | Output::Stale => {
                 let again = std::mem::replace(&mut subject.ready, true);
                 self.marks.hit_if(again, Mark::Forgotten);
@@ -407,11 +418,16 @@ impl World {
             match &transaction {
                 Transaction::Fix { .. } => self.marks.hit(Mark::CrashBeforePush),
                 Transaction::Settle { .. } => self.marks.hit(Mark::CrashBeforeSettle),
+                Transaction::Migrate(_) => self.marks.hit(Mark::MigrationCrashed),
                 _ => {}
             }
             return;
         }
+        let migrates = matches!(transaction, Transaction::Migrate(_));
         let result = self.transact(device, transaction);
+        if migrates && result.is_ok() && self.goes_dark(device) {
+            return;
+        }
         if self.crashes(tab) {
             return self.marks.hit(Mark::CrashUntold);
         }
@@ -454,35 +470,21 @@ impl World {
         let read = disk.read(&transaction.reads(), &stores);
         let seen = transaction.clone();
         let before = check::base::through(self, device, &seen);
+        let closed = check::migration::before(self, device, &seen);
         let (writes, outcome) = transaction.decide(read);
         let durability = planted::durability(durability, &seen);
         let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
-        self.mark_outcome(&seen, &done.outcome);
+        self.marks.transacted(&seen, &done.outcome);
         let incarnation = self.devices[device].disk.incarnation;
         self.trace.say(self.queue.now, || format!("  device {device} {}", check::base::line(&seen, &done)));
         self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
         check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
+        check::migration::transacted(self, device, &closed, &seen);
         if done.outcome == Outcome::Sealed {
             self.excuse_taken_back(accepted);
         }
         Ok(done)
-    }
-
-    fn mark_outcome(&mut self, transaction: &Transaction, outcome: &Outcome) {
-        match (transaction, outcome) {
-            (Transaction::Store { reached, .. }, Outcome::Stored) => {
-                self.marks.hit_if(reached.staged.is_some(), Mark::Staged);
-            }
-            (_, Outcome::Stale(_)) => self.marks.hit(Mark::PageStale),
-            (_, _) => {}
-        }
-    }
-
-    /// A device's database is deleted.
-    pub fn forget(&mut self, device: usize) {
-        self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
-        self.devices[device].disk.wipe();
     }
 
     /// How many records there are in a store of a device.

@@ -48,13 +48,12 @@ impl Client {
             if !journal.entries.iter().any(|entry| self.is_older(entry)) {
                 continue;
             }
-            for (index, entry) in (0..).zip(&journal.entries) {
+            let closed = closed.get_or_insert_with(|| opened.closed());
+            let open = |entry: &&Entry| !closed.contains(&entry.id);
+            for (index, entry) in (0..).zip(&journal.entries).filter(|(_, entry)| open(entry)) {
                 // All of a transaction is asked about, if one of it is.
                 let unit = |other: &&Entry| other.id == entry.id || other.is_with(entry);
-                if !journal.entries.iter().filter(unit).any(|other| self.is_older(other)) {
-                    continue;
-                }
-                if !closed.get_or_insert_with(|| opened.closed()).contains(&entry.id) {
+                if journal.entries.iter().filter(open).filter(unit).any(|other| self.is_older(other)) {
                     let place = entry.place.unwrap_or(Place { record: *record, index });
                     let (entry, code) = (entry.clone(), String::new());
                     asked.push(Parked { entry, place, code, message: None, field: None, because: None });

@@ -17,13 +17,14 @@ pub(super) fn migrate(migrated: &[Parked], opened: Opened) -> (Vec<Write>, Outco
         }
     }
     for (key, mut record) in opened.journal {
-        for entry in &record.entries {
+        let open = |entry: &&Entry| !closed.contains(&entry.id);
+        for entry in record.entries.iter().filter(open) {
             let Some(new) = newer.get(&entry.id).filter(|new| !new.code.is_empty()) else { continue };
             // Of a transaction all or nothing: another tab may have been able to do more.
             let as_asked =
                 |other: &Entry| newer.get(&other.id).is_some_and(|new| new.entry.schema == other.schema);
-            let mut unit = record.entries.iter().filter(|other| other.id == entry.id || other.is_with(entry));
-            if !closed.contains(&entry.id) && unit.all(as_asked) {
+            let unit = |other: &&Entry| other.id == entry.id || other.is_with(entry);
+            if record.entries.iter().filter(open).filter(unit).all(as_asked) {
                 writes.push(park(new));
                 ended.push(SettledMutation { id: entry.id, end: End::Parked });
             }

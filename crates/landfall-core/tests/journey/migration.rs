@@ -179,6 +179,26 @@ fn of_a_transaction_all_is_kept_or_nothing() {
     }
 }
 
+/// Seed 74: the one that was discarded stayed of the older version, so that the others were asked about without end.
+#[test]
+fn of_a_transaction_what_was_discarded_is_not_asked_about() {
+    let mut world = first();
+    let draft = world.write(0, create("d", r#"{"name":"a"}"#));
+    world.disk(0);
+    let writes = [patch("d", r#"{"name":"b"}"#), create("e", r#"{"name":7}"#), create("f", "{}")];
+    let writes: Vec<(Intent, Urgency)> = writes.map(|intent| (intent, Urgency::default())).into();
+    let now = world.now;
+    world.tabs[0].write_with(&writes, true, now).unwrap();
+    world.disk(0);
+    world.attend(0, draft, Act::Discard).unwrap();
+    world.disk(0);
+    upgrade(&mut world, 0, false);
+    world.rest();
+    let codes: Vec<_> = statuses(&world).into_iter().map(|(_, _, code)| code.unwrap()).collect();
+    assert_eq!(codes, ["migration_failed", "group_refused"]);
+    assert!(world.server.applied.is_empty());
+}
+
 #[test]
 fn an_older_tab_sends_what_a_newer_one_has_changed_as_that_has_it() {
     for told in [false, true] {

@@ -183,7 +183,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         Transaction::LoadPart(..) => "loads a part".to_owned(),
         Transaction::Seek { field, .. } => format!("asks the index of {field}"),
         Transaction::Index { fields, .. } => format!("indexes {fields:?}"),
-        Transaction::Migrate(migration) => format!("migrates {migration:?}"),
+        Transaction::Migrate(migrated) => format!("migrates {migrated:?}"),
         Transaction::Adopt(_) => "adopts".to_owned(),
         Transaction::Seal { .. } => "seals".to_owned(),
         Transaction::Unpack { key, .. } => format!("unpacks {key}"),

@@ -17,8 +17,9 @@ pub fn kept(world: &mut World) {
     let mut wrong = None;
     for applied in &world.server.store.log {
         let id = applied.mutation.id;
-        // What was refused together with a creation stands in its old place again, and others went ahead of it.
-        if applied.mutation.replaces.is_some() {
+        // What was refused together with a creation, or could not be brought to another version, stands in its old place
+        // again, and others went ahead of it.
+        if applied.mutation.replaces.is_some() || world.witness.set_aside.contains(&id) {
             continue;
         }
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
