@@ -1,11 +1,14 @@
 //! Word of commits to those who wait for them: of this server's at once, of others' soon.
+//!
+//! Others' commits are looked for; where the database can pass the word on as well, they are heard of sooner.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use landfall_core::id::Position;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::database::{Database, Statement, sql};
 use super::{StoreError, count};
@@ -20,6 +23,16 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub(super) struct Commits {
     tenants: Arc<Mutex<BTreeMap<Tenant, Followed>>>,
+    news: Arc<News>,
+}
+
+/// The newest of this server's commits that others have not been told of.
+#[derive(Debug, Default)]
+struct News {
+    /// Whether there is anybody who tells them.
+    is_told: AtomicBool,
+    untold: Mutex<BTreeMap<Tenant, Position>>,
+    come: Notify,
 }
 
 /// A tenant of whose commits somebody wants to hear.
@@ -37,6 +50,39 @@ impl Commits {
         self.lock().entry(tenant.clone()).or_insert_with(new).word.subscribe()
     }
 
+    /// Tells of a commit of this server's.
+    pub(super) fn tell(&self, tenant: &Tenant, position: Position) {
+        self.announce(tenant, position);
+        if self.news.is_told.load(Ordering::Relaxed) {
+            self.untold().insert(tenant.clone(), position);
+            self.news.come.notify_one();
+        }
+    }
+
+    /// Waits for commits of this server's and gives the newest one of each tenant. Somebody asks for them from now on.
+    pub(super) async fn untold_ones(&self) -> BTreeMap<Tenant, Position> {
+        self.news.is_told.store(true, Ordering::Relaxed);
+        loop {
+            let untold = std::mem::take(&mut *self.untold());
+            if !untold.is_empty() {
+                return untold;
+            }
+            self.news.come.notified().await;
+        }
+    }
+
+    fn untold(&self) -> MutexGuard<'_, BTreeMap<Tenant, Position>> {
+        self.news.untold.lock().expect("BUG: a panic while the news were locked")
+    }
+
+    /// Takes in what another server says: it may come late.
+    pub(super) fn hear(&self, tenant: &Tenant, position: Position) {
+        let is_new = self.lock().get(tenant).is_some_and(|followed| followed.position < position);
+        if is_new {
+            self.announce(tenant, position);
+        }
+    }
+
     /// Tells of the newest commit, whoever made it, unless that is known.
     pub(super) fn announce(&self, tenant: &Tenant, position: Position) {
         let mut tenants = self.lock();
@@ -52,10 +98,13 @@ impl Commits {
         }
     }
 
-    /// Takes in a commit that those who follow find by themselves.
-    pub(super) fn know(&self, tenant: &Tenant, position: Position) {
+    /// Takes in a commit that `follower` finds by itself: only a later one is news to it.
+    pub(super) fn know(&self, tenant: &Tenant, position: Position, follower: &mut watch::Receiver<()>) {
         if let Some(followed) = self.lock().get_mut(tenant) {
             followed.position = followed.position.max(position);
+            if followed.position == position {
+                follower.mark_unchanged();
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use super::StoreError;
+use super::commits::Commits;
 
 /// What comes of asking a database.
 pub(super) type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -24,6 +25,10 @@ pub(super) trait Database: Send + Sync + fmt::Debug {
 
     /// Whether other servers may be working with it too.
     fn is_shared(&self) -> bool;
+
+    /// Passes on what is committed here to other servers, and tells here what they commit, for as long as that can be
+    /// done. Nothing rests on it.
+    fn pass_on<'a>(&'a self, commits: &'a Commits) -> BoxFuture<'a, ()>;
 
     /// Waits for what is running and ends every connection.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -89,6 +89,7 @@ impl Store {
         if database.is_shared() {
             tokio::spawn(commits::look(Arc::downgrade(&database), commits.clone()));
         }
+        database.pass_on(&commits).await;
         Ok(Store { database, cursor_key, commits, turns: Turns::default() })
     }
 
@@ -136,11 +137,11 @@ impl Store {
     /// # Errors
     /// The database does not work.
     pub async fn commits(&self, tenant: &Tenant) -> Result<watch::Receiver<()>, StoreError> {
-        let follower = self.commits.follow(tenant);
+        let mut follower = self.commits.follow(tenant);
         if self.database.is_shared() {
             let tenants = [tenant.clone()];
             for position in commits::positions(&*self.database, &tenants).await? {
-                self.commits.know(tenant, position);
+                self.commits.know(tenant, position, &mut follower);
             }
         }
         Ok(follower)

@@ -6,11 +6,16 @@
 
 mod connection;
 mod fault;
+mod notify;
+
+use std::sync::Mutex;
 
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, join_all};
 use futures_util::stream::{BoxStream, StreamExt};
+use tokio::task::JoinSet;
 use tokio_postgres::Config;
 
+use super::commits::Commits;
 use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
@@ -30,6 +35,8 @@ pub(super) struct Postgres {
     config: Config,
     writers: Pool<Connection>,
     readers: Pool<Connection>,
+    /// Who passes on what is committed.
+    word: Mutex<JoinSet<()>>,
 }
 
 impl Postgres {
@@ -39,7 +46,12 @@ impl Postgres {
         let config = connection::config(url).ok_or_else(|| OpenError::Address(shown.clone()))?;
         let unusable = |reason| OpenError::Unusable { url: shown.clone(), reason };
         let failed = |error: StoreError| unusable(error.to_string());
-        let opened = Postgres { config, writers: Pool::of(WRITERS), readers: Pool::of(READERS) };
+        let opened = Postgres {
+            config,
+            writers: Pool::of(WRITERS),
+            readers: Pool::of(READERS),
+            word: Mutex::default(),
+        };
         let mut connection = opened.lease(true).await.map_err(failed)?;
         check_durability(&connection, &shown).await?;
         migrate(&mut connection, &shown).await?;
@@ -76,8 +88,19 @@ impl Database for Postgres {
         true
     }
 
+    fn pass_on<'a>(&'a self, commits: &'a Commits) -> BoxFuture<'a, ()> {
+        Box::pin(async {
+            let first = notify::listen(&self.config).await;
+            let mut word = self.word.lock().expect("BUG: a panic while the word was locked");
+            word.spawn(notify::pass_on(first, self.config.clone(), commits.clone()));
+        })
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
+            let mut word =
+                std::mem::take(&mut *self.word.lock().expect("BUG: a panic while the word was locked"));
+            word.shutdown().await;
             let all = [self.readers.close().await, self.writers.close().await];
             join_all(all.into_iter().flatten().map(Connection::end)).await;
         })

@@ -136,7 +136,7 @@ impl Push {
         };
         self.tx.commit().await?;
         if changes {
-            self.commits.announce(&self.sender.tenant, position);
+            self.commits.tell(&self.sender.tenant, position);
         }
         Ok(head)
     }

@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, StreamExt};
 use rusqlite::{Connection as Handle, ErrorCode};
 
+use super::commits::Commits;
 use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
@@ -78,6 +79,11 @@ impl Database for Sqlite {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn pass_on<'a>(&'a self, _: &'a Commits) -> BoxFuture<'a, ()> {
+        // There are no other servers.
+        Box::pin(async {})
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -19,7 +19,7 @@ const ADVICE: &str = "no PostgreSQL server found to test with: install the packa
 const HOLD: &str = r#"
 set -e
 "$1/initdb" -D data -U landfall -A trust -E UTF8 --locale-provider=icu --icu-locale=en-US --no-sync >log 2>&1 || { cat log; exit 1; }
-"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=400 -c shared_buffers=32MB -c max_wal_size=64MB >>log 2>&1 &
+"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=400 -c shared_buffers=32MB -c max_wal_size=64MB -c dynamic_shared_memory_type=mmap >>log 2>&1 &
 until "$1/pg_isready" -q -h "$PWD"; do kill -0 $! || { cat log; exit 1; }; sleep 0.05; done
 echo ready
 read -r end || true

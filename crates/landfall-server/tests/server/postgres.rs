@@ -1,18 +1,22 @@
 //! What only PostgreSQL can do to a server, and all other tests once more on it.
 
 use std::process::Command;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use futures_util::future::{join, join_all};
 use landfall_server::{Config, Store};
 use serde_json::json;
-use tokio_postgres::Client;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use crate::cluster;
 use crate::database::{Database, connect};
 use crate::harness::{Device, Server, verdicts};
 use crate::live::{HINT, Live};
 use crate::migration::SECOND;
+
+/// For what comes at once, or never.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn server() -> (Server, Client) {
     let database = Database::postgres().await;
@@ -219,4 +223,30 @@ async fn a_commit_on_one_server_is_a_hint_on_another() {
     let mut live = Live::of(&other, &ada).await;
     server.push(&ada, &[ada.create(2, "e", &json!({}))]).await.batch();
     assert_eq!(live.next().await.as_deref(), Some(HINT));
+}
+
+#[tokio::test]
+async fn what_a_server_commits_it_says_and_what_others_say_it_hears() {
+    let (server, client) = server().await;
+    let Database::Postgres(name) = &*server.database else { unreachable!() };
+    let ada = Device::of("ada", 1);
+    // Nothing is committed at this position, so no look at the database can find it.
+    let mut live = Live::of(&server, &ada).await;
+    client.batch_execute("NOTIFY landfall, '7 default'").await.unwrap();
+    let hint = tokio::time::timeout(PATIENCE, live.next()).await;
+    assert_eq!(hint.expect("nothing is heard").as_deref(), Some(HINT));
+
+    let (client, mut connection) = tokio_postgres::connect(&cluster::address(name), NoTls).await.unwrap();
+    let (tell, mut said) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(Ok(message)) = std::future::poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notification(message) = message {
+                tell.send(message.payload().to_owned()).unwrap();
+            }
+        }
+    });
+    client.batch_execute("LISTEN landfall").await.unwrap();
+    server.push(&ada, &[ada.create(1, "d", &json!({}))]).await.batch();
+    let first = tokio::time::timeout(PATIENCE, said.recv()).await;
+    assert_eq!(first.expect("nothing is said").as_deref(), Some("1 default"));
 }
