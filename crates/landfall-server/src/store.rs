@@ -45,7 +45,7 @@ impl fmt::Display for Epoch {
 }
 
 /// Why the store did not do what it was asked for. Nothing of it was done, unless said otherwise.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The writer or the client belongs to another user.
     #[error("the writer or the client belongs to another user")]

@@ -28,6 +28,14 @@ pub(super) async fn batch(
     caller: Caller,
     payload: Payload,
 ) -> Result<Reply<BatchReply>, ApiError> {
+    // Others' writes may be in its transaction, so it comes to its end even if whoever sent it has gone.
+    match tokio::spawn(push(app, caller, payload)).await {
+        Ok(outcome) => outcome,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+async fn push(app: App, caller: Caller, payload: Payload) -> Result<Reply<BatchReply>, ApiError> {
     let batch = read(&payload, &app.limits)?;
     if batch.user != caller.user {
         let message = "these are the writes of another user than the token's";

@@ -242,7 +242,7 @@ impl Push {
             .bind(self.sender.tenant.as_str())
             .bind(stored(id.place.position.0))
             .bind(stored(id.place.ordinal));
-        let row = self.tx.optional(this).await?.map(read).transpose()?;
+        let row = self.joined.tx.optional(this).await?.map(read).transpose()?;
         Ok(row.filter(|conflict| conflict.id == id))
     }
 
@@ -271,7 +271,7 @@ impl Push {
         .bind(effect.before.as_ref().map(Json::text))
         .bind(effect.after.as_ref().map(Json::text))
         .bind(effect.version.map(stored));
-        self.tx.run(note).await?;
+        self.joined.tx.run(note).await?;
         let resolved = Resolved {
             by: self.sender.user.to_string(),
             at: self.sender.now,
@@ -296,7 +296,7 @@ impl Push {
             let owner = sql("SELECT sub, client FROM writers WHERE writer = $1");
             owner.bind(conflict.met.stamp.writer.to_string())
         });
-        let owners: Vec<Option<(String, String)>> = self.tx.each(owners.collect()).await?;
+        let owners: Vec<Option<(String, String)>> = self.joined.tx.each(owners.collect()).await?;
         let texts = conflicts.iter().map(|conflict| {
             sql("SELECT mutation FROM history \
                  WHERE tenant = $1 AND collection = $2 AND document = $3 AND version = $4")
@@ -305,7 +305,7 @@ impl Push {
             .bind(conflict.key.document.as_str())
             .bind(stored(conflict.met.version.0))
         });
-        let texts: Vec<Option<String>> = self.tx.each(texts.collect()).await?;
+        let texts: Vec<Option<String>> = self.joined.tx.each(texts.collect()).await?;
         let met = owners.into_iter().zip(texts).enumerate();
         let rows = conflicts.iter().zip(met).map(|(conflict, (ordinal, (owner, text)))| {
             let mutation = text.and_then(|text| serde_json::from_str::<Named>(&text).ok());

@@ -90,7 +90,8 @@ impl Store {
             tokio::spawn(commits::look(Arc::downgrade(&database), commits.clone()));
         }
         database.pass_on(&commits).await;
-        Ok(Store { database, cursor_key, commits, turns: Turns::default() })
+        let turns = Turns::of(&*database);
+        Ok(Store { database, cursor_key, commits, turns })
     }
 
     /// What cursors are signed with.
@@ -98,7 +99,8 @@ impl Store {
         &self.cursor_key
     }
 
-    /// Runs a push; again, from the start, where another one was in its way.
+    /// Runs a push, maybe committed together with others; again, from the start and alone, where another one was in its
+    /// way.
     ///
     /// # Errors
     /// Those of the attempt; or the database does not work, or others hold it for too long.
@@ -109,8 +111,9 @@ impl Store {
     ) -> Result<T, E> {
         let mut left = ATTEMPTS;
         loop {
+            let is_alone = left < ATTEMPTS;
             left -= 1;
-            let outcome = match self.begin(sender.clone()).await {
+            let outcome = match self.begin(sender.clone(), is_alone).await {
                 Ok(push) => attempt(push).await,
                 Err(error) => Err(error.into()),
             };
@@ -123,13 +126,10 @@ impl Store {
         }
     }
 
-    /// Begins a push: waits for its turn and holds the tenant's counter until it ends.
-    ///
-    /// # Errors
-    /// The database does not work, or others hold it for too long.
-    pub async fn begin(&self, sender: Sender) -> Result<Push, StoreError> {
-        let turn = self.turns.wait(&sender.tenant).await?;
-        Push::begin(self.database.write().await?, sender, self.commits.clone(), turn).await
+    /// Waits for its turn and holds the tenant's counter until it ends.
+    async fn begin(&self, sender: Sender, is_alone: bool) -> Result<Push, StoreError> {
+        let turn = self.turns.wait(&sender.tenant, is_alone).await?;
+        Push::begin(&*self.database, sender, self.commits.clone(), turn).await
     }
 
     /// Changes with every commit of `tenant`, from now on.

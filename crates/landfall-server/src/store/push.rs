@@ -10,15 +10,16 @@ use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 
 use super::commits::Commits;
-use super::database::{Statement, Transaction, sql};
+use super::database::{Database, Statement, sql};
 use super::snapshot::nonce;
-use super::turns::Turn;
+use super::turns::{Joined, Turn};
 use super::{Epoch, Named, Sender, StoreError, count, stored};
 use crate::random;
 
-/// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing.
+/// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing; nor does what it
+/// was to be committed with.
 pub struct Push {
-    pub(super) tx: Box<dyn Transaction>,
+    pub(super) joined: Joined,
     pub(super) sender: Sender,
     epoch: Epoch,
     /// The position of the commit, if it changes anything.
@@ -28,7 +29,7 @@ pub struct Push {
     /// Collections of which earlier documents are kept.
     pub(super) wholes: BTreeSet<Collection>,
     commits: Commits,
-    _turn: Turn,
+    turn: Turn,
 }
 
 /// A row of `documents`, as far as merging needs it.
@@ -37,31 +38,33 @@ pub(super) type DocumentRow =
 
 impl Push {
     pub(super) async fn begin(
-        mut tx: Box<dyn Transaction>,
+        database: &dyn Database,
         sender: Sender,
         commits: Commits,
-        turn: Turn,
+        mut turn: Turn,
     ) -> Result<Push, StoreError> {
+        let mut joined = turn.begin(database, &commits).await?;
         // First of all the counter: it is what a database with row locks holds the others back with. Whatever is read
         // after it, by another statement, was there when it was had.
         let hold = sql("INSERT INTO tenants (tenant, position) VALUES ($1, 0) \
              ON CONFLICT (tenant) DO UPDATE SET position = tenants.position RETURNING position");
         let epoch = sql("SELECT value FROM meta WHERE name = 'epoch'");
-        let mut answers = tx.ask(vec![hold.bind(sender.tenant.as_str()), epoch]).await?.into_iter().flatten();
+        let mut answers =
+            joined.tx.ask(vec![hold.bind(sender.tenant.as_str()), epoch]).await?.into_iter().flatten();
         let mut answer = || answers.next().ok_or_else(|| corrupt("the epoch".to_owned(), "none".to_owned()));
         let position: i64 = answer()?.next()?;
         let epoch: String = answer()?.next()?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
         Ok(Push {
-            tx,
+            joined,
             sender,
             epoch,
             position,
             before: BTreeMap::new(),
             wholes: BTreeSet::new(),
             commits,
-            _turn: turn,
+            turn,
         })
     }
 
@@ -79,8 +82,11 @@ impl Push {
         self.claim(&named.writers).await?;
         self.take_settled(&named.settled).await?;
         let mut facts = Facts { position: self.position, ..Facts::default() };
-        let rows =
-            self.tx.each(named.documents.iter().map(|key| self.sender.document(key)).collect()).await?;
+        let rows = self
+            .joined
+            .tx
+            .each(named.documents.iter().map(|key| self.sender.document(key)).collect())
+            .await?;
         for (key, row) in named.documents.iter().zip(rows) {
             let Some(row) = row else { continue };
             let stored = read_document(row)
@@ -126,18 +132,16 @@ impl Push {
         let new_nonce = i64::from_le_bytes(random::bytes());
         let advance = changes.then(|| sender.advance(position, new_nonce)).into_iter().flatten();
         let writes = documents.chain(receipts).chain(conflicts).chain(history).chain(advance);
-        self.tx.run_all(Box::new(writes)).await?;
+        self.joined.tx.run_all(Box::new(writes)).await?;
         let head = if changes {
             (position, new_nonce.cast_unsigned())
         } else {
             let head = Position(position.0 - 1);
-            let nonce: Option<i64> = self.tx.optional(nonce(&self.sender.tenant, head)).await?;
+            let nonce: Option<i64> = self.joined.tx.optional(nonce(&self.sender.tenant, head)).await?;
             (head, nonce.map_or(0, i64::cast_unsigned))
         };
-        self.tx.commit().await?;
-        if changes {
-            self.commits.tell(&self.sender.tenant, position);
-        }
+        let Push { joined, sender, turn, commits, .. } = self;
+        turn.end(joined, sender.tenant, changes.then_some(position), commits).await?;
         Ok(head)
     }
 
@@ -152,7 +156,8 @@ impl Push {
         let known = |writer: &Writer| {
             sql("SELECT tenant, sub FROM writers WHERE writer = $1").bind(writer.to_string())
         };
-        let owners = self.tx.each([seen].into_iter().chain(writers.iter().map(known)).collect()).await?;
+        let owners =
+            self.joined.tx.each([seen].into_iter().chain(writers.iter().map(known)).collect()).await?;
         let new = writers.iter().zip(&owners[1..]).filter(|(_, owner)| owner.is_none());
         let claim = |writer: &Writer| {
             // Where another tenant is just claiming it, this waits and gives the other one.
@@ -163,7 +168,7 @@ impl Push {
             let claim = claim.bind(writer.to_string()).bind(tenant.as_str()).bind(user.as_str());
             claim.bind(client.as_str()).bind(stored(now.0))
         };
-        let claimed = self.tx.each(new.map(|(writer, _)| claim(writer)).collect()).await?;
+        let claimed = self.joined.tx.each(new.map(|(writer, _)| claim(writer)).collect()).await?;
         let ours = owners.iter().chain(&claimed).flatten().all(is_ours);
         if ours { Ok(()) } else { Err(StoreError::ForeignWriter) }
     }
@@ -182,7 +187,7 @@ impl Push {
             let own = sql("SELECT 1 FROM writers WHERE writer = $1 AND client = $2");
             own.bind(writer.to_string()).bind(self.sender.client.as_str())
         };
-        let own: Vec<Option<i64>> = self.tx.each(writers.iter().map(is_own).collect()).await?;
+        let own: Vec<Option<i64>> = self.joined.tx.each(writers.iter().map(is_own).collect()).await?;
         Ok(writers.into_iter().zip(own).filter_map(|(writer, own)| own.map(|_| writer)).collect())
     }
 }

@@ -27,7 +27,7 @@ impl Push {
                 sql("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3");
             self.sender.name(receipt, id.writer).bind(stored(id.n))
         });
-        let rows: Vec<Option<(String, String)>> = self.tx.each(asked.collect()).await?;
+        let rows: Vec<Option<(String, String)>> = self.joined.tx.each(asked.collect()).await?;
         let mut unknown = Vec::new();
         for (id, row) in ids.iter().zip(rows) {
             match row {
@@ -62,7 +62,7 @@ impl Push {
                 sql("SELECT n FROM receipts WHERE tenant = $1 AND writer = $2 ORDER BY n LIMIT 1 OFFSET $3");
             self.sender.name(last, *writer).bind(stored(RECEIPTS_MAX as u64 - 1))
         });
-        let last: Vec<Option<i64>> = self.tx.each(last.collect()).await?;
+        let last: Vec<Option<i64>> = self.joined.tx.each(last.collect()).await?;
         Ok(writers.into_iter().zip(last).filter_map(|(writer, last)| last.map(|_| writer)).collect())
     }
 
@@ -85,7 +85,7 @@ impl Push {
         if taken.is_empty() {
             return Ok(());
         }
-        for (writer, rows) in writers.into_iter().zip(self.tx.ask(taken).await?) {
+        for (writer, rows) in writers.into_iter().zip(self.joined.tx.ask(taken).await?) {
             let mut ends = Vec::new();
             for mut row in rows {
                 let (n, result): (i64, String) = (row.next()?, row.next()?);
@@ -115,7 +115,7 @@ impl Push {
             );
             self.sender.name(run, writer).bind(stored(n))
         });
-        let rows: Vec<Option<(i64, i64, Option<String>)>> = self.tx.each(asked.collect()).await?;
+        let rows: Vec<Option<(i64, i64, Option<String>)>> = self.joined.tx.each(asked.collect()).await?;
         let run = |(first, last, code)| Run { first: count(first), last: count(last), code };
         Ok(rows.into_iter().map(|row| row.map(run)).collect())
     }
@@ -141,7 +141,7 @@ impl Push {
         );
         let write = self.sender.name(write, writer).bind(stored(run.first)).bind(stored(run.last));
         writes.push(write.bind(run.code).bind(stored(self.sender.now.0)));
-        self.tx.ask(writes).await.map(|_| ())
+        self.joined.tx.ask(writes).await.map(|_| ())
     }
 }
 

@@ -51,7 +51,7 @@ impl Push {
             .bind(key.collection.as_str())
             .bind(key.document.as_str())
             .bind(stored(version.0));
-        let row: Option<DocumentRow> = self.tx.optional(earlier).await?;
+        let row: Option<DocumentRow> = self.joined.tx.optional(earlier).await?;
         let unreadable =
             |reason| corrupt(format!("{}/{} before {version:?}", key.collection, key.document), reason);
         row.map(|row| read_document(row).map_err(unreadable)).transpose()
@@ -73,7 +73,7 @@ impl Push {
         .bind(key.document.as_str())
         .bind(stored(since.0))
         .bind(self.sender.client.as_str());
-        let rows: Vec<(i64, String, Option<String>)> = self.tx.all(own).await?;
+        let rows: Vec<(i64, String, Option<String>)> = self.joined.tx.all(own).await?;
         for (version, text, given) in rows {
             let mutation: Mutation = serde_json::from_str(&text).map_err(|error| {
                 corrupt(format!("history of {}/{}", key.collection, key.document), error.to_string())

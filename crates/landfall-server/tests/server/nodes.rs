@@ -107,3 +107,26 @@ async fn sixty_four_writers_on_four_servers_and_no_reader_skips_a_row_or_sees_on
         assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), all);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_batches_over_the_same_documents_on_four_servers_are_all_answered() {
+    let mut nodes = vec![Server::start().await];
+    for _ in 1..NODES {
+        nodes.push(nodes[0].beside(Config::demo()).await);
+    }
+    let batches = (0..100u64).map(async |number| {
+        // Each tenant's batches name the same documents, in an order of their own; devices change their servers.
+        let device = Device::of("ada", number).tenant(TENANTS[number as usize % 2]);
+        let document = |n: u64| format!("d{}", (n * 7 + number) % 10);
+        let creates: Vec<_> =
+            (0..10).map(|n| device.create(n + 1, &document(n), &json!({ "n": number }))).collect();
+        let replies = nodes.iter().map(|node| node.push(&device, &creates));
+        for answer in join_all(replies).await {
+            assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+            assert!(answer.batch().results.iter().all(|result| result.code.is_none()));
+        }
+    });
+    join_all(batches).await;
+    let accepted = nodes[0].rows("SELECT COUNT(*) FROM history").await;
+    assert_eq!(accepted, 1_000, "each was applied once");
+}

@@ -225,6 +225,95 @@ async fn a_commit_on_one_server_is_a_hint_on_another() {
     assert_eq!(live.next().await.as_deref(), Some(HINT));
 }
 
+/// Holds the counter of the tenant, so that whoever pushes waits, until `many` requests are on their way.
+async fn at_once<T>(server: &Server, client: &mut Client, requests: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let Database::Postgres(name) = &*server.database else { unreachable!() };
+    let watcher = connect(name).await;
+    let tx = client.transaction().await.unwrap();
+    tx.batch_execute("UPDATE tenants SET position = position").await.unwrap();
+    let release = async {
+        until_waiting(&watcher, 1).await;
+        tx.commit().await.unwrap();
+    };
+    join(join_all(requests), release).await.0
+}
+
+#[tokio::test]
+async fn pushes_that_would_wait_for_each_other_are_one_commit() {
+    let (server, mut client) = server().await;
+    let ada = Device::of("ada", 1);
+    server.push(&ada, &[ada.create(1, "d1", &json!({}))]).await.batch();
+    let creates: Vec<_> = (2..22).map(|n| [ada.create(n, &format!("d{n}"), &json!({}))]).collect();
+    let answers =
+        at_once(&server, &mut client, creates.iter().map(|create| server.push(&ada, create)).collect());
+    let mut positions: Vec<_> =
+        answers.await.iter().map(|answer| answer.batch().results[0].position.0).collect();
+    positions.sort_unstable();
+    assert_eq!(positions, (2..22).collect::<Vec<_>>(), "each has a position of its own");
+    assert_eq!(server.rows("SELECT COUNT(DISTINCT xmin::text) FROM commits WHERE position > 1").await, 1);
+    assert_eq!(server.pull_all(&ada, "", 3).await.iter().flat_map(|page| &page.changes).count(), 21);
+}
+
+#[tokio::test]
+async fn a_push_that_fails_takes_nobody_with_it() {
+    let (server, mut client) = server().await;
+    let (ada, mut eve) = (Device::of("ada", 1), Device::of("eve", 2));
+    // What is hers is refused, and what is his the database does not take.
+    eve.writer.clone_from(&ada.writer);
+    let fail = "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+        IF NEW.document = 'bad' THEN RAISE EXCEPTION 'no' USING ERRCODE = '22000'; END IF; \
+        RETURN NEW; END $$; \
+        CREATE TRIGGER fail BEFORE INSERT ON documents FOR EACH ROW EXECUTE FUNCTION fail()";
+    client.batch_execute(fail).await.unwrap();
+    server.push(&ada, &[ada.create(1, "d1", &json!({}))]).await.batch();
+    let creates: Vec<_> = (2..22)
+        .map(|n| match n {
+            7 => (&eve, [eve.create(n, "d7", &json!({}))]),
+            14 => (&ada, [ada.create(n, "bad", &json!({}))]),
+            _ => (&ada, [ada.create(n, &format!("d{n}"), &json!({}))]),
+        })
+        .collect();
+    let answers = at_once(
+        &server,
+        &mut client,
+        creates.iter().map(|(device, create)| server.push(device, create)).collect(),
+    );
+    let answers = answers.await;
+    for (n, answer) in (2..).zip(&answers) {
+        match n {
+            7 => assert_eq!(answer.refused_with(), "writer_mismatch"),
+            14 => assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR),
+            _ => assert_eq!(
+                (verdicts(&answer.batch()), answer.batch().results[0].duplicate),
+                (vec!["applied".to_owned()], false)
+            ),
+        }
+    }
+    assert_eq!(server.rows("SELECT position FROM tenants").await, 19, "what failed took no position");
+    assert_eq!(server.pull(&ada, "").await.page().changes.len(), 19);
+}
+
+#[tokio::test]
+async fn a_push_comes_to_its_end_though_whoever_sent_it_has_gone() {
+    let (server, mut client) = server().await;
+    let ada = Device::of("ada", 1);
+    server.push(&ada, &[ada.create(1, "d1", &json!({}))]).await.batch();
+    let creates: Vec<_> = (2..6).map(|n| [ada.create(n, &format!("d{n}"), &json!({}))]).collect();
+    let gone = creates.iter().map(|create| async {
+        tokio::select! {
+            biased;
+            answer = server.push(&ada, create) => Some(answer),
+            () = tokio::task::yield_now() => None,
+        }
+    });
+    let answers = at_once(&server, &mut client, gone.collect()).await;
+    assert!(answers.iter().all(Option::is_none));
+    for (n, create) in (2..).zip(&creates) {
+        let reply = server.push(&ada, create).await.batch();
+        assert_eq!((n, reply.results[0].duplicate), (n, true));
+    }
+}
+
 #[tokio::test]
 async fn what_a_server_commits_it_says_and_what_others_say_it_hears() {
     let (server, client) = server().await;
