@@ -12,34 +12,42 @@ use crate::stored::{End, Key, SettledMutation, Store};
 /// nothing is said any more was accepted.
 const DECIDED: usize = 100;
 
-/// Records and the mutations in them, looked up from either side.
+/// Records and the mutations in them, looked up from either side: two sets of one type, which is half of the code.
 #[derive(Clone, Debug, Default)]
 struct Contents {
-    by_record: Set<(u64, MutationId)>,
-    by_id: Set<(MutationId, u64)>,
+    /// Record, writer, n.
+    by_record: Set<[u128; 3]>,
+    /// Writer, n, record.
+    by_id: Set<[u128; 3]>,
 }
-
-/// Below and above every mutation.
-const FIRST: MutationId = MutationId { writer: Writer(0), n: 0 };
-const LAST: MutationId = MutationId { writer: Writer(u128::MAX), n: u64::MAX };
 
 impl Contents {
     fn insert(&mut self, record: u64, id: MutationId) {
-        self.by_record.insert((record, id));
-        self.by_id.insert((id, record));
+        let [record, writer, n] = [record.into(), id.writer.0, id.n.into()];
+        self.by_record.insert([record, writer, n]);
+        self.by_id.insert([writer, n, record]);
     }
 
     fn remove(&mut self, record: u64, id: MutationId) {
-        self.by_record.remove(&(record, id));
-        self.by_id.remove(&(id, record));
+        let [record, writer, n] = [record.into(), id.writer.0, id.n.into()];
+        self.by_record.remove(&[record, writer, n]);
+        self.by_id.remove(&[writer, n, record]);
     }
 
     fn ids(&self, record: u64) -> impl Iterator<Item = MutationId> {
-        self.by_record.range(&(record, FIRST), &(record, LAST)).map(|(_, id)| *id)
+        let record = record.into();
+        let ids = self.by_record.range(&[record, 0, 0], &[record, u128::MAX, u128::MAX]);
+        ids.map(|[_, writer, n]| MutationId { writer: Writer(*writer), n: *n as u64 })
     }
 
     fn records(&self, id: MutationId) -> impl Iterator<Item = u64> {
-        self.by_id.range(&(id, 0), &(id, u64::MAX)).map(|(_, record)| *record)
+        let [writer, n] = [id.writer.0, id.n.into()];
+        self.by_id.range(&[writer, n, 0], &[writer, n, u128::MAX]).map(|[_, _, record]| *record as u64)
+    }
+
+    /// The records, each as often as there is something in it.
+    fn all(&self) -> impl Iterator<Item = u64> {
+        self.by_record.iter().map(|[record, _, _]| *record as u64)
     }
 
     fn contains(&self, id: MutationId) -> bool {
@@ -112,8 +120,7 @@ impl Ledger {
 
     /// The journal records that are known here.
     pub fn journals(&self) -> Set<u64> {
-        let needed = self.journal.needed.by_record.iter().map(|(record, _)| record);
-        needed.chain(&self.journal.empty).copied().collect()
+        self.journal.needed.all().chain(self.journal.empty.iter().copied()).collect()
     }
 
     /// A record of final bytes, and which of its mutations are not settled.
@@ -143,8 +150,8 @@ impl Ledger {
             let ended: Vec<_> = self.ended.ids(record).filter(|_| is_empty).collect();
             for id in ended {
                 self.ended.remove(record, id);
-                // Where the journal no longer names a write, nobody will ask how it ended.
-                if !self.ended.contains(id) {
+                // Where the journal no longer names a write, nobody will ask how it ended. Another record may name it too.
+                if !self.ended.contains(id) && !self.journal.needed.contains(id) {
                     self.settled.release(id);
                 }
             }
@@ -249,6 +256,20 @@ mod tests {
         assert_eq!(ledger.garbage(), []);
         ledger.settled(102, &[verdict(102, End::Discarded)]);
         assert_eq!(ledger.garbage(), [(Store::Settled, Key::Counted(2))]);
+    }
+
+    /// What was saved again by two tabs is in two records, and needed of the first.
+    #[test]
+    fn a_verdict_is_needed_as_long_as_any_record_names_its_write() {
+        let mut ledger = Ledger::default();
+        ledger.journal(1, vec![id(1), id(2)], Set::from_iter([id(1), id(2)]));
+        ledger.journal(2, vec![id(3), id(1)], Set::from_iter([id(3)]));
+        ledger.settled(1, &[verdict(1, End::Folded), verdict(3, End::Folded)]);
+        ledger.end(id(3));
+        ledger.end(id(1));
+        assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(2))]);
+        ledger.end(id(2));
+        assert!(ledger.garbage().contains(&(Store::Settled, Key::Counted(1))));
     }
 
     #[test]
