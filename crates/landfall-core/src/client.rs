@@ -10,6 +10,7 @@
 
 mod attend;
 mod changes;
+mod compact;
 mod conclude;
 mod doubt;
 mod failure;
@@ -176,6 +177,7 @@ enum Purpose {
     Settle { keys: Vec<DocumentKey>, garbage: Vec<(Store, Key)> },
     Store(Box<pull::Page>),
     Unpack { key: u64 },
+    Compact(u64, Vec<MutationId>),
 }
 
 /// One tab's view of the database, and its part in synchronising it. A copy goes its own way.
@@ -378,7 +380,7 @@ impl Client {
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) if self.unpack() => {}
-            None if self.drain.is_idle() && (self.unpack() || self.index()) => {}
+            None if self.drain.is_idle() && (self.unpack() || self.compact() || self.index()) => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);

@@ -96,6 +96,8 @@ pub struct Ledger {
     settled: Shelf,
     /// Writes that have ended, in journal records that are not garbage.
     ended: Contents,
+    /// Whether any has since records were looked through for those that are mostly of these.
+    ends: bool,
     /// Records that say that a write was discarded or that another one stands in for it.
     decided: Vec<u64>,
     /// Single records that are garbage.
@@ -109,6 +111,7 @@ impl Ledger {
         self.last = self.last.max(record);
         for id in members.into_iter().filter(|id| !live.is_empty() && !live.contains(id)) {
             self.ended.insert(record, id);
+            self.ends = true;
         }
         self.journal.put(record, live);
     }
@@ -147,13 +150,34 @@ impl Ledger {
     pub fn end(&mut self, id: MutationId) {
         for (record, is_empty) in self.journal.release(id) {
             self.ended.insert(record, id);
-            let ended: Vec<_> = self.ended.ids(record).filter(|_| is_empty).collect();
-            for id in ended {
-                self.ended.remove(record, id);
-                // Where the journal no longer names a write, nobody will ask how it ended. Another record may name it too.
-                if !self.ended.contains(id) && !self.journal.needed.contains(id) {
-                    self.settled.release(id);
-                }
+            self.ends = true;
+            if is_empty {
+                self.forget(record, self.ended.ids(record).collect());
+            }
+        }
+    }
+
+    /// A journal record more than half of which has ended, and what that is.
+    pub fn sparse(&mut self) -> Option<(u64, Vec<MutationId>)> {
+        if !std::mem::take(&mut self.ends) {
+            return None;
+        }
+        let mut before = 0;
+        let record = self.ended.all().find(|record| {
+            let seen = std::mem::replace(&mut before, *record) == *record;
+            !seen && self.ended.ids(*record).count() > self.journal.needed.ids(*record).count()
+        })?;
+        Some((record, self.ended.ids(record).collect()))
+    }
+
+    /// These are in a journal record no longer, or it goes itself.
+    pub fn forget(&mut self, record: u64, ended: Vec<MutationId>) {
+        self.ends = true;
+        for id in ended {
+            self.ended.remove(record, id);
+            // Where the journal no longer names a write, nobody will ask how it ended. Another record may name it too.
+            if !self.ended.contains(id) && !self.journal.needed.contains(id) {
+                self.settled.release(id);
             }
         }
     }
@@ -256,6 +280,46 @@ mod tests {
         assert_eq!(ledger.garbage(), []);
         ledger.settled(102, &[verdict(102, End::Discarded)]);
         assert_eq!(ledger.garbage(), [(Store::Settled, Key::Counted(2))]);
+    }
+
+    /// Whatever ends in whatever order, and is made shorter whenever that is worth it: no record is more than twice
+    /// as long as what is needed of it, and none is written again before half of it has ended.
+    #[test]
+    fn records_are_never_more_than_twice_as_long_as_what_is_needed() {
+        for step in [1, 3, 7, 37, 63] {
+            let mut ledger = Ledger::default();
+            let all: Vec<_> = (0..64).map(id).collect();
+            ledger.journal(1, all.clone(), all.iter().copied().collect());
+            let (mut stored, mut written) = (64, 0);
+            for n in 0..64 {
+                ledger.end(id(n * step % 64));
+                while let Some((record, ended)) = ledger.sparse() {
+                    stored -= ended.len();
+                    written += stored;
+                    ledger.forget(record, ended);
+                }
+                let needed = 63 - n as usize;
+                assert!(needed == 0 || stored <= 2 * needed, "{stored} for {needed}");
+            }
+            assert!(written < 64, "{written} written again");
+            assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(1))]);
+        }
+    }
+
+    #[test]
+    fn verdicts_on_what_is_no_longer_in_the_journal_go() {
+        let mut ledger = Ledger::default();
+        ledger.journal(1, (1..=3).map(id).collect(), (1..=3).map(id).collect());
+        ledger.settled(1, &[verdict(1, End::Folded)]);
+        ledger.settled(2, &[verdict(2, End::Folded)]);
+        ledger.end(id(1));
+        ledger.end(id(2));
+        assert_eq!(ledger.garbage(), []);
+        assert_eq!(ledger.sparse(), Some((1, vec![id(1), id(2)])));
+        assert_eq!(ledger.sparse(), None, "that is under way");
+        ledger.forget(1, vec![id(1), id(2)]);
+        let garbage = [1, 2].map(|record| (Store::Settled, Key::Counted(record)));
+        assert_eq!(ledger.garbage(), garbage);
     }
 
     /// What was saved again by two tabs is in two records, and needed of the first.

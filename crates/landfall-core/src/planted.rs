@@ -75,6 +75,8 @@ crate::listed! {
     ParkedNotStored,
     /// A record of the journal is deleted when the first of its writes has ended.
     GarbageTooEarly,
+    /// A record of the journal is rewritten without the last of its writes, whether it has ended or not.
+    CompactsLive,
     /// What another tab has made final is made final once more.
     BytesNotFinal,
     /// What was sent is brought to a newer version.

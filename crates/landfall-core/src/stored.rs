@@ -2,7 +2,7 @@
 //!
 //! | store | key | value |
 //! |---|---|---|
-//! | `journal` | counted | [`JournalRecord`]: the writes of one commit; changed only where a newer version of the app gives one that was never sent another form |
+//! | `journal` | counted | [`JournalRecord`]: the writes of one commit; changed only where a newer version of the app gives one that was never sent another form, and where most of them have ended: then the others are left |
 //! | `journal` | [`SEAL`] | nothing: the database is given up |
 //! | `sent` | counted | [`SentRecord`]: final bytes of mutations, before they are first sent |
 //! | `settled` | counted | [`SettledRecord`]: verdicts of the server, and what people have decided about writes |

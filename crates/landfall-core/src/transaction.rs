@@ -206,6 +206,13 @@ pub enum Transaction {
         /// Records that nothing needs any more.
         garbage: Vec<(Store, Key)>,
     },
+    /// Takes out of a record of the journal, which stays where it is, what has ended; what is left keeps its place.
+    Compact {
+        /// The record.
+        record: u64,
+        /// What is to go.
+        ended: Vec<MutationId>,
+    },
     /// Puts what a staged record holds into the base, unless that was done already.
     Unpack {
         /// The record.
@@ -235,7 +242,7 @@ pub enum Outcome {
     Sought(Option<Rows>),
     /// What is indexed now, and whether some of the documents could not be read. The server has them.
     Indexed(Option<Indexed>, bool),
-    /// The journal holds the record, under the key that the device gave.
+    /// The journal holds the record, under the key that the device gave if it is a new one.
     Committed,
     /// The bytes to send, in the order asked for. New ones are stored under the key that the device gave.
     Fixed {
@@ -289,6 +296,7 @@ impl Transaction {
             | Transaction::Fix { .. }
             | Transaction::Amend(_)
             | Transaction::Adopt(_)
+            | Transaction::Compact { .. }
             | Transaction::Seal { .. }
             | Transaction::Settle { .. } => Durability::Strict,
             Transaction::Store { .. } | Transaction::Unpack { .. } | Transaction::Index { .. } => {
@@ -312,7 +320,7 @@ impl Transaction {
             Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
             Transaction::Index { .. } => vec![Store::Base, Store::Index, Store::Meta],
-            Transaction::Commit(_) => vec![Store::Journal],
+            Transaction::Commit(_) | Transaction::Compact { .. } => vec![Store::Journal],
             Transaction::Fix { .. } => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
             Transaction::Adopt(_) => vec![Store::Journal, Store::Meta],
@@ -380,6 +388,7 @@ impl Transaction {
                 vec![Read::One(Store::Meta, stored::adopted_key(from))]
             }
             Transaction::Seal { .. } => vec![Read::All(Store::Journal)],
+            Transaction::Compact { record, .. } => vec![Read::One(Store::Journal, Key::Counted(*record))],
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
@@ -419,6 +428,7 @@ impl Transaction {
             Transaction::Fix { sent, migrations } => outbox::fix(sent, *migrations, &read),
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
+            Transaction::Compact { record, ended } => outbox::compact(*record, ended, &read[0]),
             Transaction::Seal { through, known } => seal::seal(*through, known, &read[0]),
             Transaction::Settle { epoch, head, settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, &read);

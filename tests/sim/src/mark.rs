@@ -152,6 +152,8 @@ landfall_core::listed! {
     DiscardedTooLate,
     /// Two tabs decided about one write.
     DecidedTwice,
+    /// A record was rewritten without what had ended.
+    Compacted,
     /// A refused write changed its document's view back.
     WriteWithdrawn,
     /// Writes of an older version of the app were brought to a newer one.
@@ -192,6 +194,7 @@ impl Marks {
                 self.hit_if(reached.staged.is_some(), Mark::Staged);
             }
             (_, Outcome::Stale(_)) => self.hit(Mark::PageStale),
+            (Transaction::Compact { .. }, Outcome::Committed) => self.hit(Mark::Compacted),
             (_, _) => {}
         }
     }

@@ -123,6 +123,7 @@ pub fn durability(durability: Durability, transaction: &Transaction) -> Durabili
         | Transaction::Index { .. }
         | Transaction::Migrate(_)
         | Transaction::Adopt(_)
+        | Transaction::Compact { .. }
         | Transaction::Seal { .. }
         | Transaction::Store { .. }
         | Transaction::Unpack { .. } => false,

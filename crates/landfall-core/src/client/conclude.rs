@@ -135,6 +135,9 @@ impl Client {
                 self.stored(*page, &added, now);
             }
             (Purpose::Unpack { key }, result) => self.unpacked(key, result, now),
+            (Purpose::Compact(record, ended), Ok(_)) => self.ledger.forget(record, ended),
+            // It is looked for again once something else has ended.
+            (Purpose::Compact(..), Err(_)) => {}
             (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
                 // Another tab has pulled or folded an answer in: its rows are not known here.
                 self.refresh = true;

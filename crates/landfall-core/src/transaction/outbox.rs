@@ -4,7 +4,7 @@ use super::{Amendment, Outcome, Rows, Write, open};
 use crate::id::MutationId;
 use crate::map::Set;
 use crate::planted::{self, Bug};
-use crate::stored::{self, Key, Legacy, Sent, SentRecord, SettledRecord, Store};
+use crate::stored::{self, JournalRecord, Key, Legacy, Place, Sent, SentRecord, SettledRecord, Store};
 
 pub(super) fn fix(new: &[Sent], migrations: u64, read: &[Rows]) -> (Vec<Write>, Outcome) {
     if open::migrations(&read[2]) != migrations && !planted::is(Bug::FixesOlder) {
@@ -54,6 +54,24 @@ pub(super) fn amend(amendment: &Amendment, read: &[Rows]) -> (Vec<Write>, Outcom
     writes.extend(unparked);
     writes.extend(voids.iter().map(|id| Write::Put(Store::Meta, stored::void_key(*id), String::new())));
     (writes, Outcome::Amended)
+}
+
+/// A record under the same key, so that whoever knows it as it was can still say when nothing in it is needed. Another
+/// tab may have deleted it.
+pub(super) fn compact(record: u64, ended: &[MutationId], read: &Rows) -> (Vec<Write>, Outcome) {
+    let read: Option<JournalRecord> = read.first().and_then(|(_, text)| stored::read(text));
+    let write = read.map(|mut shorter| {
+        for (index, entry) in (0..).zip(&mut shorter.entries) {
+            entry.place.get_or_insert(Place { record, index });
+        }
+        // They are in order.
+        shorter.entries.retain(|entry| ended.binary_search(&entry.id).is_err());
+        if planted::is(Bug::CompactsLive) {
+            shorter.entries.pop();
+        }
+        Write::Put(Store::Journal, Key::Counted(record), stored::write(&shorter))
+    });
+    (write.into_iter().collect(), Outcome::Committed)
 }
 
 pub(super) fn adopt(Legacy { from, through, record }: &Legacy, read: &Rows) -> (Vec<Write>, Outcome) {

@@ -8,6 +8,7 @@
 mod adversary;
 mod attention;
 mod changes;
+mod compact;
 mod crash;
 mod disaster;
 mod disk;

@@ -185,6 +185,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         Transaction::Index { fields, .. } => format!("indexes {fields:?}"),
         Transaction::Migrate(migrated) => format!("migrates {migrated:?}"),
         Transaction::Adopt(_) => "adopts".to_owned(),
+        Transaction::Compact { record, ended } => format!("takes {ended:?} out of {record}"),
         Transaction::Seal { .. } => "seals".to_owned(),
         Transaction::Unpack { key, .. } => format!("unpacks {key}"),
     };
