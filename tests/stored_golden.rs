@@ -102,8 +102,10 @@ fn a_device_of_before_is_opened_with_everything_that_it_had() {
         opened.client.map(|client| client.to_string()).as_deref(),
         Some("3f0000000000000000000000000000aa")
     );
-    let Checkpoint { epoch, cursor, staged, head, position, folds, complete, progress, synced_at, resets } =
-        opened.checkpoint;
+    let Checkpoint { epoch, cursor, staged, head, position, folds, complete, progress, synced_at, .. } =
+        opened.checkpoint.clone();
+    let Checkpoint { resets, swept, .. } = opened.checkpoint;
+    assert_eq!(swept.0, 80);
     let texts = [epoch, cursor, staged, head];
     assert_eq!(texts.map(|text| text.expect("a text")), ["b0c2", "opaque", "further", "first~newest"]);
     assert_eq!((position.0, folds, complete, progress.total), (120, 3, true, 9));

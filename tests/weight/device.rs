@@ -202,6 +202,7 @@ impl Server {
             changes: Json::parse("[]").expect("JSON"),
             cursor: format!("c{}", self.position.0),
             more: false,
+            forgotten_through: Position(0),
             remaining: None,
         }
     }

@@ -26,6 +26,7 @@ mod push;
 mod report;
 mod restore;
 mod stage;
+mod sweep;
 mod write;
 
 use std::collections::VecDeque;
@@ -34,7 +35,7 @@ use crate::backoff::Random;
 use crate::clock::{Clock, Offset};
 use crate::code::Code;
 use crate::drain::{Drain, Next, Nudge, Step};
-use crate::id::{self, Collection, DocumentKey, MutationId};
+use crate::id::{self, Collection, DocumentKey, MutationId, Position};
 use crate::json::Json;
 use crate::ledger::Ledger;
 use crate::live::Live;
@@ -178,6 +179,7 @@ enum Purpose {
     Store(Box<pull::Page>),
     Unpack { key: u64 },
     Compact(u64, Vec<MutationId>),
+    Sweep(Position),
 }
 
 /// One tab's view of the database, and its part in synchronising it. A copy goes its own way.
@@ -246,6 +248,10 @@ pub struct Client {
     refresh: bool,
     /// The server does not take the stored cursor: the next pull starts over.
     forget_cursor: bool,
+    /// Deletes up to here are forgotten by the server.
+    horizon: Position,
+    /// Where looking for them goes on.
+    sweeping: String,
     /// The page that is on its way was asked for without a cursor although there is one.
     anew: bool,
     /// How many pages there were since the pull began, and the cursor behind one of them.
@@ -303,6 +309,8 @@ impl Client {
             paused: false,
             refresh: false,
             forget_cursor: false,
+            horizon: Position(0),
+            sweeping: String::new(),
             anew: false,
             lap: (0, None),
             progress: report::Tally::default(),
@@ -380,7 +388,7 @@ impl Client {
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),
             Some(Next::Push) => self.fix(now),
             Some(Next::Pull) if self.unpack() => {}
-            None if self.drain.is_idle() && (self.unpack() || self.compact() || self.index()) => {}
+            None if self.drain.is_idle() && self.tidy() => {}
             Some(Next::Pull) => self.pull(),
             Some(Next::Ask) => {
                 self.drain.begin(Step::Asking);
@@ -390,15 +398,22 @@ impl Client {
         }
     }
 
+    /// Begins what is done when there is nothing better to do.
+    fn tidy(&mut self) -> bool {
+        self.unpack() || self.compact() || self.sweep() || self.index()
+    }
+
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
         let reads = |purpose: &Purpose| matches!(purpose, Purpose::Open { .. } | Purpose::Migrate);
         !self.asked.is_empty() || self.transactions.values().any(reads)
     }
 
-    /// Whether a part of what was pulled is on its way into the base.
+    /// Whether a part of what was pulled is on its way into the base, or one of the base is looked through.
     fn is_unpacking(&self) -> bool {
-        self.transactions.values().any(|purpose| matches!(purpose, Purpose::Unpack { .. }))
+        self.transactions
+            .values()
+            .any(|purpose| matches!(purpose, Purpose::Unpack { .. } | Purpose::Sweep(_)))
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {

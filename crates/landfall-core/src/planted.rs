@@ -75,6 +75,8 @@ crate::listed! {
     ParkedNotStored,
     /// A record of the journal is deleted when the first of its writes has ended.
     GarbageTooEarly,
+    /// What the server has forgotten stays for ever.
+    NothingSwept,
     /// A record of the journal is rewritten without the last of its writes, whether it has ended or not.
     CompactsLive,
     /// What another tab has made final is made final once more.

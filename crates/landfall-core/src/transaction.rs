@@ -121,8 +121,8 @@ pub enum Transaction {
     },
     /// Reads the confirmed state of some documents.
     Load(Vec<DocumentKey>),
-    /// Reads the confirmed state of some of a collection's documents, from a key on.
-    LoadPart(Collection, String),
+    /// Reads the confirmed state of some documents, from a key on, up to and without another one.
+    LoadPart(String, String),
     /// Reads which documents an index names.
     Seek {
         /// Of this collection.
@@ -363,9 +363,8 @@ impl Transaction {
         match self {
             Transaction::Open { after, rows, .. } => and(opening(*after), rows),
             Transaction::Load(keys) => and(vec![], keys),
-            Transaction::LoadPart(collection, from) => {
-                let (_, to) = stored::base_range(collection);
-                vec![Read::Range(Store::Base, Key::Text(from.clone()), Key::Text(to), PART)]
+            Transaction::LoadPart(from, to) => {
+                vec![Read::Range(Store::Base, text(from), text(to), PART)]
             }
             Transaction::Seek { collection, from, to, count, descending, .. } => vec![
                 Read::One(Store::Meta, stored::index_key(collection)),

@@ -142,9 +142,16 @@ pub struct PullReply {
     pub cursor: String,
     /// Whether there is another page now.
     pub more: bool,
+    /// Deletes up to here are forgotten.
+    #[serde(default, skip_serializing_if = "is_nowhere")]
+    pub forgotten_through: Position,
     /// About how many changes come behind this page; only on the first from the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remaining: Option<u64>,
+}
+
+fn is_nowhere(position: &Position) -> bool {
+    *position == Position(0)
 }
 
 impl PullReply {

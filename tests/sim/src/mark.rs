@@ -88,6 +88,8 @@ landfall_core::listed! {
     ResyncRequired,
     /// Deleted documents were forgotten.
     TombstonesPurged,
+    /// A device that had been there all the time forgot them too.
+    TombstonesSwept,
     /// A database was copied to another device.
     ProfileCopied,
     /// A browser deleted what was stored.

@@ -135,12 +135,16 @@ impl Client {
                 self.stored(*page, &added, now);
             }
             (Purpose::Unpack { key }, result) => self.unpacked(key, result, now),
+            (Purpose::Sweep(horizon), Ok(Done { outcome: Outcome::Loaded { rows, next, .. }, .. })) => {
+                self.swept(rows, next, horizon, now);
+            }
             (Purpose::Compact(record, ended), Ok(_)) => self.ledger.forget(record, ended),
             // It is looked for again once something else has ended.
             (Purpose::Compact(..), Err(_)) => {}
             (Purpose::Store(_), Ok(Done { outcome: Outcome::Stale(checkpoint), .. })) => {
                 // Another tab has pulled or folded an answer in: its rows are not known here.
                 self.refresh = true;
+                self.sweeping.clear();
                 self.checkpoint = checkpoint;
                 self.drain.stale(now);
             }
@@ -151,8 +155,9 @@ impl Client {
                     self.outputs.push_back(Output::Unready(code));
                 }
             }
-            (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_), Err(code)) => {
+            (Purpose::Fix | Purpose::Settle { .. } | Purpose::Store(_) | Purpose::Sweep(_), Err(code)) => {
                 self.outbox.recall();
+                self.sweeping.clear();
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
             }
@@ -165,7 +170,8 @@ impl Client {
                 | Purpose::Amend { .. }
                 | Purpose::Adopt(_)
                 | Purpose::Seal(_)
-                | Purpose::Store(_),
+                | Purpose::Store(_)
+                | Purpose::Sweep(_),
                 Ok(_),
             ) => {
                 unreachable!("BUG: another outcome than the transaction has")

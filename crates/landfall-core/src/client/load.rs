@@ -33,7 +33,8 @@ impl Client {
     fn load_part(&mut self, ticket: Ticket, collection: Collection, from: String) {
         let round = self.replica.round();
         let purpose = Purpose::LoadPart { ticket, collection: collection.clone(), round };
-        self.transact(purpose, Transaction::LoadPart(collection, from));
+        let (_, to) = stored::base_range(&collection);
+        self.transact(purpose, Transaction::LoadPart(from, to));
     }
 
     /// A part of a collection is here.

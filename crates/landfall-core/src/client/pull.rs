@@ -20,7 +20,15 @@ pub(super) struct Page {
     packed: Vec<String>,
     reset: bool,
     more: bool,
+    horizon: Position,
     garbage: Vec<(Store, Key)>,
+}
+
+impl Page {
+    /// Changes that were not pulled.
+    pub(super) fn between(reached: Checkpoint, changes: Vec<PullChange>, horizon: Position) -> Page {
+        Page { reached, changes, packed: vec![], reset: false, more: false, horizon, garbage: vec![] }
+    }
 }
 
 impl Client {
@@ -83,6 +91,11 @@ impl Client {
             let Checkpoint { resets, folds, synced_at, .. } = reached;
             reached = Checkpoint { resets, folds, synced_at, ..Checkpoint::default() };
         }
+        let horizon = reply.forgotten_through;
+        if early {
+            // Whoever begins is told of no delete.
+            reached.swept = horizon;
+        }
         reached.epoch = Some(reply.epoch);
         if hidden {
             reached.staged = Some(reply.cursor);
@@ -106,10 +119,11 @@ impl Client {
         let direct = !hidden && stage::is_small(&changes) && (reset || self.staged.is_empty());
         let packed = if direct { vec![] } else { stage::pack(&reply.changes) };
         let garbage = self.garbage();
-        self.store(Page { reached, changes, packed, reset, more: reply.more, garbage }, now);
+        self.store(Page { reached, changes, packed, reset, more: reply.more, horizon, garbage }, now);
     }
 
-    fn store(&mut self, page: Page, now: WallTime) {
+    /// Puts changes into the base and lets go of what it now holds, unless something else has moved the checkpoint.
+    pub(super) fn store(&mut self, page: Page, now: WallTime) {
         let Page { reached, changes, packed, reset, garbage, .. } = &page;
         let same = reached.mark() == self.checkpoint.mark() && reached.complete == self.checkpoint.complete;
         if same && changes.is_empty() && garbage.is_empty() && !reset {
@@ -184,6 +198,7 @@ impl Client {
     /// A page is stored, or brought nothing to store.
     pub(super) fn stored(&mut self, page: Page, added: &[u64], now: WallTime) {
         self.collected(&page.garbage);
+        self.horizon = page.horizon;
         let (staged, made) = added.split_at(page.packed.len());
         self.seen.made(made.first().copied());
         let mut rows = vec![];

@@ -46,6 +46,9 @@ pub struct Checkpoint {
     pub progress: Progress,
     /// The device's clock when everything was last pulled.
     pub synced_at: Option<WallTime>,
+    /// Deletes up to here were forgotten by the server, and looked for in the base: they are not in it any more.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub swept: Position,
 }
 
 impl Checkpoint {

@@ -79,6 +79,7 @@ fn page(now: WallTime, cursor: &str, more: bool) -> PullReply {
         changes: Json::parse("[]").unwrap(),
         cursor: cursor.into(),
         more,
+        forgotten_through: Default::default(),
         remaining: None,
     }
 }

@@ -13,6 +13,7 @@ mod crash;
 mod disaster;
 mod disk;
 mod eviction;
+mod forgotten;
 mod handover;
 mod hints;
 mod index;

@@ -47,6 +47,8 @@ impl Rules for Decency {
 pub(crate) struct Server {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
+    /// Deletes up to here are forgotten.
+    horizon: Position,
     pub(crate) documents: BTreeMap<DocumentKey, Stored>,
     pub(crate) receipts: BTreeMap<MutationId, Receipt>,
     /// What is left of settled ones.
@@ -79,6 +81,7 @@ impl Default for Server {
         Server {
             epoch: 1,
             position: Position(0),
+            horizon: Position(0),
             documents: BTreeMap::new(),
             receipts: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -228,6 +231,10 @@ impl Server {
                 let key = collection.zip(document);
                 let key = key.map(|(collection, document)| DocumentKey { collection, document });
                 after = (Position(position), key);
+                if after.0 < self.horizon {
+                    after = (Position(0), None);
+                    reset = Some(Reset { reason: "resync_required".into(), restored_through: Position(0) });
+                }
             } else {
                 reset = Some(Reset { reason: "new_epoch".into(), restored_through: Position(0) });
             }
@@ -236,7 +243,7 @@ impl Server {
             .documents
             .iter()
             // Who has nothing has nothing to forget.
-            .filter(|(_, stored)| cursor.is_some() || !stored.document.is_deleted())
+            .filter(|(_, stored)| (cursor.is_some() && reset.is_none()) || !stored.document.is_deleted())
             .map(|(key, stored)| ((stored.position, Some(key.clone())), stored))
             .filter(|(place, _)| match &after {
                 (position, None) => place.0 > *position,
@@ -265,9 +272,16 @@ impl Server {
             changes,
             cursor,
             more,
+            forgotten_through: self.horizon,
             remaining,
         };
         Ok(serde_json::to_string(&reply).expect("a reply is JSON"))
+    }
+
+    /// What was deleted up to now is forgotten.
+    pub(crate) fn forget_deletes(&mut self) {
+        self.documents.retain(|_, stored| !stored.document.is_deleted());
+        self.horizon = self.position;
     }
 
     /// A backup of long ago is put back: everything is gone, and the history is another one.

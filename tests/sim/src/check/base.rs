@@ -52,6 +52,8 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
                 return world.violate(Invariant::I10, what);
             }
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
+            let swept = !reset && asked.cursor == reached.cursor && !rows.is_empty();
+            world.marks.hit_if(swept, Mark::TombstonesSwept);
             if world.set_back {
                 forgive(world, device, reached);
             }

@@ -8,7 +8,7 @@ use landfall_core::conflict::Policy;
 use landfall_core::id::MutationId;
 use landfall_core::mutation::Op;
 use landfall_core::stored::{
-    CHECKPOINT, Checkpoint, End, JournalRecord, Key, Parked, SettledRecord, Store, read,
+    BaseRow, CHECKPOINT, Checkpoint, End, JournalRecord, Key, Parked, SettledRecord, Store, read,
 };
 
 use crate::check::{Invariant, base, order};
@@ -84,6 +84,15 @@ fn unrest_of(
     let checkpoint = base::stored(&world.devices[device].disk).unwrap_or_default();
     if checkpoint.epoch.as_deref() != Some(&*world.server.store.name()) {
         return Some(format!("has come to {checkpoint:?} of another history"));
+    }
+    let base = world.devices[device].disk.records(Store::Base).values();
+    let horizon = world.server.store.horizon;
+    let forgotten = |row: &BaseRow| row.deleted.is_some() && row.position <= horizon;
+    if let Some(row) = base.filter_map(|text| read::<BaseRow>(text)).find(forgotten) {
+        return Some(format!(
+            "remembers a delete of {:?}, and the server none up to {horizon:?}",
+            row.position
+        ));
     }
     let waits = entries.iter().any(|entry| entry.status == Status::Waiting || is_aside(entry.code));
     let left = left(&world.devices[device].disk).filter(|_| !waits);

@@ -112,6 +112,7 @@ impl Server {
             changes: Json::array(lines.into_iter()),
             cursor: next.write(),
             more,
+            forgotten_through: self.store.horizon,
             remaining,
         })
     }
