@@ -209,9 +209,10 @@ impl Client {
         // What comes early is shown step by step, as it goes into the base.
         let later = !page.reached.complete && !page.packed.is_empty();
         if page.reached.staged.is_none() && !later {
-            let before = self.staged.iter().flat_map(|(_, changes)| changes);
-            let visible = before.chain(&page.changes);
-            rows = visible.filter_map(|change| self.row(change, page.reached.position)).collect();
+            for (_, changes) in &self.staged {
+                rows.extend(self.rows(changes, page.reached.position));
+            }
+            rows.extend(self.rows(&page.changes, page.reached.position));
         }
         self.stage(staged, page.changes);
         if page.reached.resets != self.checkpoint.resets && !planted::is(Bug::EpochNotReopened) {

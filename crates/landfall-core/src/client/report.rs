@@ -239,28 +239,36 @@ impl Client {
     pub fn entries(&self) -> Vec<EntryView<'_>> {
         let holds = self.outbox.holds(&self.conditions());
         // What the server never saw is gone as soon as nobody wants it.
-        let listed = |item: &&Item| item.standing != Standing::Discarding || item.sent.is_some();
-        let pending = self.outbox.items().filter(listed);
-        let pending = pending.map(|item| self.pending_view(item, holds.get(&item.entry.id).copied()));
-        pending.chain(self.outbox.parked().map(parked_view)).collect()
+        let listed = |item: &Item| item.standing != Standing::Discarding || item.sent.is_some();
+        let mut entries = vec![];
+        for item in self.outbox.items() {
+            if listed(item) {
+                entries.push(self.pending_view(item, holds.get(&item.entry.id).copied()));
+            }
+        }
+        for parked in self.outbox.parked() {
+            entries.push(parked_view(parked));
+        }
+        entries
     }
 
     /// Everything that the server does not have, whole: for support, when nothing else works any more.
     pub fn export(&self) -> Export<'_> {
-        let pending = self.outbox.items().filter(|item| !matches!(item.standing, Standing::Accepted { .. }));
-        let pending = pending.map(|item| Exported {
-            item: self.pending_view(item, None),
-            entry: &item.entry,
-            place: self.outbox.place(item.entry.id).unwrap_or_default(),
-            sent: item.sent.as_ref().map(|sent| &sent.mutation),
-        });
-        let parked = self.outbox.parked().map(|parked| Exported {
-            item: parked_view(parked),
-            entry: &parked.entry,
-            place: parked.place,
-            sent: None,
-        });
-        let items = pending.chain(parked).collect();
+        let mut items = vec![];
+        for item in self.outbox.items() {
+            if !matches!(item.standing, Standing::Accepted { .. }) {
+                items.push(Exported {
+                    item: self.pending_view(item, None),
+                    entry: &item.entry,
+                    place: self.outbox.place(item.entry.id).unwrap_or_default(),
+                    sent: item.sent.as_ref().map(|sent| &sent.mutation),
+                });
+            }
+        }
+        for parked in self.outbox.parked() {
+            let (item, place) = (parked_view(parked), parked.place);
+            items.push(Exported { item, entry: &parked.entry, place, sent: None });
+        }
         Export { client: &self.installation, through: self.ledger.last(), items, damaged: &self.damaged }
     }
 

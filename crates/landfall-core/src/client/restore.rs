@@ -176,8 +176,11 @@ impl Client {
         if let Some(outdated) = outdated {
             let mut rows: Map<_, _> = opened.rows.into_iter().collect();
             self.show(outdated.into_iter().map(|key| (key.clone(), rows.remove(&key))).collect());
-            let packed = self.packed().iter().flat_map(|(_, changes)| changes);
-            self.show(packed.filter_map(|change| self.row(change, self.checkpoint.position)).collect());
+            let mut packed = vec![];
+            for (_, changes) in self.packed() {
+                packed.extend(self.rows(changes, self.checkpoint.position));
+            }
+            self.show(packed);
             for key in touched.iter() {
                 self.replica.replay(key, &self.outbox);
             }
@@ -269,35 +272,28 @@ impl Client {
         ends: &Map<MutationId, End>,
         replaced: &Map<MutationId, MutationId>,
     ) {
-        let mut pairs = vec![];
-        let mut newest = |mut id| {
+        let (mut pairs, mut ended) = (vec![], vec![]);
+        for mut id in unsettled {
             // What was edited by hand may lead in a circle.
             for _ in 0..replaced.len() {
                 let Some(next) = replaced.get(&id) else { break };
                 pairs.push((id, *next));
                 id = *next;
             }
-            id
-        };
-        let unsettled: Vec<_> = unsettled.into_iter().map(&mut newest).collect();
-        let accepted = |id| Settled { id, status: Status::Accepted, code: None, message: None };
-        let ended = unsettled.into_iter().filter_map(|id| match self.outbox.get(id) {
-            Some(item) if !matches!(item.standing, Standing::Accepted { .. }) => None,
-            Some(_) => Some(accepted(id)),
-            None => match self.outbox.parked().find(|parked| parked.entry.id == id) {
-                Some(Parked { code, message, .. }) => Some(Settled {
-                    status: Status::NeedsAttention,
-                    code: Some(code.clone()),
-                    message: message.clone(),
-                    ..accepted(id)
-                }),
-                None if ends.get(&id) == Some(&End::Discarded) => {
-                    Some(Settled { status: Status::Discarded, ..accepted(id) })
+            let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
+            if let Some(item) = self.outbox.get(id) {
+                if !matches!(item.standing, Standing::Accepted { .. }) {
+                    continue;
                 }
-                None => Some(accepted(id)),
-            },
-        });
-        let ended: Vec<_> = ended.collect();
+            } else if let Some(parked) = self.outbox.parked().find(|parked| parked.entry.id == id) {
+                one.status = Status::NeedsAttention;
+                one.code = Some(parked.code.clone());
+                one.message.clone_from(&parked.message);
+            } else if ends.get(&id) == Some(&End::Discarded) {
+                one.status = Status::Discarded;
+            }
+            ended.push(one);
+        }
         if !pairs.is_empty() {
             self.outputs.push_back(Output::Replaced(pairs));
         }

@@ -150,15 +150,19 @@ impl Client {
     fn parents(&self, key: &DocumentKey, fields: &[Field]) -> Vec<DocumentKey> {
         let declared = self.options.collections.get(&key.collection);
         let Some(declared) = declared.filter(|declared| !declared.parents.is_empty()) else { return vec![] };
-        let named = fields.iter().filter_map(|Field { path, change }| match (path.keys(), change) {
-            ([field], Change::Set(value)) => {
-                let collection = declared.parents.get(&**field)?.clone();
-                let document = json::read::<DocumentId>(value.text()).ok()?;
-                Some(DocumentKey { collection, document })
+        let mut parents = vec![];
+        for Field { path, change } in fields {
+            if let ([field], Change::Set(value)) = (path.keys(), change)
+                && let Some(collection) = declared.parents.get(&**field)
+                && let Ok(document) = json::read::<DocumentId>(value.text())
+            {
+                let parent = DocumentKey { collection: collection.clone(), document };
+                if parent != *key && self.outbox.is_coming(&parent) {
+                    parents.push(parent);
+                }
             }
-            (_, _) => None,
-        });
-        named.filter(|parent| parent != key && self.outbox.is_coming(parent)).collect()
+        }
+        parents
     }
 
     /// How the app has declared that fields of a collection merge.
