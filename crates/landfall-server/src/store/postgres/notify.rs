@@ -19,8 +19,11 @@ use crate::store::commits::Commits;
 
 /// Tries are no closer than this.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Whoever hears everything on this channel is told "POSITION TENANT".
-const LISTEN: &str = "LISTEN landfall";
+/// Words are no closer than this: what comes in between is in the next one.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Whoever hears everything on this channel is told "POSITION TENANT". A word is a commit too, and the only one here
+/// that need not outlive anything: no push shall wait for the disk behind it.
+const LISTEN: &str = "SET synchronous_commit = off; LISTEN landfall";
 const NOTIFY: &str = "SELECT pg_notify('landfall', said) FROM unnest($1::text[]) AS said";
 
 /// A connection that hears what others say.
@@ -83,6 +86,7 @@ async fn say(client: &Client, commits: &Commits) {
         if let Err(error) = client.execute(NOTIFY, &[&said]).await {
             return tracing::info!(error = text(&error), "other servers are not told");
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
