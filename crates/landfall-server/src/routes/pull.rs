@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use landfall_core::code::Code;
-use landfall_core::id::Position;
+use landfall_core::id::{Position, User};
 use landfall_core::wire::Reset;
 use serde::Deserialize;
 
@@ -87,7 +87,7 @@ pub(super) async fn pull(
         bytes += changes.bytes;
         for change in &changes.rows {
             place = (change.position, change.ordinal);
-            deliver(&mut page, &mut snapshot, &rules, change, from, floor).await?;
+            deliver(&mut page, &mut snapshot, (&rules, &caller.user), change, from, floor).await?;
         }
         if !changes.more || page.len() == limit || bytes >= PAGE_BYTES {
             break changes.more;
@@ -118,7 +118,7 @@ enum Start {
 async fn deliver(
     page: &mut Page,
     snapshot: &mut Snapshot,
-    rules: &CallerRules<'_>,
+    (rules, user): (&CallerRules<'_>, &User),
     change: &Change,
     from: (Position, u32),
     floor: Position,
@@ -134,7 +134,9 @@ async fn deliver(
             let guarded = rules.reads_depend_on_documents(&change.collection);
             if guarded {
                 let before = snapshot.before(change, from).await?;
-                if before.iter().any(|data| rules.may_read(&change.collection, data)) {
+                let seen = before.iter().any(|data| rules.may_read(&change.collection, data));
+                // What somebody has made and handed on since is in the base that they have made by themselves.
+                if seen || snapshot.has_changed(user, change, from).await? {
                     page.eviction(change);
                 }
             }

@@ -1,6 +1,6 @@
 //! One moment of a tenant's documents, in the order in which they were changed.
 
-use landfall_core::id::{Client, Collection, DocumentId, Position, Version};
+use landfall_core::id::{Client, Collection, DocumentId, Position, User, Version};
 use landfall_core::time::WallTime;
 
 use super::database::{Statement, Transaction, next, sql};
@@ -200,6 +200,29 @@ impl Snapshot {
             found.extend(before.flatten());
         }
         Ok(found)
+    }
+
+    /// Whether somebody has changed a document since they had come to a place: then they may have it as it was in
+    /// between.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn has_changed(
+        &mut self,
+        user: &User,
+        change: &Change,
+        place: (Position, u32),
+    ) -> Result<bool, StoreError> {
+        let inside = place.1 != Cursor::END;
+        let changed = sql("SELECT version FROM history \
+             WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 AND sub = $5 LIMIT 1")
+        .bind(self.tenant.as_str())
+        .bind(change.collection.as_str())
+        .bind(change.document.as_str())
+        .bind(stored(place.0.0.saturating_sub(u64::from(inside))))
+        .bind(user.as_str());
+        let found: Option<i64> = self.tx.optional(changed).await?;
+        Ok(found.is_some())
     }
 }
 

@@ -93,6 +93,25 @@ async fn nobody_learns_from_what_they_build_on_what_others_have_written() {
     assert_eq!(verdicts(&server.push(&ada, &[mine()]).await.batch()), ["applied"]);
 }
 
+/// Found by the simulator (seed 18): a device that had folded its own writes kept what it had made and given away.
+#[tokio::test]
+async fn what_somebody_makes_and_hands_on_between_two_pulls_is_taken_from_them() {
+    let (server, _, ada) = guarded().await;
+    let eve = Device::of("eve", 3);
+    let mut cursors = vec![];
+    for device in [&ada, &eve] {
+        cursors.push(server.pull(device, "").await.page().cursor.clone());
+    }
+    let made = ada.create(1, "hers", &json!({ "inspector": "ada" }));
+    server.push(&ada, &[made, ada.patch(2, "hers", 1, "/inspector", &json!("ben"))]).await.batch();
+    let mut kinds = vec![];
+    for (device, cursor) in [(&ada, &cursors[0]), (&eve, &cursors[1])] {
+        let page = server.pull(device, &format!("cursor={cursor}")).await.page();
+        kinds.push(page.changes.iter().map(|change| change.kind.clone()).collect::<Vec<_>>());
+    }
+    assert_eq!(kinds, [vec!["eviction".to_owned()], vec![]]);
+}
+
 #[tokio::test]
 async fn a_device_starts_over_once_its_user_may_see_other_documents() {
     let (server, _, ada) = guarded().await;
