@@ -73,6 +73,8 @@ pub struct Chances {
     pub rash: Chance,
     /// What becomes of tabs when there is another version of the app.
     pub upgrade: Chance,
+    /// What people do with what is not everybody's.
+    pub people: Chance,
     /// What of it can be left out.
     pub script: Script,
 }
@@ -80,7 +82,8 @@ pub struct Chances {
 impl Chances {
     /// The streams of a seed.
     pub fn new(seed: u64) -> Chances {
-        let [disk, work, fault, rash, upgrade] = [3, 4, 5, 12, 15].map(|concern| Chance::new(seed, concern));
-        Chances { disk, work, fault, rash, upgrade, script: Script::default() }
+        let [disk, work, fault, rash, upgrade, people] =
+            [3, 4, 5, 12, 15, 22].map(|concern| Chance::new(seed, concern));
+        Chances { disk, work, fault, rash, upgrade, people, script: Script::default() }
     }
 }

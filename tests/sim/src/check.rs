@@ -7,6 +7,7 @@ pub mod end;
 pub mod migration;
 pub mod order;
 pub mod receipts;
+pub mod sight;
 pub mod verdict;
 pub mod view;
 
@@ -35,6 +36,8 @@ pub enum Invariant {
     I10,
     /// What was deleted and is forgotten comes back only by a creation.
     I11,
+    /// Nobody is shown or told what the rules do not let them know, and nothing of one tenant comes to another.
+    I12,
     /// What is refused has a definite code, and what is held has no receipt.
     I13,
     /// Nobody is shown a part of a transaction.

@@ -7,11 +7,18 @@ use landfall_core::transaction::Transaction;
 
 use crate::clock::Clock;
 use crate::disk::Disk;
+use crate::person::PersonId;
 use crate::queue::TabId;
 
-/// One device.
+/// One device, or what one person has on a device that several use.
 #[derive(Debug, Default)]
 pub struct Device {
+    /// Whose it is.
+    pub person: PersonId,
+    /// Whose token the app has, where that is another's.
+    pub mistaken: Option<PersonId>,
+    /// Whether somebody else uses it now.
+    pub away: bool,
     /// What is stored.
     pub disk: Disk,
     /// Its clock.
@@ -30,6 +37,8 @@ pub struct Device {
     pub tainted: bool,
     /// Whether a browser ever deleted what was stored: what tabs save again stands behind what was written since.
     pub evicted: bool,
+    /// Whether what it had stored was ever copied onto another device, which sends it too.
+    pub copied: bool,
 }
 
 impl Device {

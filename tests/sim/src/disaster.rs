@@ -1,5 +1,7 @@
 //! What breaks, for how long, and how it ends.
 
+mod among;
+
 use std::collections::BTreeSet;
 
 use landfall_core::client::Input;
@@ -11,6 +13,7 @@ use crate::check;
 use crate::mark::Mark;
 use crate::queue::{Event, TabId};
 use crate::script::Kind;
+use crate::server::Store;
 use crate::tab::{Asked, Tab};
 use crate::world::World;
 
@@ -65,10 +68,16 @@ pub enum Disaster {
     Copy,
     /// A browser deletes what is stored.
     Evict,
+    /// Somebody may do more or less than before.
+    Rights,
+    /// The app has the token of somebody else.
+    Mistake,
+    /// Somebody else signs in, and what is pending stays on the device.
+    Switch,
 }
 
 impl Disaster {
-    /// Every kind.
+    /// Every kind that takes nobody else.
     pub const ALL: [Disaster; 24] = [
         Disaster::OpenTab,
         Disaster::CloseTab,
@@ -95,6 +104,8 @@ impl Disaster {
         Disaster::Copy,
         Disaster::Evict,
     ];
+    /// Those that take several people.
+    pub const AMONG_PEOPLE: [Disaster; 3] = [Disaster::Rights, Disaster::Mistake, Disaster::Switch];
 }
 
 const HOUR: i64 = 3_600_000;
@@ -170,7 +181,7 @@ impl World {
         let relief = Event::Relief(disaster, device);
         match disaster {
             Disaster::OpenTab => {
-                if tabs.len() < self.swarm.tabs {
+                if tabs.len() < self.swarm.tabs && !self.devices[device].away {
                     self.open(device);
                 }
             }
@@ -222,7 +233,8 @@ impl World {
             Disaster::Hang => {
                 let until = self.queue.now.after(span);
                 if let Some(tab) = tab.and_then(|tab| self.tab_mut(tab)) {
-                    tab.hung = until;
+                    // What was put off to the end of a longer one waits until then.
+                    tab.hung = tab.hung.max(until);
                     self.marks.hit(Mark::Hung);
                 }
             }
@@ -251,14 +263,21 @@ impl World {
                 self.server.rules.banned = digit;
                 self.marks.hit(Mark::RulesChanged);
             }
-            Disaster::Backup => self.server.backups.push(self.server.store.clone()),
+            Disaster::Backup => self.server.backups.push(self.server.data.clone()),
             Disaster::Restore | Disaster::Silent => self.restore(disaster == Disaster::Silent),
             Disaster::Purge => {
-                let gone = self.server.store.purge();
+                let gone: usize = self.server.data.stores.iter_mut().map(Store::purge).sum();
                 self.marks.hit_if(gone > 0, Mark::TombstonesPurged);
             }
             Disaster::Copy => self.copy(device),
             Disaster::Evict => self.evict(device),
+            Disaster::Rights => self.change_rights(device, span),
+            Disaster::Mistake => {
+                self.devices[device].mistaken = Some(self.chances.fault.below(self.swarm.people));
+                self.marks.hit(Mark::TokenMistaken);
+                self.queue.after(span, relief);
+            }
+            Disaster::Switch => self.switch(device, span),
         }
     }
 
@@ -292,6 +311,9 @@ impl World {
             | Disaster::Purge
             | Disaster::Copy
             | Disaster::Evict => {}
+            Disaster::Mistake => subject.mistaken = None,
+            Disaster::Rights => self.change_rights(device, Millis(0)),
+            Disaster::Switch => self.switch_back(device),
         }
     }
 
@@ -321,15 +343,14 @@ impl World {
         self.marks.hit(Mark::SignedOut);
         self.close(tab);
         self.forget(device);
+        self.sign_in_another(device);
         self.queue.after(Millis(1_000), Event::Reopen(device));
     }
 
     /// Nobody waits with signing out for what the server has taken in. Where a backup has taken it back and the
     /// device has not heard of that, it is lost together with the base, which is all that the device had of it.
     pub fn excuse_taken_back(&mut self, accepted: Vec<MutationId>) {
-        let is_lost = |id: &MutationId| {
-            self.server.taken_back.contains(id) && !self.server.store.receipts.contains_key(id)
-        };
+        let is_lost = |id: &MutationId| self.server.taken_back.contains(id) && !self.server.knows(*id);
         let lost = accepted.into_iter().filter(is_lost);
         self.witness.excused.extend(lost);
     }
@@ -340,13 +361,15 @@ impl World {
             return;
         }
         let backup = self.chances.fault.below(self.server.backups.len());
-        let old: Vec<_> = self.server.store.log.iter().map(|applied| applied.mutation.id).collect();
-        let refused: Vec<_> = self.server.store.receipts.keys().copied().collect();
+        let stores = &self.server.data.stores;
+        let old = stores.iter().flat_map(|store| &store.log).map(|applied| applied.mutation.id);
+        let refused = stores.iter().flat_map(|store| store.receipts.keys()).copied();
+        let judged: Vec<_> = old.chain(refused).collect();
         self.server.restore(backup, silently);
         self.set_back = true;
         self.marks.hit(if silently { Mark::RestoredSilently } else { Mark::Restored });
         let kept = (0..self.devices.len()).flat_map(|device| self.kept(device)).collect::<Vec<_>>();
-        let lost = old.into_iter().chain(refused).filter(|id| !self.server.store.receipts.contains_key(id));
+        let lost = judged.into_iter().filter(|id| !self.server.knows(*id));
         let lost: Vec<_> = lost.collect();
         self.witness.excused.extend(lost.iter().filter(|id| !kept.contains(id)));
         self.server.taken_back.extend(lost);
@@ -369,6 +392,8 @@ impl World {
         (disk.full, disk.broken) = (false, false);
         self.devices[to].disk = disk;
         self.devices[to].tainted |= self.devices[from].tainted;
+        self.devices[to].person = self.devices[from].person;
+        self.devices[from].copied = true;
         self.marks.hit(Mark::ProfileCopied);
         self.queue.after(Millis(100), Event::Reopen(to));
     }
@@ -397,7 +422,7 @@ impl World {
         if self.devices[tab.device].evicted {
             let kept = self.kept(tab.device);
             let lost = remembered(tab).into_iter();
-            let lost = lost.filter(|id| !kept.contains(id) && !self.server.store.has(*id));
+            let lost = lost.filter(|id| !kept.contains(id) && !self.server.has(*id));
             self.witness.excused.extend(lost);
         }
     }
@@ -405,7 +430,7 @@ impl World {
     /// What only this device has is somebody else's fault if it is lost.
     fn excused_by_loss(&self, device: usize) -> Vec<MutationId> {
         let mine = self.witness.saved.iter().filter(|(_, at)| **at == device).map(|(id, _)| *id);
-        let lost = mine.filter(|id| !self.server.store.has(*id));
+        let lost = mine.filter(|id| !self.server.has(*id));
         lost.chain(self.kept(device)).collect()
     }
 }

@@ -10,6 +10,7 @@ use landfall_core::time::Millis;
 use landfall_core::wire::{Batch, PROTOCOL};
 use landfall_sim::chance::Chance;
 use landfall_sim::mark::Marks;
+use landfall_sim::person::Person;
 use landfall_sim::server::Server;
 use landfall_sim::tab::key;
 use landfall_sim::world::START;
@@ -22,8 +23,8 @@ const BATCH: u64 = 100;
 /// Mutations in a second, of one writer who writes to as many documents as a batch has.
 pub(crate) fn rate(batches: u64) -> f64 {
     let (mut server, mut marks) =
-        (Server::new(1, 1_000, Policy::LastWriteWins, Chance::new(0, 0)), Marks::default());
-    let begun = Busy::now();
+        (Server::new(1, 1, 1_000, Policy::LastWriteWins, Chance::new(0, 0)), Marks::default());
+    let (caller, begun) = (Person::alone(), Busy::now());
     for at in 0..batches {
         let now = START.after(Millis(at));
         let mutations = (1..=BATCH).map(|place| {
@@ -33,14 +34,14 @@ pub(crate) fn rate(batches: u64) -> f64 {
         let batch = Batch {
             protocol: PROTOCOL,
             client: "floor".parse().expect("BUG: a name that is none"),
-            user: "u_17".parse().expect("BUG: a name that is none"),
+            user: caller.user.clone(),
             sent_at: now,
             // As a device does that has stored its verdicts: without that, a writer has to wait.
             settled: (at > 0).then_some((Writer(1), vec![(1, at * BATCH)])).into_iter().collect(),
             void: vec![],
             mutations: mutations.collect(),
         };
-        server.push(&batch, now, &mut marks).expect("BUG: a server without faults refuses a batch");
+        server.push(&caller, &batch, now, &mut marks).expect("BUG: a server without faults refuses a batch");
     }
     server.judged as f64 / begun.seconds().max(1e-9)
 }

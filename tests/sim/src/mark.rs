@@ -166,6 +166,46 @@ landfall_core::listed! {
     MigrationCrashed,
     /// Two tabs of a device were of different versions.
     OldAndNewTab,
+    /// Somebody gave a document to somebody else.
+    HandedOn,
+    /// Somebody was told that they may no longer see a document.
+    EvictionSent,
+    /// Somebody named a document that they may not see.
+    UnseenNamed,
+    /// Somebody had seen a document, and may not see it any more when their write arrives.
+    SightLostUnsent,
+    /// Somebody wrote to what they may see and not change.
+    Forbidden,
+    /// Somebody's rights changed.
+    RightsChanged,
+    /// A device was told to start over, because its owner may see other documents now.
+    SightChanged,
+    /// Somebody else signed in on a device, and what was pending stayed there.
+    SignedInBeside,
+    /// Somebody else signed in on a device, and what was there before was deleted.
+    SignedInAfter,
+    /// The app had the token of somebody else.
+    TokenMistaken,
+    /// Somebody without a core of ours named a document that they may not see.
+    HostileGuess,
+    /// They used another's writer.
+    HostileWriter,
+    /// They used the name of another's installation.
+    HostileClient,
+    /// They sent again what somebody else had sent.
+    HostileReplay,
+    /// They sent what is no mutation.
+    HostileNonsense,
+    /// They wrote far in the future.
+    HostileFuture,
+    /// They asked with a cursor that was not theirs.
+    HostileCursor,
+    /// They said what others had stored.
+    HostileSettled,
+    /// They discarded what others had written.
+    HostileVoid,
+    /// They built on what others had written.
+    HostileNeeds,
 }
 
 /// How often each thing has happened.

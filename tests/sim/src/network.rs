@@ -5,12 +5,17 @@ use std::rc::Rc;
 
 use landfall_core::client::{Failure, Heard, Input, Output};
 use landfall_core::code::Code;
+use landfall_core::id::User;
+use landfall_core::json::Json;
+use landfall_core::mutation::Mutation;
 use landfall_core::time::{Millis, WallTime};
 use landfall_core::wire::{Batch, BatchReply, PullReply};
 
 use crate::chance::Chance;
-use crate::check::Invariant;
+use crate::check::{self, Invariant};
+use crate::device::Device;
 use crate::mark::Mark;
+use crate::person::{PersonId, Rights};
 use crate::queue::{Event, TabId};
 use crate::world::World;
 
@@ -23,14 +28,14 @@ const HANDSHAKE: Millis = Millis(300);
 #[derive(Clone, Debug)]
 enum Call {
     Push(Rc<Batch>),
-    Pull(Option<String>),
+    Pull(User, Option<String>),
 }
 
 /// An answer as the network has it.
 #[derive(Clone, Debug)]
 enum Reply {
     Push(Result<BatchReply, Failure>),
-    Pull(Result<PullReply, Failure>),
+    Pull(Result<(PullReply, Rights), Failure>),
     Token(bool),
 }
 
@@ -39,6 +44,8 @@ struct Request {
     /// Nobody waits for the second copy of one that arrives twice.
     tab: Option<TabId>,
     device: usize,
+    /// Whose token comes with it.
+    person: PersonId,
     call: Option<Call>,
     /// When it was sent, by the true time and by the device's clock.
     at: WallTime,
@@ -52,8 +59,8 @@ pub struct Network {
     chance: Chance,
     requests: BTreeMap<u64, Request>,
     count: u64,
-    pulled: BTreeMap<(usize, Option<String>), PullReply>,
-    pushed: BTreeMap<usize, BatchReply>,
+    pulled: BTreeMap<(PersonId, usize, Option<String>), (PullReply, Rights)>,
+    pushed: BTreeMap<(PersonId, usize), BatchReply>,
 }
 
 impl Network {
@@ -81,6 +88,9 @@ impl World {
         let now = self.queue.now;
         let Some(subject) = self.tab(tab) else { return };
         let (device, busy, early) = (subject.device, subject.request.is_some(), now < subject.not_before);
+        let user = self.people[subject.person].user.clone();
+        let Device { person, mistaken, .. } = self.devices[device];
+        let person = mistaken.unwrap_or(person);
         if busy {
             return self.violate(Invariant::I15, format!("tab {tab} has two requests at once"));
         }
@@ -91,11 +101,12 @@ impl World {
         self.trace.say(now, || format!("  tab {tab} sends {}", line(&output)));
         let call = match output {
             Output::Push(batch) => Some(Call::Push(Rc::new(batch))),
-            Output::Pull(cursor) => Some(Call::Pull(cursor)),
+            Output::Pull(cursor) => Some(Call::Pull(user, cursor)),
             _ => None,
         };
         let asks = call.is_none();
-        let id = self.network.add(Request { tab: Some(tab), device, call, at: now, sent, reply: None });
+        let request = Request { tab: Some(tab), device, person, call, at: now, sent, reply: None };
+        let id = self.network.add(request);
         if let Some(subject) = self.tab_mut(tab) {
             subject.request = Some(id);
         }
@@ -117,7 +128,8 @@ impl World {
         if self.network.chance.per_mille(self.swarm.double) {
             self.marks.hit(Mark::RequestDoubled);
             let call = self.network.requests[&id].call.clone();
-            let copy = self.network.add(Request { tab: None, device, call, at: now, sent, reply: None });
+            let request = Request { tab: None, device, person, call, at: now, sent, reply: None };
+            let copy = self.network.add(request);
             let delay = Millis(2 * self.network.chance.delay(self.swarm.delay).0);
             self.queue.after(delay, Event::Arrive(copy));
         }
@@ -126,7 +138,7 @@ impl World {
     /// A request is at the server.
     pub fn arrive(&mut self, id: u64) {
         let Some(request) = self.network.requests.get(&id) else { return };
-        let (tab, device) = (request.tab, request.device);
+        let (tab, device, person) = (request.tab, request.device, request.person);
         let Some(call) = request.call.clone() else { return };
         self.marks.hit_if(tab.is_some_and(|tab| self.tab(tab).is_none()), Mark::OrphanArrived);
         let failure = self.refusal();
@@ -134,9 +146,9 @@ impl World {
         let pushes = matches!(call, Call::Push(_));
         let reply = match (failure, call) {
             (Some(failure), Call::Push(_)) => Reply::Push(Err(failure)),
-            (Some(failure), Call::Pull(_)) => Reply::Pull(Err(failure)),
-            (None, Call::Push(batch)) => Reply::Push(self.push(device, &batch)),
-            (None, Call::Pull(cursor)) => Reply::Pull(self.pull(device, cursor)),
+            (Some(failure), Call::Pull(..)) => Reply::Pull(Err(failure)),
+            (None, Call::Push(batch)) => Reply::Push(self.push(device, person, &batch)),
+            (None, Call::Pull(user, cursor)) => Reply::Pull(self.pull(device, person, &user, cursor)),
         };
         let Some(tab) = tab else {
             self.network.requests.remove(&id);
@@ -187,14 +199,17 @@ impl World {
         self.server.clock(node, self.queue.now)
     }
 
-    fn push(&mut self, device: usize, batch: &Batch) -> Result<BatchReply, Failure> {
+    fn push(&mut self, device: usize, person: PersonId, batch: &Batch) -> Result<BatchReply, Failure> {
         let now = self.node_time();
-        let before = self.server.store.position;
+        let tenant = self.people[person].tenant;
         let spelled = self.swarm.spelled.then(|| {
             let text = serde_json::to_string(batch).expect("BUG: a batch is JSON");
             serde_json::from_str::<Batch>(&text).expect("BUG: a batch that cannot be read")
         });
-        let mut reply = self.server.push(spelled.as_ref().unwrap_or(batch), now, &mut self.marks)?;
+        let readable = |text: &Json| serde_json::from_str::<Mutation>(text.text()).is_ok();
+        assert!(batch.mutations.iter().all(readable), "a device sends what cannot be read");
+        let (reply, commits) = self.judge(person, spelled.as_ref().unwrap_or(batch), now);
+        let mut reply = reply?;
         if self.swarm.spelled {
             let text = serde_json::to_string(&reply).expect("BUG: a reply is JSON");
             reply = landfall_core::json::read(&text).expect("BUG: a reply that cannot be read");
@@ -206,35 +221,69 @@ impl World {
             });
             format!("  judged{}", results.collect::<String>())
         });
-        crate::check::migration::arrived(self, device, batch);
-        crate::check::verdict::judged(self, batch, &reply);
-        crate::check::receipts::kept(self, batch, &reply);
-        if self.server.store.position > before {
-            crate::check::cause::committed(self);
-            self.announce();
+        check::migration::arrived(self, device, batch);
+        check::verdict::judged(self, tenant, batch, &reply);
+        check::receipts::kept(self, tenant, batch, &reply);
+        if commits {
+            self.announce(tenant);
+        }
+        if let Some(hostile) = &mut self.hostile {
+            hostile.overhears(batch);
         }
         if self.network.chance.per_mille(self.swarm.stale)
-            && let Some(old) = self.network.pushed.get(&device)
+            && let Some(old) = self.network.pushed.get(&(person, device))
         {
             self.marks.hit(Mark::StaleReply);
             return Ok(old.clone());
         }
         if self.swarm.stale > 0 {
-            self.network.pushed.insert(device, reply.clone());
+            self.network.pushed.insert((person, device), reply.clone());
         }
         Ok(reply)
     }
 
-    fn pull(&mut self, device: usize, cursor: Option<String>) -> Result<PullReply, Failure> {
+    /// The server judges a batch, and it is looked at whether everybody may know what becomes of it. Says, too,
+    /// whether there is a new commit.
+    pub fn judge(
+        &mut self,
+        person: PersonId,
+        batch: &Batch,
+        now: WallTime,
+    ) -> (Result<BatchReply, Failure>, bool) {
+        let caller = self.people[person].clone();
+        let looked = self.has_secrets().then(|| check::sight::before(self, &caller, batch));
+        let before = self.server.store(caller.tenant).position;
+        let reply = self.server.push(&caller, batch, now, &mut self.marks);
+        if let Some(looked) = looked {
+            check::sight::judged(self, person, batch, &looked, &reply);
+        }
+        let commits = self.server.store(caller.tenant).position > before;
+        if commits {
+            check::cause::committed(self, caller.tenant);
+        }
+        (reply, commits)
+    }
+
+    fn pull(
+        &mut self,
+        device: usize,
+        person: PersonId,
+        user: &User,
+        cursor: Option<String>,
+    ) -> Result<(PullReply, Rights), Failure> {
         let now = self.node_time();
-        let question = (device, cursor);
+        let question = (person, device, cursor);
         if self.network.chance.per_mille(self.swarm.stale)
             && let Some(old) = self.network.pulled.get(&question)
         {
             self.marks.hit(Mark::StaleReply);
             return Ok(old.clone());
         }
-        let mut reply = self.server.pull(question.1.as_deref(), now, &mut self.marks)?;
+        let caller = self.people[person].clone();
+        let mut reply = self.server.pull(&caller, user, question.2.as_deref(), now, &mut self.marks)?;
+        if self.has_secrets() {
+            check::sight::delivered(self, person, &reply);
+        }
         if self.swarm.spelled {
             let text = serde_json::to_string(&reply).expect("BUG: a page is JSON");
             reply = landfall_core::json::read(&text).expect("BUG: a page that cannot be read");
@@ -244,9 +293,9 @@ impl World {
             format!("  page through {} cursor {cursor} more {more} reset {reset:?}: {changes:?}", position.0)
         });
         if self.swarm.stale > 0 {
-            self.network.pulled.insert(question, reply.clone());
+            self.network.pulled.insert(question, (reply.clone(), caller.rights.clone()));
         }
-        Ok(reply)
+        Ok((reply, caller.rights))
     }
 
     /// An answer has come.
@@ -263,6 +312,9 @@ impl World {
             Reply::Push(Err(failure)) | Reply::Pull(Err(failure)) => Some(failure.clone()),
             Reply::Push(Ok(_)) | Reply::Pull(Ok(_)) | Reply::Token(_) => None,
         };
+        if let Reply::Pull(Ok((_, rights))) = &reply {
+            subject.rights = rights.clone();
+        }
         if let Some(Failure::Refused { retry_after: Some(asked), .. }) = &failure {
             subject.not_before = now.after(*asked);
         }
@@ -271,7 +323,7 @@ impl World {
         }
         let input = match reply {
             Reply::Push(reply) => Input::Pushed(reply, request.sent),
-            Reply::Pull(reply) => Input::Pulled(reply, request.sent),
+            Reply::Pull(reply) => Input::Pulled(reply.map(|(reply, _)| reply), request.sent),
             Reply::Token(given) => Input::Token(given),
         };
         self.feed(tab, input);
@@ -287,7 +339,7 @@ impl World {
         self.in_peace(tab, &failure);
         let input = match request.call {
             Some(Call::Push(_)) | None => Input::Pushed(Err(failure), request.sent),
-            Some(Call::Pull(_)) => Input::Pulled(Err(failure), request.sent),
+            Some(Call::Pull(..)) => Input::Pulled(Err(failure), request.sent),
         };
         self.feed(tab, input);
     }
@@ -335,9 +387,12 @@ impl World {
     }
 
     /// A commit is announced on the streams that stand.
-    fn announce(&mut self) {
+    pub fn announce(&mut self, tenant: usize) {
         for tab in 0..self.tabs.len() {
             let Some(subject) = self.tab(tab) else { continue };
+            if self.people[subject.person].tenant != tenant {
+                continue;
+            }
             let Some((stream, true)) = subject.stream else { continue };
             let (hinted, device) = (subject.hinted, subject.device);
             if hinted || self.devices[device].cut_in {

@@ -40,6 +40,7 @@ impl World {
         for device in 0..self.devices.len() {
             let subject = &mut self.devices[device];
             (subject.cut_out, subject.cut_in, subject.signed_in) = (false, false, true);
+            (subject.mistaken, subject.away) = (None, false);
             (subject.disk.full, subject.disk.broken) = (false, false);
             subject.clock.thaw();
             if self.tabs_of(device).is_empty() {
@@ -88,8 +89,11 @@ impl World {
         }
         self.drain(Invariant::OneMore);
         end::judge(self);
-        let visible = self.server.store.visible();
-        let absent = (0..self.devices.len()).find(|n| !visible.contains_key(&key(&format!("last-{n}"))));
+        let is_absent = |n: &usize| {
+            let may = self.people[self.devices[*n].person].rights.worker;
+            may && !self.store_of(*n).visible().contains_key(&key(&format!("last-{n}")))
+        };
+        let absent = (0..self.devices.len()).find(is_absent);
         // A rule or the app's next version may be against it, and then it is shown as what it is.
         let fickle = self.server.rules.banned.is_some() || self.witness.fickle.contains(&value);
         if let Some(device) = absent.filter(|_| !fickle) {

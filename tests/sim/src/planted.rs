@@ -58,6 +58,36 @@ landfall_core::listed! {
     OldestComesLater,
     /// A patch brings back what is forgotten.
     GoneRevives,
+    /// Who may change a document is decided by what they make of it.
+    NewRowDecides,
+    /// Pages have documents on them that their reader may not see.
+    ReadNotAsked,
+    /// Nobody is told that they may no longer see a document.
+    EvictionsNotSent,
+    /// Who hands on what they have just made is not told that they may no longer see it.
+    GiverNotTold,
+    /// Those are told, too, who never could.
+    EvictionsToAll,
+    /// Whoever is shown other documents than before goes on as if nothing were.
+    SightNotCompared,
+    /// Everybody may write under the name of any writer.
+    WritersNotOwned,
+    /// Everybody may say what other writers' devices have stored.
+    SettledNotOwned,
+    /// Everybody may close what others have not sent yet.
+    VoidNotOwned,
+    /// Everybody may build on what others have written.
+    NeedsNotOwned,
+    /// Verdicts are given to everybody who knows a mutation's name.
+    ReceiptOfAnother,
+    /// A batch is judged whoever's token comes with it.
+    SenderNotAsked,
+    /// Pages are for whoever's token comes with the question.
+    PullerNotAsked,
+    /// Everybody reads what the first tenant has.
+    TenantForgotten,
+    /// Whoever signs in on a device finds the database of who was there before.
+    DatabaseShared,
 }
 
 /// A bug, wherever it is.

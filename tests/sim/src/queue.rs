@@ -41,6 +41,8 @@ pub enum Event {
     Upgrade,
     /// Something bad begins.
     Disaster,
+    /// Somebody without a core of ours tries something.
+    Hostile,
     /// Something bad ends.
     Relief(Disaster, usize),
     /// A tab is opened on a device, if there is none.

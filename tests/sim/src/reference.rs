@@ -39,7 +39,7 @@ impl Reference {
                 if let Some((deleted, version, client)) = &self.deleted
                     && self.value().is_none()
                 {
-                    let after = mutation.after.filter(|_| !applied.after_settled);
+                    let after = mutation.after.filter(|_| !applied.after_unknown);
                     let after = after.and_then(|id| store.receipts.get(&id));
                     let same = *client == applied.client || deleted.writer == mutation.id.writer;
                     let own = same && after.is_none_or(|receipt| *version <= receipt.result.version);

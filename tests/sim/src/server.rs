@@ -4,6 +4,7 @@
 //! [`authority::decide`] is not the product's code here, so it is kept as plain as it can be.
 
 mod cursor;
+mod database;
 mod pull;
 mod rules;
 mod store;
@@ -17,13 +18,15 @@ use landfall_core::conflict::Policy;
 use landfall_core::id::{MutationId, Version, Writer};
 use landfall_core::mutation::{Mutation, Op};
 use landfall_core::time::{Millis, WallTime};
-use landfall_core::wire::{Batch, BatchReply, Verdict};
+use landfall_core::wire::{BATCH_MUTATIONS_MAX, Batch, BatchReply, Verdict};
 
 use crate::chance::Chance;
 use crate::mark::{Mark, Marks};
+use crate::person::Person;
 use crate::planted::{self, Bug};
 
-pub use rules::{REFUSED, Rules, merges};
+pub use database::Database;
+pub use rules::{CallerRules, REFUSED, Rules, merges};
 use store::refused;
 pub use store::{Applied, Store};
 
@@ -31,9 +34,9 @@ pub use store::{Applied, Store};
 #[derive(Debug)]
 pub struct Server {
     /// What is stored now.
-    pub store: Store,
+    pub data: Database,
     /// What was stored at some time.
-    pub backups: Vec<Store>,
+    pub backups: Vec<Database>,
     /// How wrong each process's clock is.
     pub nodes: Vec<i64>,
     /// Whether one of them was ever wrong.
@@ -55,12 +58,12 @@ pub struct Server {
 
 impl Server {
     /// An empty server.
-    pub fn new(nodes: usize, page: usize, policy: Policy, mut chance: Chance) -> Server {
-        let store = Store::new(chance.bits());
+    pub fn new(tenants: usize, nodes: usize, page: usize, policy: Policy, mut chance: Chance) -> Server {
+        let data = Database::new(tenants, chance.bits());
         let rules = Rules::new(policy);
         let nodes = vec![0; nodes];
         Server {
-            store,
+            data,
             backups: vec![],
             nodes,
             unsteady: false,
@@ -74,32 +77,62 @@ impl Server {
         }
     }
 
+    /// What a tenant has.
+    pub fn store(&self, tenant: usize) -> &Store {
+        &self.data.stores[tenant]
+    }
+
+    /// Whether a mutation has taken effect.
+    pub fn has(&self, id: MutationId) -> bool {
+        self.data.stores.iter().any(|store| store.has(id))
+    }
+
+    /// Whether there is a verdict on a mutation.
+    pub fn knows(&self, id: MutationId) -> bool {
+        self.data.stores.iter().any(|store| store.receipts.contains_key(&id))
+    }
+
     /// `POST /api/v1/sync/batch` at one of the processes.
-    pub fn push(&mut self, batch: &Batch, now: WallTime, marks: &mut Marks) -> Result<BatchReply, Failure> {
+    pub fn push(
+        &mut self,
+        caller: &Person,
+        batch: &Batch,
+        now: WallTime,
+        marks: &mut Marks,
+    ) -> Result<BatchReply, Failure> {
         self.latest = self.latest.max(now);
+        if batch.user != caller.user && !planted::is(Bug::SenderNotAsked) {
+            return Err(refused(Code::UserMismatch));
+        }
+        database::checked(batch, BATCH_MUTATIONS_MAX).map_err(refused)?;
         let parsed: Vec<_> = batch.mutations.iter().map(authority::parse).collect();
-        assert!(parsed.iter().all(Result::is_ok), "a device sends what cannot be read");
-        let mutations: Vec<&Mutation> = parsed.iter().flatten().collect();
-        let mut facts = Facts { position: self.store.position.next(), ..Facts::default() };
+        let mutations: Vec<Option<&Mutation>> = parsed.iter().map(|parsed| parsed.as_ref().ok()).collect();
+        if let Some(reply) = self.remembered(caller, &mutations, now) {
+            return Ok(reply);
+        }
+        self.data.claim(caller, batch, &mutations).map_err(refused)?;
+        let rules = self.rules.of(caller);
+        let store = &mut self.data.stores[caller.tenant];
+        let mut facts = Facts { position: store.position.next(), ..Facts::default() };
         let mut asked: BTreeSet<MutationId> = batch.void.iter().copied().collect();
-        for mutation in mutations.iter().copied() {
+        for mutation in mutations.iter().copied().flatten() {
             // An installation whose database was deleted goes on under another name.
-            self.store.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
+            store.writers.entry(mutation.id.writer).or_insert_with(|| batch.client.clone());
             asked.extend(mutation.needs.iter().copied().chain(mutation.after).chain([mutation.id]));
             let key = mutation.key();
-            if let Some(row) = self.store.documents.get(&key) {
+            if let Some(row) = store.documents.get(&key) {
                 facts.documents.insert(key, row.stored.clone());
-            } else if planted::is(Bug::GoneRevives) && self.store.forgotten.contains_key(&key) {
+            } else if planted::is(Bug::GoneRevives) && store.forgotten.contains_key(&key) {
                 facts.documents.insert(key, Stored { version: Version(1), ..Stored::default() });
             }
         }
         if !planted::is(Bug::SettledIgnored) {
-            self.store.settle(&batch.settled);
+            store.settle(&batch.settled);
         }
-        let receipts = asked.iter().filter_map(|id| Some((*id, self.store.receipt(*id)?)));
+        let receipts = asked.iter().filter_map(|id| Some((*id, store.receipt(*id)?)));
         facts.receipts = receipts.collect();
-        let sent: BTreeSet<_> = mutations.iter().map(|mutation| mutation.id).collect();
-        let is_full = |writer: &Writer| self.store.unsettled(*writer) >= self.receipts_max;
+        let sent: BTreeSet<_> = mutations.iter().flatten().map(|mutation| mutation.id).collect();
+        let is_full = |writer: &Writer| store.unsettled(*writer) >= self.receipts_max;
         let writers: BTreeSet<Writer> = sent.iter().map(|id| id.writer).collect();
         facts.full = writers.into_iter().filter(is_full).collect();
         if facts.must_settle(&sent) {
@@ -107,33 +140,36 @@ impl Server {
             return Err(refused(Code::SettleFirst));
         }
         if planted::is(Bug::NoDedupe) {
-            mutations.iter().for_each(|mutation| _ = facts.receipts.remove(&mutation.id));
+            sent.iter().for_each(|id| _ = facts.receipts.remove(id));
         }
         if planted::is(Bug::DedupeWindow) {
-            let from = self.store.position.0.saturating_sub(3);
+            let from = store.position.0.saturating_sub(3);
             facts.receipts.retain(|_, receipt| receipt.result.position.0 >= from);
         }
-        let own = self.store.writers.iter().filter(|(_, client)| **client == batch.client);
+        let own = store.writers.iter().filter(|(_, client)| **client == batch.client);
         facts.own_writers = own.map(|(writer, _)| *writer).collect();
         if planted::is(Bug::OwnWritersForgotten) {
             facts.own_writers.clear();
         }
         let known = batch.void.iter().filter_map(|id| Some((*id, facts.receipts.get(id)?.clone())));
         let known = known.collect();
-        let before: Vec<bool> = mutations
+        let is_hidden = |stored: &Stored| stored.document.is_deleted();
+        let hidden_before: Vec<bool> = mutations
             .iter()
-            .map(|mutation| facts.documents.get(&mutation.key()).is_some_and(|s| s.document.is_deleted()))
+            .map(|mutation| {
+                mutation.is_some_and(|one| facts.documents.get(&one.key()).is_some_and(is_hidden))
+            })
             .collect();
         let unbounded = planted::is(Bug::FutureNotBounded);
         let latest = if unbounded { now.after(Millis(u64::MAX >> 20)) } else { now };
-        let mut decision = authority::decide(&parsed, facts, &self.rules, latest);
+        let mut decision = authority::decide(&parsed, facts, &rules, latest);
         authority::close(&batch.void, &known, &mut decision);
         let judged = decision.results.iter().take(mutations.len());
         self.judged += judged.filter(|result| !result.duplicate).count() as u64;
-        for (i, mutation) in mutations.iter().enumerate() {
-            let result = &decision.results[i];
+        for ((mutation, result), hidden) in mutations.iter().zip(&decision.results).zip(hidden_before) {
+            let Some(mutation) = mutation else { continue };
             marks.hit_if(result.duplicate, Mark::Duplicate);
-            let settled = self.store.runs.contains_key(&mutation.id);
+            let settled = store.runs.contains_key(&mutation.id);
             marks.hit_if(result.duplicate && settled, Mark::DuplicateSettled);
             marks.hit_if(result.restamped && result.stamp < Some(mutation.stamp), Mark::Restamped);
             marks.hit(match result.verdict {
@@ -148,30 +184,45 @@ impl Server {
             marks.hit_if(code == Some(Code::Gone.as_str()), Mark::Gone);
             let is_in = result.verdict != Verdict::Rejected && !result.duplicate;
             let visible = decision.documents.get(&mutation.key()).is_some_and(|s| !s.document.is_deleted());
-            marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Patch, Mark::Revived);
-            marks.hit_if(is_in && before[i] && visible && mutation.op == Op::Create, Mark::StartedOver);
+            marks.hit_if(is_in && hidden && visible && mutation.op == Op::Patch, Mark::Revived);
+            marks.hit_if(is_in && hidden && visible && mutation.op == Op::Create, Mark::StartedOver);
         }
         let closed = decision.results.iter().skip(mutations.len());
         closed.for_each(|result| {
             marks.hit_if(result.verdict != Verdict::Rejected, Mark::DiscardedTooLate);
         });
         let nonce = self.chance.bits();
-        if planted::is(Bug::AckBeforeCommit) && nonce.is_multiple_of(20) {
-            let (epoch, head) = (self.store.name(), Some(self.head().write()));
-            return Ok(BatchReply { server_time: now, epoch, head, results: decision.results });
+        let lost = planted::is(Bug::AckBeforeCommit) && nonce.is_multiple_of(20);
+        if !lost {
+            store.commit(&batch.client, parsed.into_iter().map(Result::ok), &mut decision, nonce);
         }
-        self.store.commit(&batch.client, parsed.into_iter().flatten(), &mut decision, nonce);
+        let (epoch, position) = (store.name(), store.position);
         let mut results = decision.results;
         if planted::is(Bug::VerdictRecomputed) {
             for result in results.iter_mut().filter(|result| result.duplicate) {
-                result.position = self.store.position;
+                result.position = position;
             }
         }
         if planted::is(Bug::ClampNotReturned) {
             results.iter_mut().filter(|result| result.restamped).for_each(|result| result.stamp = None);
         }
-        let head = Some(self.head().write());
-        Ok(BatchReply { server_time: now, epoch: self.store.name(), head, results })
+        Ok(BatchReply { server_time: now, epoch, head: Some(self.head(caller.tenant)), results })
+    }
+
+    /// Verdicts that there are already, whoever asks for them: with a bug.
+    fn remembered(
+        &self,
+        caller: &Person,
+        mutations: &[Option<&Mutation>],
+        now: WallTime,
+    ) -> Option<BatchReply> {
+        let store = self.store(caller.tenant);
+        let receipt = |mutation: &Option<&Mutation>| store.receipt((*mutation)?.id);
+        let all = planted::is(Bug::ReceiptOfAnother) && !mutations.is_empty();
+        let receipts = mutations.iter().filter(|_| all).map(receipt).collect::<Option<Vec<_>>>()?;
+        let results: Vec<_> = receipts.into_iter().map(|receipt| receipt.result).collect();
+        let (epoch, head) = (store.name(), Some(self.head(caller.tenant)));
+        (!results.is_empty()).then_some(BatchReply { server_time: now, epoch, head, results })
     }
 
     /// A process's time.
@@ -181,10 +232,11 @@ impl Server {
 
     /// An earlier state is put back. Where nobody says so, the history keeps its name.
     pub fn restore(&mut self, backup: usize, silently: bool) {
-        self.store = self.backups[backup].clone();
+        self.data = self.backups[backup].clone();
         self.backups.truncate(backup + 1);
         if !silently {
-            self.store.epoch = self.chance.bits();
+            let epoch = self.chance.bits();
+            self.data.rename(epoch);
         }
     }
 }

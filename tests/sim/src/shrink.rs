@@ -12,7 +12,10 @@ use crate::swarm::Swarm;
 
 type Cut = fn(&mut Swarm);
 
-const CUTS: [Cut; 29] = [
+const CUTS: [Cut; 32] = [
+    |swarm| swarm.hostile = false,
+    |swarm| swarm.tenants = 1,
+    |swarm| swarm.people = (swarm.people - 1).max(1),
     |swarm| swarm.devices = 1,
     |swarm| swarm.devices = (swarm.devices / 2).max(1),
     |swarm| swarm.devices = (swarm.devices - 1).max(1),

@@ -56,7 +56,7 @@ pub fn tell_after(seed: u64, swarm: Swarm, script: Script, traced: bool) -> Stor
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         world.violate(Invariant::Panic, text.unwrap_or_default());
     }
-    for row in world.server.store.documents.values() {
+    for row in world.server.data.stores.iter().flat_map(|store| store.documents.values()) {
         world.trace.end(&row.line);
     }
     for tab in world.tabs.iter().flatten() {

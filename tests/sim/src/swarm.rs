@@ -12,6 +12,12 @@ use crate::disaster::Disaster;
 /// The mix of one seed. Rates are in a thousand.
 #[derive(Clone, Debug)]
 pub struct Swarm {
+    /// How many people there are.
+    pub people: usize,
+    /// How many organisations they belong to.
+    pub tenants: usize,
+    /// Whether there is somebody else who wants to know or break what they should not.
+    pub hostile: bool,
     /// How many devices there are.
     pub devices: usize,
     /// How many tabs a device may have.
@@ -87,6 +93,9 @@ impl Swarm {
         let c = &mut chance;
         let devices = c.of(&[1, 1, 2, 2, 2, 3, 3, 4, 5, 8]);
         let mut swarm = Swarm {
+            people: 1,
+            tenants: 1,
+            hostile: false,
             devices,
             tabs: c.of(&[1, 1, 1, 2, 2, 3, 4]),
             nodes: c.of(&[1, 1, 2, 3]),
@@ -154,7 +163,22 @@ impl Swarm {
             // Two copies of a profile are two apps: one may send as it was what the other one brings to its version.
             swarm.disasters.retain(|disaster| *disaster != Disaster::Copy);
         }
+        let mut own = Chance::new(seed, 20);
+        if own.one_in(2) {
+            swarm.have_people(&mut own);
+        }
         swarm
+    }
+
+    /// Several people use the devices, and not all of them may see everything.
+    fn have_people(&mut self, c: &mut Chance) {
+        self.people = c.of(&[2, 2, 3, 4, 6]);
+        self.tenants = if c.one_in(6) { 2 } else { 1 };
+        self.devices = self.devices.max(c.of(&[1, 2, 2, 3]));
+        if !self.is_peaceful() {
+            self.disasters.extend(Disaster::AMONG_PEOPLE.into_iter().filter(|_| !c.one_in(3)));
+        }
+        self.hostile = c.one_in(10);
     }
 
     fn break_things(&mut self, c: &mut Chance) {

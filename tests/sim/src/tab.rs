@@ -7,10 +7,13 @@ use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
 use landfall_core::time::WallTime;
 
+use crate::person::{Person, PersonId, Rights};
 use crate::server::merges;
 
-/// The one collection of these worlds.
+/// The collection that everybody may read.
 pub const COLLECTION: &str = "notes";
+/// The collection in which who may see a document depends on what is in it.
+pub const JOBS: &str = "jobs";
 
 /// The later version of the app's schema.
 pub const VERSION: u32 = 2;
@@ -46,6 +49,12 @@ pub struct Tab {
     pub client: Client,
     /// Which device it is on.
     pub device: usize,
+    /// Whose database it has open.
+    pub person: PersonId,
+    /// What decided what was on the page that it was given last.
+    pub rights: Rights,
+    /// The collections that its app declares.
+    pub collections: Vec<Collection>,
     /// Its writer.
     pub writer: Writer,
     /// The version of the app's schema.
@@ -75,19 +84,36 @@ pub struct Tab {
     tickets: Ticket,
 }
 
-/// The collection's name.
+/// The name of the collection that everybody may read.
 pub fn collection() -> Collection {
     COLLECTION.parse().expect("BUG: a name that is none")
 }
 
-/// A document of the collection.
+/// The name of the other one.
+pub fn jobs() -> Collection {
+    JOBS.parse().expect("BUG: a name that is none")
+}
+
+/// A document that everybody may read.
 pub fn key(document: &str) -> DocumentKey {
     DocumentKey { collection: collection(), document: document.parse().expect("BUG: a name that is none") }
 }
 
+/// A document that not everybody may read.
+pub fn job(document: &str) -> DocumentKey {
+    DocumentKey { collection: jobs(), document: document.parse().expect("BUG: a name that is none") }
+}
+
 impl Tab {
     /// A tab that knows nothing yet.
-    pub fn new(device: usize, installation: u128, writer: u128, version: u32) -> Tab {
+    pub fn new(
+        device: usize,
+        person: &Person,
+        collections: Vec<Collection>,
+        installation: u128,
+        writer: u128,
+        version: u32,
+    ) -> Tab {
         let declared = Declared {
             version,
             parents: [("parent".into(), collection())].into(),
@@ -97,15 +123,18 @@ impl Tab {
         };
         let client = Client::new(Options {
             client: format!("{installation:032x}").parse().expect("BUG: a name that is none"),
-            user: "u_17".parse().expect("BUG: a name that is none"),
+            user: person.user.clone(),
             writer: Writer(writer),
             seed: writer as u64 ^ 0x5eed,
             remote: Remote::Present,
-            collections: [(collection(), declared)].into(),
+            collections: collections.iter().map(|name| (name.clone(), declared.clone())).collect(),
         });
         Tab {
             client,
             device,
+            person: person.id,
+            rights: person.rights.clone(),
+            collections,
             writer: Writer(writer),
             version,
             ready: false,
@@ -132,8 +161,12 @@ impl Tab {
 
     /// What the app sees.
     pub fn view(&self) -> BTreeMap<DocumentKey, landfall_core::json::Json> {
-        let name = collection();
-        let documents = self.client.collection(&name);
+        let documents = self.collections.iter().flat_map(|name| self.client.collection(name));
         documents.map(|(key, json)| (key.clone(), json.clone())).collect()
+    }
+
+    /// Whether everything is read that there is.
+    pub fn is_whole(&self) -> bool {
+        self.collections.iter().all(|name| self.client.is_whole(name))
     }
 }

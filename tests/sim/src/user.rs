@@ -30,6 +30,7 @@ impl World {
         let tabs = self.tabs_of(device);
         if let Some(own) = self.chances.script.begin(Kind::Act, &self.chances.work) {
             self.chances.work = own;
+            self.draw_for_people();
             if !tabs.is_empty() {
                 let tab = self.chances.work.of(&tabs);
                 self.act(tab);
@@ -81,7 +82,8 @@ impl World {
         let grouped = self.chances.work.one_in(6);
         let mut intents: Vec<(Intent, Urgency)> = Vec::new();
         for _ in 0..if grouped { 3 } else { 1 } {
-            let document = key(&format!("d{}", self.chances.work.below(self.swarm.documents)));
+            let note = key(&format!("d{}", self.chances.work.below(self.swarm.documents)));
+            let document = self.some_job(tab).unwrap_or(note);
             let intent = self.intent(tab, document);
             let priority =
                 self.chances.work.of(&[Priority::High, Priority::Normal, Priority::Normal, Priority::Low]);
@@ -122,8 +124,10 @@ impl World {
         };
         subject.asked.insert(ticket, Asked::Write(ids));
         self.trace.say(now, || format!("  tab {tab} writes {named:?} {intents:?}"));
+        let person = self.devices[device].person;
         let fields = intents.iter().filter_map(|(intent, _)| intent.fields().ok());
         let written: Vec<u64> = fields.flat_map(|fields| values(&fields)).collect();
+        self.witness.known.entry(person).or_default().extend(&written);
         cause::wrote(self, tab, &written);
         if !is_there {
             self.violate(Invariant::I4, format!("tab {tab} does not show {last:?} but {shows:?}"));
@@ -156,6 +160,7 @@ impl World {
         }
         let data = Json::parse(&data).expect("BUG: what a user writes is JSON");
         let kind = work.below(15);
+        let data = self.with_owner(tab, &document, data);
         let shown = self.tab(tab).and_then(|tab| tab.client.document(&document)).is_some();
         match (shown, kind) {
             (false, _) => Intent::Create(document, data),
@@ -241,6 +246,7 @@ impl World {
         }
         self.witness.fickle.extend(fickle);
         self.witness.fickle.insert(value);
+        self.witness.known.entry(self.devices[device].person).or_default().insert(value);
         self.perform(tab);
     }
 

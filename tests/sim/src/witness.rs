@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_core::id::MutationId;
+use landfall_core::id::{MutationId, Writer};
 use landfall_core::mutation::{Change, Field};
 use landfall_core::stored::{End, Entry, Place};
 use landfall_core::transaction::{Amendment, Outcome, Transaction};
 
 use crate::check::cause::Causes;
+use crate::person::PersonId;
 
 /// Where a write was made: the device, how often its disk was put back before, the place in its journal.
 pub type Home = (usize, u64, Place);
@@ -39,6 +40,10 @@ pub struct Witness {
     pub migrated: BTreeSet<((usize, u64), MutationId)>,
     /// What else is shown to whom a value is shown.
     pub causes: Causes,
+    /// Whose the writers are.
+    pub authors: BTreeMap<Writer, PersonId>,
+    /// Values that each person has written or was sent.
+    pub known: BTreeMap<PersonId, BTreeSet<u64>>,
 }
 
 /// The values that a write sets: all of them are different.

@@ -1,24 +1,28 @@
 //! Everything there is, and the loop that makes it happen.
 
+mod storage;
+
 use std::collections::BTreeMap;
 
 use landfall_core::client::{Input, Output};
 use landfall_core::code::Code;
+use landfall_core::id::Writer;
 use landfall_core::stored::Store;
 use landfall_core::time::{Millis, WallTime};
-use landfall_core::transaction::{Durability, Outcome, Transaction};
 
 use crate::chance::{Chance, Chances};
 use crate::check::{self, Invariant, Violation};
 use crate::clock::Clock;
 use crate::device::Device;
+use crate::hostile::Hostile;
 use crate::mark::{Mark, Marks};
 use crate::network::Network;
+use crate::person::Person;
 use crate::planted::{self, Bug};
 use crate::queue::{Event, Queue, TabId};
-use crate::server::Server;
+use crate::server::{self, Server};
 use crate::swarm::Swarm;
-use crate::tab::{Asked, Tab, collection};
+use crate::tab::{Asked, Tab, collection, jobs};
 use crate::trace::Trace;
 use crate::witness::Witness;
 
@@ -34,6 +38,10 @@ pub struct World {
     pub queue: Queue,
     /// The server's side.
     pub server: Server,
+    /// Who there is.
+    pub people: Vec<Person>,
+    /// Somebody who has a token and no core of ours.
+    pub hostile: Option<Hostile>,
     /// The devices.
     pub devices: Vec<Device>,
     /// Tabs that there were; those that are gone are empty.
@@ -66,12 +74,20 @@ pub struct World {
 impl World {
     /// The world of a seed, at its beginning.
     pub fn new(seed: u64, swarm: Swarm) -> World {
-        let mut server = Server::new(swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
+        let mut server =
+            Server::new(swarm.tenants, swarm.nodes, swarm.page, swarm.policy, Chance::new(seed, 2));
         server.receipts_max = swarm.receipts_max;
         let chances = Chances::new(seed);
+        let mut own = Chance::new(seed, 21);
+        let people = match swarm.people {
+            1 => vec![Person::alone()],
+            people => Person::several(people + usize::from(swarm.hostile), swarm.tenants, &mut own),
+        };
         let mut world = World {
             queue: Queue::new(Chance::new(seed, 6), START),
             server,
+            people,
+            hostile: None,
             devices: vec![],
             tabs: vec![],
             network: Network::new(Chance::new(seed, 7)),
@@ -88,15 +104,22 @@ impl World {
             names: u128::from(Chance::new(seed, 8).bits()) << 32,
             swarm,
         };
+        let honest = world.swarm.people;
         for device in 0..world.swarm.devices {
             let skew = world.chances.fault.of(&world.swarm.skews.clone());
-            world.devices.push(Device { clock: Clock::skewed(skew), signed_in: true, ..Device::default() });
+            let person = if device < honest { device } else { own.below(honest) };
+            let clock = Clock::skewed(skew);
+            world.devices.push(Device { person, clock, signed_in: true, ..Device::default() });
             world.open(device);
             let think = world.chances.work.delay(world.swarm.pace);
             world.queue.after(think, Event::Work(device));
         }
         if let Some(upgrade) = world.swarm.upgrade {
             world.queue.after(upgrade, Event::Upgrade);
+        }
+        if world.swarm.hostile {
+            world.hostile = Some(Hostile::new(honest, own));
+            world.queue.after(Millis(1_000), Event::Hostile);
         }
         if !world.swarm.disasters.is_empty() {
             let calm = world.chances.fault.delay(world.swarm.calm);
@@ -131,6 +154,7 @@ impl World {
             Event::Reopen(device) => [13, *device as u64, 0],
             Event::Load(tab) => [14, *tab as u64, 0],
             Event::Upgrade => [15, 0, 0],
+            Event::Hostile => [16, 0, 0],
         };
         self.trace.note(self.queue.now, facts, || format!("{event:?}"));
         let subject = match &event {
@@ -147,6 +171,7 @@ impl World {
             | Event::Work(_)
             | Event::Disaster
             | Event::Upgrade
+            | Event::Hostile
             | Event::Relief(..)
             | Event::Reopen(_) => None,
         };
@@ -182,14 +207,19 @@ impl World {
             Event::Work(device) => self.work(device),
             Event::Disaster => self.disaster(),
             Event::Upgrade => self.upgrade(),
+            Event::Hostile => self.attack(),
             Event::Relief(disaster, device) => self.relieve(disaster, device),
             Event::Reopen(device) => {
-                if !self.tabs_of(device).is_empty() {
-                    return;
+                if self.tabs_of(device).is_empty() && !self.devices[device].away {
+                    self.open(device);
                 }
-                self.open(device);
             }
         }
+    }
+
+    /// What the tenant has that a device belongs to.
+    pub fn store_of(&self, device: usize) -> &server::Store {
+        self.server.store(self.people[self.devices[device].person].tenant)
     }
 
     /// A tab, if it is not gone.
@@ -234,7 +264,13 @@ impl World {
         self.trace.say(self.queue.now, || format!("  tab {id} opens on device {device}"));
         let version = self.version;
         self.marks.hit_if(self.has_older(device), Mark::OldAndNewTab);
-        self.tabs.push(Some(Tab::new(device, installation, writer, version)));
+        let person = &self.people[self.devices[device].person];
+        let mut collections = vec![collection()];
+        if self.has_secrets() {
+            collections.push(jobs());
+            self.witness.authors.insert(Writer(writer), person.id);
+        }
+        self.tabs.push(Some(Tab::new(device, person, collections, installation, writer, version)));
         self.perform(id);
         self.elect(device);
         id
@@ -349,8 +385,10 @@ impl World {
 
     fn load(&mut self, tab: TabId) {
         let Some(subject) = self.tab_mut(tab) else { return };
-        let ticket = subject.ask(Asked::Load);
-        subject.client.load_all(ticket, collection());
+        for name in subject.collections.clone() {
+            let ticket = subject.ask(Asked::Load);
+            subject.client.load_all(ticket, name);
+        }
     }
 
     /// The other tabs of the device hear that something was stored, if they hear anything.
@@ -404,87 +442,6 @@ impl World {
             return self.violate(Invariant::Idle, what);
         }
         self.feed(tab, Input::Tick);
-    }
-
-    fn disk_step(&mut self, device: usize) {
-        let runnable = self.devices[device].runnable();
-        if runnable.is_empty() {
-            return;
-        }
-        let at = self.chances.disk.of(&runnable);
-        let (tab, id, transaction) =
-            self.devices[device].waiting.remove(at).expect("BUG: no transaction there");
-        if self.crashes(tab) {
-            match &transaction {
-                Transaction::Fix { .. } => self.marks.hit(Mark::CrashBeforePush),
-                Transaction::Settle { .. } => self.marks.hit(Mark::CrashBeforeSettle),
-                Transaction::Migrate(_) => self.marks.hit(Mark::MigrationCrashed),
-                _ => {}
-            }
-            return;
-        }
-        let migrates = matches!(transaction, Transaction::Migrate(_));
-        let result = self.transact(device, transaction);
-        if migrates && result.is_ok() && self.goes_dark(device) {
-            return;
-        }
-        if self.crashes(tab) {
-            return self.marks.hit(Mark::CrashUntold);
-        }
-        let Some(subject) = self.tab_mut(tab) else { return };
-        subject.answers.push_back((id, result));
-        let delay = self.chances.disk.delay(self.swarm.disk);
-        self.queue.after(delay, Event::Told(tab));
-    }
-
-    /// Does what a driver does: read, decide, write, all in one transaction.
-    fn transact(
-        &mut self,
-        device: usize,
-        transaction: Transaction,
-    ) -> Result<landfall_core::client::Done, Code> {
-        let durability = transaction.durability();
-        let quota = self.chances.fault.per_mille(self.swarm.quota);
-        let disk = &self.devices[device].disk;
-        let fails = disk.broken || durability != Durability::ReadOnly && (quota || disk.full);
-        if fails {
-            match &transaction {
-                Transaction::Commit(_) => self.marks.hit(Mark::QuotaOnWrite),
-                Transaction::Store { .. } => self.marks.hit(Mark::QuotaOnPull),
-                Transaction::Settle { .. } => self.marks.hit(Mark::QuotaOnSettle),
-                _ => {}
-            }
-            // Opening writes at most a name; where there is no room for that there is no database.
-            let opens = matches!(transaction, Transaction::Open { .. });
-            if let Transaction::Commit(record) = &transaction {
-                let values = record.entries.iter().flat_map(|entry| crate::witness::values(&entry.fields));
-                self.witness.fickle.extend(values);
-            }
-            let broken = opens || self.devices[device].disk.broken;
-            return Err(if broken { Code::StorageUnavailable } else { Code::StorageFull });
-        }
-        let stores = transaction.stores();
-        let accepted =
-            if matches!(transaction, Transaction::Seal { .. }) { self.kept(device) } else { vec![] };
-        let disk = &self.devices[device].disk;
-        let read = disk.read(&transaction.reads(), &stores);
-        let seen = transaction.clone();
-        let before = check::base::through(self, device, &seen);
-        let closed = check::migration::before(self, device, &seen);
-        let (writes, outcome) = transaction.decide(read);
-        let durability = planted::durability(durability, &seen);
-        let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
-        self.marks.transacted(&seen, &done.outcome);
-        let incarnation = self.devices[device].disk.incarnation;
-        self.trace.say(self.queue.now, || format!("  device {device} {}", check::base::line(&seen, &done)));
-        self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
-        check::base::forward(self, device, before, &done.outcome);
-        check::base::transacted(self, device, &seen, &done.outcome);
-        check::migration::transacted(self, device, &closed, &seen);
-        if done.outcome == Outcome::Sealed {
-            self.excuse_taken_back(accepted);
-        }
-        Ok(done)
     }
 
     /// How many records there are in a store of a device.

@@ -2,12 +2,13 @@
 
 use landfall_core::client::Done;
 use landfall_core::id::{DocumentKey, Position};
+use landfall_core::json::Json;
 use landfall_core::stored::{
     BaseRow, CHECKPOINT, Checkpoint, End, Key, SettledRecord, Store, base_document, read,
 };
 use landfall_core::transaction::{Outcome, Transaction};
 
-use crate::check::Invariant;
+use crate::check::{Invariant, sight};
 use crate::disk::Disk;
 use crate::mark::Mark;
 use crate::server;
@@ -45,7 +46,7 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
     match (transaction, outcome) {
         (Transaction::Store { asked, reached, rows, reset, .. }, Outcome::Stored) => {
             if *reset {
-                let current = reached.epoch.as_deref() == Some(&*world.server.store.name());
+                let current = reached.epoch.as_deref() == Some(&*world.server.store(0).name());
                 world.devices[device].tainted = !current;
             } else if reached.position < asked.position {
                 let what = format!("device {device} goes back from {asked:?} to {reached:?}");
@@ -78,7 +79,7 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
                     End::Parked | End::Discarded | End::Replaced { .. } => false,
                 };
                 // The answer is of a history that is no more, and the device thinks it is done.
-                if is_over && !world.server.store.has(one.id) {
+                if is_over && !world.server.has(one.id) {
                     world.witness.excused.insert(one.id);
                 }
             }
@@ -95,7 +96,7 @@ fn forgive(world: &mut World, device: usize, reached: &Checkpoint) {
     let of_it = records.filter(|record| record.epoch == reached.epoch).flat_map(|record| record.settled);
     let passed =
         of_it.filter(|one| matches!(one.end, End::Accepted { position, .. } if position <= reached.position));
-    let lost = passed.filter(|one| !world.server.store.has(one.id)).map(|one| one.id);
+    let lost = passed.filter(|one| !world.server.has(one.id)).map(|one| one.id);
     let lost: Vec<_> = lost.collect();
     world.witness.excused.extend(lost);
 }
@@ -103,7 +104,7 @@ fn forgive(world: &mut World, device: usize, reached: &Checkpoint) {
 /// A confirmed document is what the server had at that version.
 fn compare(world: &mut World, device: usize, key: &DocumentKey, row: Option<&BaseRow>) {
     let Some(row) = row.filter(|_| !world.devices[device].tainted && !world.set_back) else { return };
-    if let Some(what) = unlike(&world.server.store, key, row) {
+    if let Some(what) = unlike(world.store_of(device), key, row) {
         world.violate(Invariant::I9, format!("device {device} has {what}"));
     }
 }
@@ -134,19 +135,21 @@ pub fn unlike(store: &server::Store, key: &DocumentKey, row: &BaseRow) -> Option
 
 /// Nothing is missing up to the checkpoint: what is stored is compared with all that the server has.
 pub fn complete(world: &mut World, device: usize) {
-    if let Some(what) = gap(&world.devices[device].disk, &world.server.store) {
+    let person = &world.people[world.devices[device].person];
+    let sees = |key: &DocumentKey, data: &Json| sight::may_see(person, key, data);
+    if let Some(what) = gap(&world.devices[device].disk, world.store_of(device), sees) {
         world.violate(Invariant::I9, format!("device {device} {what}"));
     }
 }
 
-/// What a disk lacks up to its checkpoint, or has too much.
-pub fn gap(disk: &Disk, store: &server::Store) -> Option<String> {
+/// What a disk lacks of what its owner may see up to its checkpoint, or has too much.
+pub fn gap(disk: &Disk, store: &server::Store, sees: impl Fn(&DocumentKey, &Json) -> bool) -> Option<String> {
     let checkpoint = stored(disk)?;
     if !checkpoint.complete || checkpoint.staged.is_some() || !disk.records(Store::Staged).is_empty() {
         return None;
     }
     let missing = store.documents.iter().find(|(key, row)| {
-        if row.hidden || row.stored.position > checkpoint.position {
+        if row.hidden || row.stored.position > checkpoint.position || !sees(key, &row.data) {
             return false;
         }
         let text = disk.records(Store::Base).get(&landfall_core::stored::base_key(key));

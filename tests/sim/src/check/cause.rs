@@ -14,7 +14,6 @@ use landfall_core::mutation::Change;
 use crate::check::Invariant;
 use crate::mark::Mark;
 use crate::queue::TabId;
-use crate::tab::collection;
 use crate::world::World;
 
 /// What is known of values, by value.
@@ -38,8 +37,8 @@ fn number_in(members: &Map<Box<str>, Json>, field: &str) -> Option<u64> {
 }
 
 /// There is another commit: what it has brought in stands now where something else stood.
-pub fn committed(world: &mut World) {
-    let store = &world.server.store;
+pub fn committed(world: &mut World, tenant: usize) {
+    let store = &world.server.data.stores[tenant];
     let causes = &mut world.witness.causes;
     let mut groups: BTreeMap<_, Vec<(u64, DocumentKey)>> = BTreeMap::new();
     for applied in store.log.iter().rev().take_while(|applied| applied.position == store.position) {
@@ -84,7 +83,7 @@ pub fn wrote(world: &mut World, tab: TabId, values: &[u64]) {
 pub fn shown(world: &mut World, tab: TabId, values: &[u64]) {
     let Some(subject) = world.tabs[tab].as_ref() else { return };
     // A first sync and a reset are shown as they come.
-    if !subject.client.is_complete() || !subject.client.is_whole(&collection()) {
+    if !subject.client.is_complete() || !subject.is_whole() {
         return;
     }
     let causes = &world.witness.causes;

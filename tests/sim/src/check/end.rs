@@ -11,7 +11,7 @@ use landfall_core::stored::{
     BaseRow, CHECKPOINT, Checkpoint, End, JournalRecord, Key, Parked, SettledRecord, Store, read,
 };
 
-use crate::check::{Invariant, base, order};
+use crate::check::{Invariant, base, order, sight};
 use crate::disk::Disk;
 use crate::reference::Reference;
 use crate::server;
@@ -23,8 +23,11 @@ const DECIDED_MAX: usize = 100;
 
 /// What is still to be done, if anything is.
 pub fn unrest(world: &World) -> Option<String> {
-    let server = world.server.store.visible();
+    let visible: Vec<_> = world.server.data.stores.iter().map(server::Store::visible).collect();
     for device in 0..world.devices.len() {
+        let person = &world.people[world.devices[device].person];
+        let mut server = visible[person.tenant].clone();
+        server.retain(|key, json| sight::may_see(person, key, json));
         let tabs = world.tabs_of(device);
         if tabs.is_empty() {
             return Some(format!("device {device} has no tab"));
@@ -45,7 +48,7 @@ fn unrest_of(
     tab: &Tab,
     server: &BTreeMap<landfall_core::id::DocumentKey, landfall_core::json::Json>,
 ) -> Option<String> {
-    if !tab.ready || !tab.client.is_whole(&crate::tab::collection()) {
+    if !tab.ready || !tab.is_whole() {
         return Some("is not ready".to_owned());
     }
     let mut entries = tab.client.entries();
@@ -82,11 +85,11 @@ fn unrest_of(
     }
     // What looks alike by chance is not known to be all there is.
     let checkpoint = base::stored(&world.devices[device].disk).unwrap_or_default();
-    if checkpoint.epoch.as_deref() != Some(&*world.server.store.name()) {
+    if checkpoint.epoch.as_deref() != Some(&*world.server.store(0).name()) {
         return Some(format!("has come to {checkpoint:?} of another history"));
     }
     let base = world.devices[device].disk.records(Store::Base).values();
-    let horizon = world.server.store.horizon;
+    let horizon = world.store_of(device).horizon;
     let forgotten = |row: &BaseRow| row.deleted.is_some() && row.position <= horizon;
     if let Some(row) = base.filter_map(|text| read::<BaseRow>(text)).find(forgotten) {
         return Some(format!(
@@ -131,7 +134,7 @@ fn lost(world: &mut World) {
     for (id, device) in &world.witness.saved {
         let is_fine = |id: &MutationId| {
             let witness = &world.witness;
-            world.server.store.has(*id)
+            world.server.has(*id)
                 || kept.contains(id)
                 || witness.given_up.contains(id)
                 || witness.excused.contains(id)
@@ -146,7 +149,7 @@ fn lost(world: &mut World) {
 }
 
 fn doubled(world: &mut World) {
-    if let Some((invariant, what)) = twice(&world.server.store) {
+    if let Some((invariant, what)) = world.server.data.stores.iter().find_map(twice) {
         world.violate(invariant, what);
     }
 }
@@ -160,8 +163,9 @@ pub fn twice(store: &server::Store) -> Option<(Invariant, String)> {
 
 /// I11: after the horizon nothing brings a document back but somebody who makes it anew.
 fn revived(world: &mut World) {
-    let store = &world.server.store;
-    let revived = store.forgotten.iter().find_map(|(key, from)| {
+    let stores = world.server.data.stores.iter();
+    let forgotten = stores.flat_map(|store| store.forgotten.iter().map(move |one| (store, one)));
+    let revived = forgotten.into_iter().find_map(|(store, (key, from))| {
         let first = store.log[*from..].iter().find(|applied| applied.mutation.key() == *key)?;
         (first.mutation.op != Op::Create).then(|| format!("{} brings {key:?} back", first.mutation.id))
     });
@@ -174,7 +178,7 @@ fn merged(world: &mut World) {
     if world.swarm.policy != Policy::LastWriteWins {
         return;
     }
-    if let Some((invariant, what)) = misjudged(&world.server.store) {
+    if let Some((invariant, what)) = world.server.data.stores.iter().find_map(misjudged) {
         world.violate(invariant, what);
     }
 }

@@ -15,7 +15,7 @@ use crate::world::World;
 pub fn kept(world: &mut World) {
     let mut last = BTreeMap::new();
     let mut wrong = None;
-    for applied in &world.server.store.log {
+    for applied in world.server.data.stores.iter().flat_map(|store| &store.log) {
         let id = applied.mutation.id;
         // What was refused together with a creation, or could not be brought to another version, stands in its old place
         // again, and others went ahead of it.
@@ -23,7 +23,9 @@ pub fn kept(world: &mut World) {
             continue;
         }
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };
-        if world.set_back {
+        // A copy goes on from where it was, when the original has lost that and sent what came behind it.
+        let lost = world.devices[device].evicted && world.devices[device].copied;
+        if world.set_back || lost {
             continue;
         }
         let lane = (id.writer, device, applied.mutation.key());

@@ -9,8 +9,8 @@ use crate::check::Invariant;
 use crate::world::World;
 
 /// A batch was judged.
-pub fn kept(world: &mut World, batch: &Batch, reply: &BatchReply) {
-    let store = &world.server.store;
+pub fn kept(world: &mut World, tenant: usize, batch: &Batch, reply: &BatchReply) {
+    let store = world.server.store(tenant);
     let sent: BTreeSet<MutationId> = reply.results.iter().filter_map(|result| result.id).collect();
     // What is discarded always passes.
     let judged = reply.results.iter().take(batch.mutations.len());

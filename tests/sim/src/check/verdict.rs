@@ -14,11 +14,11 @@ use crate::witness::values;
 use crate::world::World;
 
 /// The server has judged a batch.
-pub fn judged(world: &mut World, batch: &Batch, reply: &BatchReply) {
+pub fn judged(world: &mut World, tenant: usize, batch: &Batch, reply: &BatchReply) {
     let latest = world.server.latest;
     for (i, result) in reply.results.iter().enumerate() {
         let Some(id) = result.id else { continue };
-        let receipt = world.server.store.receipts.get(&id);
+        let receipt = world.server.store(tenant).receipts.get(&id);
         let code = result.code.as_deref();
         let known = Code::ALL.iter().copied().find(|known| Some(known.as_str()) == code);
         let wrong = match result.verdict {
@@ -34,7 +34,7 @@ pub fn judged(world: &mut World, batch: &Batch, reply: &BatchReply) {
                 let bound = latest.after(FUTURE_MAX).after(Millis(1));
                 let ahead = result.stamp.is_some_and(|stamp| stamp.wall() > bound);
                 // Of what is settled only this is known: it is in, and no later than everything else.
-                let settled = world.server.store.runs.contains_key(&id);
+                let settled = world.server.store(tenant).runs.contains_key(&id);
                 let same = receipt.is_some_and(|receipt| {
                     let there = receipt.result.verdict != Verdict::Rejected;
                     let exact = (receipt.result.version, receipt.result.position);
@@ -66,7 +66,7 @@ pub fn judged(world: &mut World, batch: &Batch, reply: &BatchReply) {
 /// A tab was told how writes have ended.
 pub fn told(world: &mut World, tab: TabId, settled: &[Settled]) {
     for one in settled {
-        let on_server = world.witness.successors(one.id).iter().any(|id| world.server.store.has(*id));
+        let on_server = world.witness.successors(one.id).iter().any(|id| world.server.has(*id));
         world.marks.hit_if(one.status == Status::NeedsAttention, Mark::WriteWithdrawn);
         if one.status == Status::Accepted && !on_server && !world.set_back {
             world.violate(Invariant::I13, format!("tab {tab} was told that {} is in, and it is not", one.id));

@@ -5,7 +5,7 @@
 
 use landfall_core::conflict::Policy;
 
-use crate::check::{Invariant, cause};
+use crate::check::{Invariant, cause, sight};
 use crate::device::Device;
 use crate::queue::TabId;
 use crate::tab::Shown;
@@ -19,11 +19,15 @@ pub fn shown(world: &mut World, tab: TabId) {
     let blind = world.set_back || world.server.unsteady || *evicted || !clock.is_right();
     // Where what arrives later wins, what was written here does, once it has arrived.
     let returns = blind || world.swarm.policy == Policy::ClientWins;
+    let has_secrets = world.has_secrets();
     let Some(subject) = world.tabs[tab].as_mut() else { return };
     // A first sync and a reset are shown as they come.
     let partial = !subject.client.is_complete();
-    let (mut found, mut fresh) = (None, vec![]);
+    let (mut found, mut fresh, mut texts) = (None, vec![], vec![]);
     for (key, json) in subject.client.changes() {
+        if has_secrets && let Some(json) = &json {
+            texts.push((key.clone(), json.clone()));
+        }
         let Some(members) = json.and_then(|json| json.members()) else { continue };
         for (name, value) in members.iter().filter(|(name, _)| matches!(&***name, "f" | "g" | "h")) {
             let Ok(value) = value.text().parse::<u64>() else { continue };
@@ -44,6 +48,9 @@ pub fn shown(world: &mut World, tab: TabId) {
             shown.now = value;
             fresh.push(value);
         }
+    }
+    if !texts.is_empty() {
+        sight::shown(world, tab, &texts);
     }
     if let Some(what) = found {
         world.violate(Invariant::I5, what);

@@ -1,6 +1,9 @@
-//! Where a device has come to, as text.
+//! Where a device has come to, as text that it cannot forge.
 
+use landfall_core::code::Code;
 use landfall_core::id::Position;
+
+use crate::person::Person;
 
 /// A place in one history, as `landfall-server` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,23 +14,44 @@ pub(super) struct Cursor {
     pub(super) ordinal: u32,
     /// The newest commit when the device started from nothing.
     pub(super) floor: Position,
+    /// What decided which changes it was shown on the way.
+    pub(super) sight: u64,
 }
 
 impl Cursor {
-    pub(super) fn write(&self) -> String {
-        let Cursor { epoch, position, nonce, ordinal, floor } = self;
-        format!("{epoch} {} {nonce} {ordinal} {}", position.0, floor.0)
+    pub(super) fn write(&self, tenant: usize) -> String {
+        let Cursor { epoch, position, nonce, ordinal, floor, sight } = self;
+        let text = format!("{epoch} {} {nonce} {ordinal} {} {sight} {tenant}", position.0, floor.0);
+        format!("{text} {}", mixed(&text))
     }
 
-    pub(super) fn read(text: &str) -> Option<Cursor> {
-        let mut parts = text.split(' ');
-        let mut next = || parts.next()?.parse::<u64>().ok();
-        Some(Cursor {
-            epoch: next()?,
-            position: Position(next()?),
-            nonce: next()?,
-            ordinal: u32::try_from(next()?).ok()?,
-            floor: Position(next()?),
-        })
+    /// Reads what this server has written for the caller's tenant.
+    pub(super) fn read(text: &str, tenant: usize) -> Result<Cursor, Code> {
+        let (body, seal) = text.rsplit_once(' ').ok_or(Code::InvalidCursor)?;
+        if seal.parse() != Ok(mixed(body)) {
+            return Err(Code::InvalidCursor);
+        }
+        let numbers = body.split(' ').map(|part| part.parse::<u64>().ok());
+        let numbers: Vec<u64> = numbers.collect::<Option<_>>().ok_or(Code::InvalidCursor)?;
+        let [epoch, position, nonce, ordinal, floor, sight, owner] = numbers[..] else {
+            return Err(Code::InvalidCursor);
+        };
+        if owner != tenant as u64 {
+            return Err(Code::TenantMismatch);
+        }
+        let ordinal = u32::try_from(ordinal).map_err(|_| Code::InvalidCursor)?;
+        let (position, floor) = (Position(position), Position(floor));
+        Ok(Cursor { epoch, position, nonce, ordinal, floor, sight })
     }
+}
+
+/// What decides which documents somebody may see: another number once that has changed.
+pub(super) fn sight(person: &Person) -> u64 {
+    mixed(&format!("{} {:?}", person.user, person.rights))
+}
+
+/// FNV-1a, of what nobody outside knows as well.
+fn mixed(text: &str) -> u64 {
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325 ^ 0x5ea1, mix)
 }

@@ -1,76 +1,93 @@
 //! `GET /api/v1/sync/pull`, as `landfall-server` answers it.
 
+use std::sync::Arc;
+
 use landfall_core::client::Failure;
 use landfall_core::code::Code;
-use landfall_core::id::Position;
+use landfall_core::id::{DocumentKey, Position, User};
 use landfall_core::json::Json;
 use landfall_core::time::WallTime;
 use landfall_core::wire::{PullReply, Reset};
 
-use super::Server;
-use super::cursor::Cursor;
-use super::store::refused;
+use super::cursor::{Cursor, sight};
+use super::store::{Row, Store, evicted, refused};
+use super::{CallerRules, Server};
 use crate::mark::{Mark, Marks};
+use crate::person::Person;
 use crate::planted::{self, Bug};
 
 /// The place behind all documents of a commit.
-const END: u32 = u32::MAX;
+pub(super) const END: u32 = u32::MAX;
 
 impl Server {
     /// Behind everything that there is.
-    pub(super) fn head(&self) -> Cursor {
-        let position = self.store.position;
-        let nonce = self.store.nonces[position.0 as usize];
-        Cursor { epoch: self.store.epoch, position, nonce, ordinal: END, floor: Position(0) }
+    pub(super) fn head(&self, tenant: usize) -> String {
+        let store = self.store(tenant);
+        let position = store.position;
+        let nonce = store.nonces[position.0 as usize];
+        let floor = Position(0);
+        Cursor { epoch: store.epoch, position, nonce, ordinal: END, floor, sight: 0 }.write(tenant)
     }
 
     /// One page of changes, oldest first, and the cursor behind it.
     pub fn pull(
         &mut self,
+        caller: &Person,
+        user: &User,
         asked: Option<&str>,
         now: WallTime,
         marks: &mut Marks,
     ) -> Result<PullReply, Failure> {
         self.latest = self.latest.max(now);
-        let mut reset = None;
-        let head = self.store.position;
-        let cold =
-            Cursor { epoch: self.store.epoch, position: Position(0), nonce: 0, ordinal: END, floor: head };
-        let mut from = cold;
-        let cursor = |text: &str| match Cursor::read(text) {
-            None if !text.is_empty() => Err(refused(Code::InvalidCursor)),
-            read => Ok(read),
+        if *user != caller.user && !planted::is(Bug::PullerNotAsked) {
+            return Err(refused(Code::UserMismatch));
+        }
+        let cursor = |text: &str| match text {
+            "" => Ok(None),
+            text => Cursor::read(text, caller.tenant).map(Some).map_err(refused),
         };
         let text = asked.unwrap_or_default();
         let (text, seen) = text.split_once('~').unwrap_or((text, ""));
         let read = cursor(text)?;
         let seen = seen.split('~').map(cursor).collect::<Result<Vec<_>, _>>()?;
+        let store = self.store(caller.tenant);
         let is_gone = |one: &Cursor| {
-            let there = self.store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
-            one.epoch == self.store.epoch && !there && !planted::is(Bug::NonceIgnored)
+            let there = store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
+            one.epoch == store.epoch && !there && !planted::is(Bug::NonceIgnored)
         };
         if read.iter().chain(seen.iter().flatten()).any(is_gone) {
             // The commit that this device has seen is not the one that is here.
             marks.hit(Mark::RollbackNoticed);
-            self.store.epoch = self.chance.bits();
+            let epoch = self.chance.bits();
+            self.data.rename(epoch);
         }
+        let tenant = if planted::is(Bug::TenantForgotten) { 0 } else { caller.tenant };
+        let store = &self.data.stores[tenant];
+        let (head, sight) = (store.position, sight(caller));
+        let cold =
+            Cursor { epoch: store.epoch, position: Position(0), nonce: 0, ordinal: END, floor: head, sight };
+        let (mut from, mut reset) = (cold, None);
         if let Some(read) = read {
             // Who started later never had what is forgotten. Of a commit that was read in part, the rest may be.
-            let horizon = self.store.horizon;
+            let horizon = store.horizon;
             let behind = (read.position, read.ordinal) < (horizon, END) && read.floor < horizon;
             let behind = behind && !planted::is(Bug::HorizonIgnored);
-            let reason = match (read.epoch == self.store.epoch, behind) {
+            // What was left out on the way may be visible now, and what was shown no longer.
+            let other = read.sight != sight && !planted::is(Bug::SightNotCompared);
+            let reason = match (read.epoch == store.epoch, behind || other) {
                 (true, false) => None,
                 (true, true) => Some("resync_required"),
                 (false, _) => Some("new_epoch"),
             };
-            marks.hit_if(reason == Some("resync_required"), Mark::ResyncRequired);
+            marks.hit_if(reason.is_some() && behind, Mark::ResyncRequired);
+            marks.hit_if(reason.is_some() && other, Mark::SightChanged);
             marks.hit_if(reason == Some("new_epoch"), Mark::NewEpoch);
             reset = reason.map(|reason| Reset { reason: reason.into(), restored_through: Position(0) });
-            from = if reset.is_some() { Cursor { epoch: self.store.epoch, ..cold } } else { read };
+            from = if reset.is_some() { cold } else { Cursor { sight, ..read } };
         }
+        let rules = self.rules.of(caller);
         let place = (from.position, from.ordinal);
-        let behind = self.store.places.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded));
+        let behind = store.places.range((std::ops::Bound::Excluded(place), std::ops::Bound::Unbounded));
         let gap = planted::is(Bug::CommitGap) && self.chance.one_in(8);
         let (mut lines, mut last, mut more) = (vec![], place, false);
         for (at, key) in behind {
@@ -79,11 +96,11 @@ impl Server {
                 break;
             }
             last = *at;
-            let row = &self.store.documents[key];
-            // Who started when it was gone already has nothing to take away.
-            let untold = row.hidden && (at.0 <= from.floor || planted::is(Bug::TombstonesNotSent));
-            if !(untold || gap && at.0 == head) {
-                lines.push(&*row.line);
+            let wrote = |key: &DocumentKey| self.data.has_changed(caller, tenant, key, &from);
+            let line = delivered(store, &rules, key, &store.documents[key], &from, &wrote);
+            if let Some(line) = line.filter(|_| !(gap && at.0 == head)) {
+                marks.hit_if(line.contains(r#""kind":"eviction""#), Mark::EvictionSent);
+                lines.push(line);
             }
         }
         let late = planted::is(Bug::OldestComesLater) && !more && lines.len() > 1 && self.chance.one_in(2);
@@ -98,22 +115,52 @@ impl Server {
         let (position, ordinal) = if more || late { last } else { (head, END) };
         let more = more && !(planted::is(Bug::CutPageIsLast) && ordinal != END);
         marks.hit_if(more && ordinal != END, Mark::PageWithinCommit);
-        let nonce = self.store.nonces[position.0 as usize];
-        let next = Cursor { epoch: self.store.epoch, position, nonce, ordinal, floor: from.floor };
+        let nonce = store.nonces[position.0 as usize];
+        let next = Cursor { epoch: store.epoch, position, nonce, ordinal, ..from };
         let remaining = (from.position == Position(0))
-            .then(|| self.store.places.range((std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded)))
+            .then(|| store.places.range((std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded)))
             .map(|rest| rest.count() as u64);
         Ok(PullReply {
             server_time: now,
-            epoch: self.store.name(),
+            epoch: store.name(),
             reset,
             backed_up_through: Position(0),
             position: head,
-            changes: Json::array(lines.into_iter()),
-            cursor: next.write(),
+            changes: Json::array(lines.iter().map(|line| &**line)),
+            cursor: next.write(caller.tenant),
             more,
-            forgotten_through: self.store.horizon,
+            forgotten_through: store.horizon,
             remaining,
         })
+    }
+}
+
+/// A change in the form in which the caller may have it, if they may hear of it at all.
+fn delivered(
+    store: &Store,
+    rules: &CallerRules<'_>,
+    key: &DocumentKey,
+    row: &Row,
+    from: &Cursor,
+    wrote: &dyn Fn(&DocumentKey) -> bool,
+) -> Option<Arc<str>> {
+    let may_read = |data: &Json| rules.sees(&key.collection, data);
+    let visible = may_read(&row.data) || planted::is(Bug::ReadNotAsked);
+    // Who started when it was gone already has nothing to take away.
+    let had_nothing = row.stored.position <= from.floor;
+    match (row.hidden, visible) {
+        (false, true) => Some(row.line.clone()),
+        (true, _) | (false, false) if had_nothing => None,
+        (true, true) => Some(row.line.clone()).filter(|_| !planted::is(Bug::TombstonesNotSent)),
+        (true | false, false) => {
+            // Inside a commit, some of its documents were delivered as they are after it and some were not.
+            let inside = (from.ordinal != END).then(|| Position(from.position.0.saturating_sub(1)));
+            let before = inside.into_iter().chain([from.position]);
+            let mut before = before.filter_map(|position| store.before(key, position));
+            let told = before.any(may_read) || planted::is(Bug::EvictionsToAll);
+            // What somebody has made and handed on since is in the base that they have made by themselves.
+            let told = told || wrote(key) && !planted::is(Bug::GiverNotTold);
+            (told && !planted::is(Bug::EvictionsNotSent)).then(|| evicted(key, row).into())
+        }
     }
 }

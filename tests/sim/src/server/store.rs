@@ -23,6 +23,8 @@ pub struct Row {
     pub ordinal: u32,
     /// As it is pulled.
     pub line: Arc<str>,
+    /// All fields, those that a delete hides too.
+    pub data: Json,
     /// Whether a delete hides it.
     pub hidden: bool,
 }
@@ -38,8 +40,8 @@ pub struct Applied {
     pub owner: Client,
     /// The stamp that it was given.
     pub stamp: Stamp,
-    /// Whether the verdict on the one before it was settled, so that it says nothing of versions.
-    pub after_settled: bool,
+    /// Whether there was no verdict on the one before it, or a settled one, which says nothing of versions.
+    pub after_unknown: bool,
     /// What it made of its document.
     pub version: Version,
     /// The commit.
@@ -106,7 +108,7 @@ impl Store {
     pub(super) fn commit(
         &mut self,
         client: &Client,
-        mutations: impl Iterator<Item = Mutation>,
+        mutations: impl Iterator<Item = Option<Mutation>>,
         decision: &mut Decision,
         nonce: u64,
     ) {
@@ -114,23 +116,29 @@ impl Store {
             self.position = self.position.next();
             self.nonces.push(nonce);
         }
+        let mut judged = BTreeSet::new();
         for (mutation, result) in mutations.zip(&decision.results) {
             let is_in = matches!(result.verdict, Verdict::Applied | Verdict::Merged | Verdict::Conflict);
-            if let (true, false, Some(stamp)) = (is_in, result.duplicate, result.stamp) {
+            if let (true, false, Some(stamp), Some(mutation)) =
+                (is_in, result.duplicate, result.stamp, mutation)
+            {
                 let (version, position) = (result.version, result.position);
                 let mutation = Arc::new(mutation);
                 let owner = self.writers.get(&mutation.id.writer).unwrap_or(client).clone();
-                let after_settled = mutation.after.is_some_and(|after| self.runs.contains_key(&after));
+                let stored = |id: &MutationId| self.receipts.contains_key(id) && !self.runs.contains_key(id);
+                let known = |id: &MutationId| judged.contains(id) || stored(id);
+                let after_unknown = !mutation.after.as_ref().is_some_and(known);
                 self.log.push(Applied {
                     mutation,
                     client: client.clone(),
                     owner,
                     stamp,
-                    after_settled,
+                    after_unknown,
                     version,
                     position,
                 });
             }
+            judged.extend(result.id.filter(|_| !result.duplicate && result.verdict != Verdict::Held));
         }
         if !(planted::is(Bug::ReceiptsLost) && nonce.is_multiple_of(20)) {
             self.open.extend(decision.receipts.keys());
@@ -141,10 +149,11 @@ impl Store {
                 self.places.remove(&(old.stored.position, old.ordinal));
             }
             let (line, data) = line(&key, &stored);
-            let hidden = data.is_none();
-            self.versions.insert((key.clone(), stored.version), (stored.position, data));
+            let hidden = stored.document.is_deleted();
+            let visible = (!hidden).then(|| data.clone());
+            self.versions.insert((key.clone(), stored.version), (stored.position, visible));
             self.places.insert((stored.position, ordinal), key.clone());
-            self.documents.insert(key, Row { stored, ordinal, line, hidden });
+            self.documents.insert(key, Row { stored, ordinal, line, data, hidden });
         }
     }
 
@@ -199,14 +208,26 @@ impl Store {
         self.documents.iter().filter_map(|(key, row)| Some((key.clone(), value(row)?))).collect()
     }
 
+    /// What a document was at its versions, and what was visible of it.
+    pub fn history(&self, key: &DocumentKey) -> impl Iterator<Item = (Position, Option<&Json>)> {
+        let versions = self.versions.range((key.clone(), Version(0))..=(key.clone(), Version(u64::MAX)));
+        versions.map(|(_, (position, data))| (*position, data.as_ref()))
+    }
+
+    /// What was visible of a document to whoever had come so far. What is forgotten is counted from the start again.
+    pub fn before(&self, key: &DocumentKey, position: Position) -> Option<&Json> {
+        let earlier = self.history(key).filter(|(at, _)| *at <= position);
+        earlier.max_by_key(|(at, _)| *at).and_then(|(_, data)| data)
+    }
+
     /// Whether a mutation has taken effect.
     pub fn has(&self, id: MutationId) -> bool {
         self.receipts.get(&id).is_some_and(|receipt| receipt.result.verdict != Verdict::Rejected)
     }
 }
 
-/// A document as it is pulled, and what is visible of it.
-fn line(key: &DocumentKey, stored: &Stored) -> (Arc<str>, Option<Json>) {
+/// A document as it is pulled, and all of its fields.
+fn line(key: &DocumentKey, stored: &Stored) -> (Arc<str>, Json) {
     let encoded = stored.document.encode();
     let hidden = stored.document.is_deleted();
     let change = PullChange {
@@ -223,7 +244,22 @@ fn line(key: &DocumentKey, stored: &Stored) -> (Arc<str>, Option<Json>) {
         stamps: if hidden { Map::new() } else { encoded.stamps.listed },
     };
     let text = serde_json::to_string(&change).expect("BUG: a change is JSON");
-    (text.into(), (!hidden).then_some(encoded.data))
+    (text.into(), encoded.data)
+}
+
+/// That somebody may no longer see a document, as it is pulled.
+pub(super) fn evicted(key: &DocumentKey, row: &Row) -> String {
+    let change = PullChange {
+        kind: "eviction".into(),
+        collection: key.collection.clone(),
+        document: key.document.clone(),
+        version: row.stored.version,
+        position: row.stored.position,
+        data: None,
+        stamp: Stamp::ZERO,
+        stamps: Map::new(),
+    };
+    serde_json::to_string(&change).expect("BUG: a change is JSON")
 }
 
 /// A refusal of a whole request.

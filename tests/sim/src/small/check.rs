@@ -25,7 +25,7 @@ pub fn disk(disk: &Disk, store: &Store) -> Option<String> {
         let stored::Key::Text(key) = key else { return None };
         base::unlike(store, &stored::base_document(key)?, &stored::read(text)?)
     });
-    never_was.or_else(|| base::gap(disk, store))
+    never_was.or_else(|| base::gap(disk, store, |_, _| true))
 }
 
 /// What was promised to the users of a device is kept, once.

@@ -13,6 +13,7 @@ use super::{Mishaps, NOW, Plan, check};
 use crate::chance::Chance;
 use crate::disk::Disk;
 use crate::mark::Marks;
+use crate::person::Person;
 use crate::planted;
 use crate::server::{Server, Store};
 
@@ -191,8 +192,8 @@ pub(super) fn push(
     plan: &Plan,
 ) -> Result<Result<landfall_core::wire::BatchReply, Failure>, String> {
     let mut server = opened(store, plan);
-    let reply = server.push(batch, NOW, &mut Marks::default());
-    *store = server.store;
+    let reply = server.push(&Person::alone(), batch, NOW, &mut Marks::default());
+    *store = server.data.stores.remove(0);
     check::answered(&reply, store).map_or(Ok(reply), Err)
 }
 
@@ -202,15 +203,16 @@ fn pull(
     plan: &Plan,
 ) -> Result<landfall_core::wire::PullReply, Failure> {
     let mut server = opened(store, plan);
-    let reply = server.pull(cursor, NOW, &mut Marks::default());
-    *store = server.store;
+    let caller = Person::alone();
+    let reply = server.pull(&caller, &caller.user, cursor, NOW, &mut Marks::default());
+    *store = server.data.stores.remove(0);
     reply
 }
 
 /// A server process over what is stored. The nonce of a commit is a matter of its position.
 fn opened(store: &Store, plan: &Plan) -> Server {
     let chance = Chance::new(store.position.0, 2);
-    let mut server = Server::new(1, plan.page, Policy::LastWriteWins, chance);
-    server.store = store.clone();
+    let mut server = Server::new(1, 1, plan.page, Policy::LastWriteWins, chance);
+    server.data.stores = vec![store.clone()];
     server
 }

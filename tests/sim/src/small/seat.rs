@@ -14,6 +14,7 @@ use landfall_core::wire::{Batch, BatchReply, PullReply};
 
 use super::life::Step;
 use super::{Mishaps, NOW};
+use crate::person::Person;
 use crate::server::REFUSED;
 use crate::tab::{Asked, Tab, collection, key};
 use crate::witness::values;
@@ -79,7 +80,7 @@ impl Seat {
     pub fn open(seat: usize, device: usize, lives: u8, left: Mishaps) -> Seat {
         let writer = 0x1_0000 * (seat as u128 + 1) + u128::from(lives);
         let mut new = Seat {
-            tab: Tab::new(device, 0xd0 + device as u128, writer, 1),
+            tab: Tab::new(device, &Person::alone(), vec![collection()], 0xd0 + device as u128, writer, 1),
             waiting: VecDeque::new(),
             leg: None,
             done: 0,
