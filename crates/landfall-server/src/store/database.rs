@@ -260,10 +260,16 @@ impl dyn Transaction + '_ {
         if statements.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = self.ask(statements).await?;
-        let first = |rows: Vec<Row>| rows.into_iter().next().map(|mut row| T::of(&mut row)).transpose();
-        answers.into_iter().map(first).collect()
+        firsts(self.ask(statements).await?)
     }
+}
+
+/// The row of each of the statements that were asked together, if it has one.
+pub(super) fn firsts<T: Record>(
+    answers: impl IntoIterator<Item = Vec<Row>>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let first = |rows: Vec<Row>| rows.into_iter().next().map(|mut row| T::of(&mut row)).transpose();
+    answers.into_iter().map(first).collect()
 }
 
 /// The next of the rows that are coming.

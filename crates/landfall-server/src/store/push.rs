@@ -10,7 +10,7 @@ use landfall_core::json::Json;
 use landfall_core::wire::{PushResult, Verdict};
 
 use super::commits::Commits;
-use super::database::{Database, Statement, sql};
+use super::database::{Database, Statement, firsts, sql};
 use super::snapshot::nonce;
 use super::turns::{Joined, Turn};
 use super::{Epoch, Named, Sender, StoreError, count, stored};
@@ -82,11 +82,19 @@ impl Push {
         self.claim(&named.writers).await?;
         self.take_settled(&named.settled).await?;
         let mut facts = Facts { position: self.position, ..Facts::default() };
-        let rows = self
-            .joined
-            .tx
-            .each(named.documents.iter().map(|key| self.sender.document(key)).collect())
-            .await?;
+        // None of these waits for what another one finds.
+        let writers: BTreeSet<Writer> = named.receipts.iter().map(|id| id.writer).collect();
+        let sent: BTreeSet<Writer> = named.sent.iter().map(|id| id.writer).collect();
+        let documents = named.documents.iter().map(|key| self.sender.document(key));
+        let receipts = named.receipts.iter().map(|id| self.sender.receipt(*id));
+        let newest = writers.iter().map(|writer| self.sender.run_before(*writer, u64::MAX >> 1));
+        let full = sent.iter().map(|writer| self.sender.last_receipt(*writer));
+        let asked = documents.chain(receipts).chain(newest).chain(full).collect();
+        let mut answers = self.joined.tx.ask(asked).await?.into_iter();
+        let rows = firsts(answers.by_ref().take(named.documents.len()))?;
+        let receipts = firsts(answers.by_ref().take(named.receipts.len()))?;
+        let newest = firsts(answers.by_ref().take(writers.len()))?;
+        let full = firsts::<i64>(answers)?;
         for (key, row) in named.documents.iter().zip(rows) {
             let Some(row) = row else { continue };
             let stored = read_document(row)
@@ -98,8 +106,9 @@ impl Push {
             }
             facts.documents.insert(key.clone(), stored);
         }
-        facts.receipts = self.receipts(&named.receipts).await?;
-        facts.full = self.full(named.sent.iter().map(|id| id.writer).collect()).await?;
+        let newest = writers.into_iter().zip(newest).collect();
+        facts.receipts = self.receipts(&named.receipts, receipts, &newest).await?;
+        facts.full = sent.into_iter().zip(full).filter_map(|(writer, last)| last.map(|_| writer)).collect();
         facts.own_writers = self.own_writers(&facts).await?;
         self.wholes = named.wholes.clone();
         self.load_pasts(&named.seen, &mut facts).await?;

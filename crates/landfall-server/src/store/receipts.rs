@@ -16,18 +16,15 @@ use super::{Push, Sender, Store, StoreError, count, stored};
 const DOUBT: Millis = Millis::seconds(24 * 60 * 60);
 
 impl Push {
-    /// The verdicts on mutations, as far as there are any.
+    /// The verdicts on mutations, as far as there are any: those that have receipts, and those in runs of their
+    /// writers, of which the newest are at hand.
     pub(super) async fn receipts(
         &mut self,
         ids: &BTreeSet<MutationId>,
+        rows: Vec<Option<ReceiptRow>>,
+        newest: &BTreeMap<Writer, Option<RunRow>>,
     ) -> Result<BTreeMap<MutationId, Receipt>, StoreError> {
         let mut receipts = BTreeMap::new();
-        let asked = ids.iter().map(|id| {
-            let receipt =
-                sql("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3");
-            self.sender.name(receipt, id.writer).bind(stored(id.n))
-        });
-        let rows: Vec<Option<(String, String)>> = self.joined.tx.each(asked.collect()).await?;
         let mut unknown = Vec::new();
         for (id, row) in ids.iter().zip(rows) {
             match row {
@@ -40,11 +37,8 @@ impl Push {
             }
         }
         // Most have none because they are new, and above all that is settled.
-        let writers: BTreeSet<Writer> = unknown.iter().map(|id| id.writer).collect();
-        let newest =
-            self.runs_before(writers.iter().map(|writer| (*writer, u64::MAX >> 1)).collect()).await?;
-        let through: BTreeMap<_, _> = writers.iter().zip(newest).collect();
-        let settled = |id: &MutationId| through[&id.writer].as_ref().is_some_and(|run| id.n <= run.last);
+        let settled =
+            |id: &MutationId| newest[&id.writer].as_ref().is_some_and(|(_, last, _)| id.n <= count(*last));
         unknown.retain(settled);
         let runs = self.runs_before(unknown.iter().map(|id| (id.writer, id.n)).collect()).await?;
         for (id, run) in unknown.into_iter().zip(runs) {
@@ -53,17 +47,6 @@ impl Push {
             }
         }
         Ok(receipts)
-    }
-
-    /// Those of the writers that have as many receipts as a writer may have, or more.
-    pub(super) async fn full(&mut self, writers: BTreeSet<Writer>) -> Result<BTreeSet<Writer>, StoreError> {
-        let last = writers.iter().map(|writer| {
-            let last =
-                sql("SELECT n FROM receipts WHERE tenant = $1 AND writer = $2 ORDER BY n LIMIT 1 OFFSET $3");
-            self.sender.name(last, *writer).bind(stored(RECEIPTS_MAX as u64 - 1))
-        });
-        let last: Vec<Option<i64>> = self.joined.tx.each(last.collect()).await?;
-        Ok(writers.into_iter().zip(last).filter_map(|(writer, last)| last.map(|_| writer)).collect())
     }
 
     /// Puts runs in the place of the receipts in these ranges. What has no receipt may never have been sent.
@@ -108,15 +91,9 @@ impl Push {
 
     /// For each of these the last run that begins there or before.
     async fn runs_before(&mut self, places: Vec<(Writer, u64)>) -> Result<Vec<Option<Run>>, StoreError> {
-        let asked = places.into_iter().map(|(writer, n)| {
-            let run = sql(
-                "SELECT first, last, code FROM settled WHERE tenant = $1 AND writer = $2 AND first <= $3 \
-                 ORDER BY first DESC LIMIT 1",
-            );
-            self.sender.name(run, writer).bind(stored(n))
-        });
-        let rows: Vec<Option<(i64, i64, Option<String>)>> = self.joined.tx.each(asked.collect()).await?;
-        let run = |(first, last, code)| Run { first: count(first), last: count(last), code };
+        let asked = places.into_iter().map(|(writer, n)| self.sender.run_before(writer, n));
+        let rows: Vec<Option<RunRow>> = self.joined.tx.each(asked.collect()).await?;
+        let run = |(first, last, code): RunRow| Run { first: count(first), last: count(last), code };
         Ok(rows.into_iter().map(|row| row.map(run)).collect())
     }
 
@@ -145,7 +122,32 @@ impl Push {
     }
 }
 
+/// Hash and verdict.
+pub(super) type ReceiptRow = (String, String);
+/// First, last, and why they were refused.
+pub(super) type RunRow = (i64, i64, Option<String>);
+
 impl Sender {
+    pub(super) fn receipt(&self, id: MutationId) -> Statement {
+        let receipt = sql("SELECT hash, result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3");
+        self.name(receipt, id.writer).bind(stored(id.n))
+    }
+
+    /// Asks for the last receipt that a writer may have: one that has it has to settle first.
+    pub(super) fn last_receipt(&self, writer: Writer) -> Statement {
+        let last =
+            sql("SELECT n FROM receipts WHERE tenant = $1 AND writer = $2 ORDER BY n LIMIT 1 OFFSET $3");
+        self.name(last, writer).bind(stored(RECEIPTS_MAX as u64 - 1))
+    }
+
+    /// Asks for the last run of a writer that begins there or before.
+    pub(super) fn run_before(&self, writer: Writer, n: u64) -> Statement {
+        let run =
+            sql("SELECT first, last, code FROM settled WHERE tenant = $1 AND writer = $2 AND first <= $3 \
+             ORDER BY first DESC LIMIT 1");
+        self.name(run, writer).bind(stored(n))
+    }
+
     fn name(&self, statement: Statement, writer: Writer) -> Statement {
         statement.bind(self.tenant.as_str()).bind(writer.to_string())
     }
