@@ -24,6 +24,7 @@ mod pulling;
 mod refusal;
 mod server;
 mod settled;
+mod slept;
 mod staging;
 mod tab;
 mod tabs;
