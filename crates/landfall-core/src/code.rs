@@ -61,7 +61,7 @@ codes! {
     Forbidden = "forbidden", Definite;
     /// There is no such thing, or none that the caller may know of.
     NotFound = "not_found", Definite;
-    /// The document was deleted, and so long ago or so knowingly that a patch cannot bring it back.
+    /// The document was deleted, and so knowingly that a patch cannot bring it back.
     Gone = "gone", Definite;
     /// Its user did not want it any more and said so before the server had it.
     Discarded = "discarded", Definite;

@@ -62,7 +62,8 @@ pub struct Proposal<'a> {
     pub key: &'a DocumentKey,
     /// What the user did.
     pub op: Op,
-    /// The document before, as far as it is visible, or hidden by a delete and about to come back.
+    /// The document before, if the caller may see it: all of its fields, those that a delete hides too. None for a
+    /// creation that knew of the delete and begins anew.
     pub previous: Option<&'a Json>,
     /// The document after, unless it is deleted; where an earlier delete goes on hiding it, what it hides.
     pub document: Option<&'a Json>,
