@@ -29,7 +29,7 @@ pub struct Cursor {
     pub nonce: u64,
     /// The last document of that commit that was looked at, counted within the commit.
     pub ordinal: u32,
-    /// The newest commit when the client started from nothing. What was deleted before then it never had.
+    /// Nothing that the client has is older: the newest commit when it last had everything, or started from nothing.
     pub floor: Position,
     /// What decided which changes the client was shown on the way, as a hash: another one once the rules or its
     /// user's claims have changed. Not known of cursors that older servers gave out, and of the place of a push.

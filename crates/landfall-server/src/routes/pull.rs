@@ -87,14 +87,15 @@ pub(super) async fn pull(
         bytes += changes.bytes;
         for change in &changes.rows {
             place = (change.position, change.ordinal);
-            deliver(&mut page, &mut snapshot, (&rules, &caller.user), change, from, floor).await?;
+            deliver(&mut page, &mut snapshot, (&rules, &caller.user), change, floor).await?;
         }
         if !changes.more || page.len() == limit || bytes >= PAGE_BYTES {
             break changes.more;
         }
     };
     let remaining = if from.0 == Position(0) { snapshot.count(place).await? } else { None };
-    let (position, ordinal) = if more { place } else { (snapshot.head(), Cursor::END) };
+    let head = snapshot.head();
+    let ((position, ordinal), floor) = if more { (place, floor) } else { ((head, Cursor::END), head) };
     let nonce = snapshot.nonce(position).await?.ok_or_else(|| StoreError::Corrupt {
         what: format!("commit {}", position.0),
         reason: "it is not there".to_owned(),
@@ -120,7 +121,6 @@ async fn deliver(
     snapshot: &mut Snapshot,
     (rules, user): (&CallerRules<'_>, &User),
     change: &Change,
-    from: (Position, u32),
     floor: Position,
 ) -> Result<(), StoreError> {
     let visible = rules.may_read(&change.collection, &change.data);
@@ -131,14 +131,11 @@ async fn deliver(
         (Some(_), _) | (None, false) if had_nothing => {}
         (Some(stamp), true) => page.tombstone(change, stamp),
         (Some(_) | None, false) => {
-            let guarded = rules.reads_depend_on_documents(&change.collection);
-            if guarded {
-                let before = snapshot.before(change, from).await?;
-                let seen = before.iter().any(|data| rules.may_read(&change.collection, data));
-                // What somebody has made and handed on since is in the base that they have made by themselves.
-                if seen || snapshot.has_changed(user, change, from).await? {
-                    page.eviction(change);
-                }
+            let sees = |data: &str| rules.may_read(&change.collection, data);
+            if rules.reads_depend_on_documents(&change.collection)
+                && snapshot.may_have(user, change, floor, sees).await?
+            {
+                page.eviction(change);
             }
         }
     }

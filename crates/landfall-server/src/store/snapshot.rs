@@ -7,7 +7,6 @@ use super::database::{Statement, Transaction, next, sql};
 use super::push::read_epoch;
 use super::{Epoch, StoreError, count, stored};
 use crate::caller::Tenant;
-use crate::cursor::Cursor;
 
 /// A read transaction: sees no commit that came after it began.
 pub struct Snapshot {
@@ -175,54 +174,32 @@ impl Snapshot {
         Ok(Some(count(found)).filter(|found| *found < COUNT_MAX))
     }
 
-    /// What a guarded document can have been for somebody who has come to a place.
+    /// Whether somebody may have a guarded document that they do not see now: they have changed it since `floor`, or it
+    /// was something between then and now that they see. Which of that a device has that has come to somewhere in the
+    /// middle of many commits, nobody can tell.
     ///
     /// # Errors
     /// The database does not work.
-    pub async fn before(
-        &mut self,
-        change: &Change,
-        place: (Position, u32),
-    ) -> Result<Vec<String>, StoreError> {
-        // Inside a commit, some of its documents were delivered as they are after it and some were not.
-        let inside = place.1 != Cursor::END;
-        let seen_through = [Some(place.0.0), inside.then(|| place.0.0.saturating_sub(1))];
-        let mut found = Vec::new();
-        for position in seen_through.into_iter().flatten() {
-            let visible = sql("SELECT visible_before FROM history \
-                 WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 \
-                 ORDER BY version LIMIT 1")
-            .bind(self.tenant.as_str())
-            .bind(change.collection.as_str())
-            .bind(change.document.as_str())
-            .bind(stored(position));
-            let before: Option<Option<String>> = self.tx.optional(visible).await?;
-            found.extend(before.flatten());
-        }
-        Ok(found)
-    }
-
-    /// Whether somebody has changed a document since they had come to a place: then they may have it as it was in
-    /// between.
-    ///
-    /// # Errors
-    /// The database does not work.
-    pub async fn has_changed(
+    pub async fn may_have(
         &mut self,
         user: &User,
         change: &Change,
-        place: (Position, u32),
+        floor: Position,
+        sees: impl Fn(&str) -> bool,
     ) -> Result<bool, StoreError> {
-        let inside = place.1 != Cursor::END;
-        let changed = sql("SELECT version FROM history \
-             WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 AND sub = $5 LIMIT 1")
+        let since = sql("SELECT sub, visible_before FROM history \
+             WHERE tenant = $1 AND collection = $2 AND document = $3 AND position > $4 ORDER BY version")
         .bind(self.tenant.as_str())
         .bind(change.collection.as_str())
         .bind(change.document.as_str())
-        .bind(stored(place.0.0.saturating_sub(u64::from(inside))))
-        .bind(user.as_str());
-        let found: Option<i64> = self.tx.optional(changed).await?;
-        Ok(found.is_some())
+        .bind(stored(floor.0));
+        let mut rows = self.tx.stream(since);
+        while let Some((sub, before)) = next::<(String, Option<String>)>(&mut rows).await? {
+            if sub == user.as_str() || before.is_some_and(|before| sees(&before)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -112,6 +112,27 @@ async fn what_somebody_makes_and_hands_on_between_two_pulls_is_taken_from_them()
     assert_eq!(kinds, [vec!["eviction".to_owned()], vec![]]);
 }
 
+/// Found by the simulator (seed 1319): the page before ended inside the commit that followed.
+#[tokio::test]
+async fn what_was_handed_on_while_its_maker_pulls_page_by_page_is_taken_from_them() {
+    let (server, _, ada) = guarded().await;
+    let mut ben = Device::of("ben", 4).role("coordinator");
+    ben.caller.roles.push("worker".to_owned());
+    let hers = || json!({ "inspector": "ada" });
+    server.push(&ada, &[ada.create(1, "early", &hers()), ada.create(2, "given", &hers())]).await.batch();
+    let first = server.pull(&ada, "limit=1").await.page();
+    server.push(&ada, &[ada.patch(3, "given", 1, "/inspector", &json!("ben"))]).await.batch();
+    let seen = |n, document| ben.patch(n, document, 2, "/notes", &json!("seen"));
+    server.push(&ben, &[seen(1, "early"), seen(2, "given")]).await.batch();
+    let second = server.pull(&ada, &format!("limit=1&cursor={}", first.cursor)).await.page();
+    let third = server.pull(&ada, &format!("limit=1&cursor={}", second.cursor)).await.page();
+    let kinds = [&first, &second, &third].map(|page| {
+        let changes = page.changes.iter();
+        changes.map(|change| format!("{} {}", change.kind, change.document)).collect::<Vec<_>>().join(", ")
+    });
+    assert_eq!(kinds, ["document early", "document early", "eviction given"]);
+}
+
 #[tokio::test]
 async fn a_device_starts_over_once_its_user_may_see_other_documents() {
     let (server, _, ada) = guarded().await;

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_core::code::Code;
-use landfall_core::id::{Client, DocumentKey, MutationId, Writer};
+use landfall_core::id::{Client, DocumentKey, MutationId, Position, Writer};
 use landfall_core::mutation::Mutation;
 use landfall_core::wire::{Batch, PROTOCOL, SETTLED_MAX};
 
-use super::cursor::Cursor;
-use super::pull::END;
 use super::store::Store;
 use crate::person::{Person, PersonId};
 use crate::planted::{self, Bug};
@@ -36,16 +34,15 @@ impl Database {
         self.stores.iter_mut().for_each(|store| store.epoch = epoch);
     }
 
-    /// Whether somebody has changed a document since they had come to a place.
+    /// Whether somebody has changed a document since a commit.
     pub(super) fn has_changed(
         &self,
         caller: &Person,
         tenant: usize,
         key: &DocumentKey,
-        from: &Cursor,
+        floor: Position,
     ) -> bool {
-        let through = from.position.0.saturating_sub(u64::from(from.ordinal != END));
-        let since = self.stores[tenant].log.iter().rev().take_while(|applied| applied.position.0 > through);
+        let since = self.stores[tenant].log.iter().rev().take_while(|applied| applied.position > floor);
         let own = |writer| self.owners.get(&writer) == Some(&caller.id);
         let mut own = since.filter(|applied| own(applied.mutation.id.writer));
         own.any(|applied| applied.mutation.key() == *key)

@@ -96,8 +96,8 @@ impl Server {
                 break;
             }
             last = *at;
-            let wrote = |key: &DocumentKey| self.data.has_changed(caller, tenant, key, &from);
-            let line = delivered(store, &rules, key, &store.documents[key], &from, &wrote);
+            let wrote = |key: &DocumentKey| self.data.has_changed(caller, tenant, key, from.floor);
+            let line = delivered(store, &rules, key, &store.documents[key], from.floor, &wrote);
             if let Some(line) = line.filter(|_| !(gap && at.0 == head)) {
                 marks.hit_if(line.contains(r#""kind":"eviction""#), Mark::EvictionSent);
                 lines.push(line);
@@ -112,11 +112,12 @@ impl Server {
         if planted::is(Bug::PageSkipsRestOfCommit) && more {
             last.1 = END;
         }
-        let (position, ordinal) = if more || late { last } else { (head, END) };
+        let whole = !(more || late);
+        let ((position, ordinal), floor) = if whole { ((head, END), head) } else { (last, from.floor) };
         let more = more && !(planted::is(Bug::CutPageIsLast) && ordinal != END);
         marks.hit_if(more && ordinal != END, Mark::PageWithinCommit);
         let nonce = store.nonces[position.0 as usize];
-        let next = Cursor { epoch: store.epoch, position, nonce, ordinal, ..from };
+        let next = Cursor { epoch: store.epoch, position, nonce, ordinal, floor, ..from };
         let remaining = (from.position == Position(0))
             .then(|| store.places.range((std::ops::Bound::Excluded(last), std::ops::Bound::Unbounded)))
             .map(|rest| rest.count() as u64);
@@ -141,23 +142,22 @@ fn delivered(
     rules: &CallerRules<'_>,
     key: &DocumentKey,
     row: &Row,
-    from: &Cursor,
+    floor: Position,
     wrote: &dyn Fn(&DocumentKey) -> bool,
 ) -> Option<Arc<str>> {
     let may_read = |data: &Json| rules.sees(&key.collection, data);
     let visible = may_read(&row.data) || planted::is(Bug::ReadNotAsked);
     // Who started when it was gone already has nothing to take away.
-    let had_nothing = row.stored.position <= from.floor;
+    let had_nothing = row.stored.position <= floor;
     match (row.hidden, visible) {
         (false, true) => Some(row.line.clone()),
         (true, _) | (false, false) if had_nothing => None,
         (true, true) => Some(row.line.clone()).filter(|_| !planted::is(Bug::TombstonesNotSent)),
         (true | false, false) => {
-            // Inside a commit, some of its documents were delivered as they are after it and some were not.
-            let inside = (from.ordinal != END).then(|| Position(from.position.0.saturating_sub(1)));
-            let before = inside.into_iter().chain([from.position]);
-            let mut before = before.filter_map(|position| store.before(key, position));
-            let told = before.any(may_read) || planted::is(Bug::EvictionsToAll);
+            // Which of them a device has that has come to somewhere in the middle of many commits, nobody can tell.
+            let later = store.history(key).filter(|(at, _)| *at > floor).filter_map(|(_, data)| data);
+            let mut since = store.before(key, floor).into_iter().chain(later);
+            let told = since.any(may_read) || planted::is(Bug::EvictionsToAll);
             // What somebody has made and handed on since is in the base that they have made by themselves.
             let told = told || wrote(key) && !planted::is(Bug::GiverNotTold);
             (told && !planted::is(Bug::EvictionsNotSent)).then(|| evicted(key, row).into())
