@@ -165,7 +165,7 @@ pub enum Output {
 #[derive(Clone, Debug)]
 enum Purpose {
     Open { rows: Vec<DocumentKey> },
-    Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId> },
+    Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId>, parked: Vec<Parked> },
     Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Seek { ticket: Ticket, collection: Collection, count: u32 },
@@ -238,6 +238,8 @@ pub struct Client {
     ready: doubt::Ready,
     /// Writes waiting for the commit before them.
     queue: Vec<(Ticket, Vec<Entry>)>,
+    /// What was refused, and is put aside once more with the next commit.
+    parking_again: Vec<Parked>,
     commits: u64,
     committing: bool,
     transactions: Map<TransactionId, Purpose>,
@@ -300,6 +302,7 @@ impl Client {
             doubts: doubt::Doubts::default(),
             ready: doubt::Ready::default(),
             queue: vec![],
+            parking_again: vec![],
             commits: 0,
             committing: false,
             transactions: Map::new(),

@@ -434,3 +434,15 @@ pub struct Parked {
     #[serde(default)]
     pub because: Option<MutationId>,
 }
+
+impl Parked {
+    /// A write that is pending, in the form of one that was refused: without a code.
+    pub fn pending(entry: Entry, place: Place) -> Parked {
+        Parked { entry, place, code: String::new(), message: None, field: None, because: None }
+    }
+
+    /// Whether it is none that was refused.
+    pub fn is_pending(&self) -> bool {
+        self.code.is_empty()
+    }
+}

@@ -149,8 +149,8 @@ pub enum Transaction {
         /// What is to be indexed: from the start, where that is something else than before.
         fields: Vec<String>,
     },
-    /// Appends writes to the journal.
-    Commit(JournalRecord),
+    /// Appends writes to the journal, and puts aside once more what had been refused before everything was deleted.
+    Commit(JournalRecord, Vec<Parked>),
     /// Gives writes that were never sent, and those that were refused, the form that a newer version of the app has for
     /// them: each as if it were parked, without a code where it need not be.
     Migrate(Vec<Parked>),
@@ -288,10 +288,10 @@ impl Transaction {
             Transaction::Load(_) | Transaction::LoadPart(..) | Transaction::Seek { .. } => {
                 Durability::ReadOnly
             }
-            Transaction::Commit(_) if cfg!(feature = "planted") => Durability::Relaxed,
+            Transaction::Commit(..) if cfg!(feature = "planted") => Durability::Relaxed,
             Transaction::Migrate(_) if planted::is(Bug::MigratesRelaxed) => Durability::Relaxed,
             Transaction::Open { .. }
-            | Transaction::Commit(_)
+            | Transaction::Commit(..)
             | Transaction::Migrate(_)
             | Transaction::Fix { .. }
             | Transaction::Amend(_)
@@ -320,7 +320,8 @@ impl Transaction {
             Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
             Transaction::Index { .. } => vec![Store::Base, Store::Index, Store::Meta],
-            Transaction::Commit(_) | Transaction::Compact { .. } => vec![Store::Journal],
+            Transaction::Commit(_, parked) if !parked.is_empty() => vec![Store::Journal, Store::Parked],
+            Transaction::Commit(..) | Transaction::Compact { .. } => vec![Store::Journal],
             Transaction::Fix { .. } => vec![Store::Sent, Store::Meta],
             Transaction::Amend(_) => vec![Store::Journal, Store::Settled, Store::Parked, Store::Meta],
             Transaction::Adopt(_) => vec![Store::Journal, Store::Meta],
@@ -377,7 +378,7 @@ impl Transaction {
                     Read::Range(Store::Base, Key::Text(from), Key::Text(to), INDEXED_PART),
                 ]
             }
-            Transaction::Commit(_) => vec![],
+            Transaction::Commit(..) => vec![],
             Transaction::Migrate(_) => opening(0),
             Transaction::Fix { .. } => vec![Read::All(Store::Sent), voids(), migrations()],
             Transaction::Amend(Amendment { unpark, .. }) => {
@@ -420,8 +421,11 @@ impl Transaction {
                 };
                 (vec![], loaded(&read, next))
             }
-            Transaction::Commit(record) => {
-                (vec![Write::Add(Store::Journal, stored::write(record))], Outcome::Committed)
+            Transaction::Commit(record, parked) => {
+                let mut writes = vec![Write::Add(Store::Journal, stored::write(record))];
+                let parked: &[Parked] = if planted::is(Bug::ParkedOnce) { &[] } else { parked };
+                writes.extend(parked.iter().map(park));
+                (writes, Outcome::Committed)
             }
             Transaction::Migrate(migrated) => migrate::migrate(migrated, open::opened(read)),
             Transaction::Fix { sent, migrations } => outbox::fix(sent, *migrations, &read),
@@ -431,11 +435,8 @@ impl Transaction {
             Transaction::Seal { through, known } => seal::seal(*through, known, &read[0]),
             Transaction::Settle { epoch, head, settled, folds, parked, garbage } => {
                 let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, &read);
-                let put = |parked: &Parked| {
-                    Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
-                };
                 let parked: &[Parked] = if planted::is(Bug::ParkedNotStored) { &[] } else { parked };
-                writes.extend(parked.iter().map(put));
+                writes.extend(parked.iter().map(park));
                 writes.extend(garbage.iter().map(delete));
                 (base::announced(writes), outcome)
             }
@@ -473,6 +474,10 @@ impl Transaction {
 
 fn delete((store, key): &(Store, Key)) -> Write {
     Write::Delete(*store, key.clone())
+}
+
+fn park(parked: &Parked) -> Write {
+    Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
 }
 
 fn put_checkpoint(checkpoint: &Checkpoint) -> Write {

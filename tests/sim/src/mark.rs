@@ -156,6 +156,8 @@ landfall_core::listed! {
     DecidedTwice,
     /// A record was rewritten without what had ended.
     Compacted,
+    /// What was refused was put aside once more after everything had been deleted.
+    ParkedAgain,
     /// A refused write changed its document's view back.
     WriteWithdrawn,
     /// Writes of an older version of the app were brought to a newer one.
@@ -236,6 +238,9 @@ impl Marks {
                 self.hit_if(reached.staged.is_some(), Mark::Staged);
             }
             (_, Outcome::Stale(_)) => self.hit(Mark::PageStale),
+            (Transaction::Commit(_, parked), Outcome::Committed) => {
+                self.hit_if(!parked.is_empty(), Mark::ParkedAgain);
+            }
             (Transaction::Compact { .. }, Outcome::Committed) => self.hit(Mark::Compacted),
             (_, _) => {}
         }

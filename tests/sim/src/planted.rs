@@ -141,7 +141,7 @@ pub fn is(bug: Bug) -> bool {
 /// What a power cut may undo of a transaction, with the bugs that are about that.
 pub fn durability(durability: Durability, transaction: &Transaction) -> Durability {
     let relaxed = match transaction {
-        Transaction::Commit(_) => is(Bug::CommitRelaxed),
+        Transaction::Commit(..) => is(Bug::CommitRelaxed),
         Transaction::Amend(_) => is(Bug::AmendRelaxed),
         // What is lost of these is made anew: the bytes are the same but for the stamp, and the server says once more
         // what it has said.

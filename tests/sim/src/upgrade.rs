@@ -42,8 +42,13 @@ impl World {
 
     /// The app is asked about what is older than it.
     pub fn migrate(&mut self, tab: TabId, older: &[Older]) {
-        if self.crashes(tab) {
-            return self.marks.hit(Mark::MigrationCrashed);
+        if !self.healed && self.chances.upgrade.one_in(6) {
+            // Whoever opened it has no time for that now.
+            self.marks.hit(Mark::MigrationCrashed);
+            let device = self.tab(tab).map_or(0, |tab| tab.device);
+            self.close(tab);
+            let delay = self.chances.upgrade.delay(Millis(5_000));
+            return self.queue.after(delay, Event::Reopen(device));
         }
         let twice = older.iter().find(|one| one.data.text().contains(MIGRATED));
         if let Some(twice) = twice {

@@ -69,7 +69,7 @@ impl Witness {
         added: &[u64],
     ) {
         match (transaction, outcome) {
-            (Transaction::Commit(record), Outcome::Committed) => {
+            (Transaction::Commit(record, _), Outcome::Committed) => {
                 self.journalled(device, incarnation, &record.entries, added[0]);
             }
             (Transaction::Amend(amendment), Outcome::Amended) => {

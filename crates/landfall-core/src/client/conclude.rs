@@ -14,7 +14,7 @@ impl Client {
             (Purpose::Open { rows }, Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
                 self.read(rows, *opened);
             }
-            (Purpose::Commit { n, tickets, ids }, Ok(Done { added, .. })) => {
+            (Purpose::Commit { n, tickets, ids, .. }, Ok(Done { added, .. })) => {
                 self.committing = false;
                 let record = *added.first().expect("BUG: a commit that added no record");
                 // Where the browser has deleted what was stored, keys are counted from the start again. Until this tab
@@ -30,10 +30,11 @@ impl Client {
                 self.drain.nudge(Nudge::Wrote, now);
                 self.commit();
             }
-            (Purpose::Commit { tickets, mut ids, .. }, Err(code)) => {
+            (Purpose::Commit { tickets, mut ids, parked, .. }, Err(code)) => {
                 self.committing = false;
                 // What was saved again is nowhere else: it stays, and is tried once more with the next look.
-                let all = ids.len();
+                let all = ids.len() + parked.len();
+                self.parking_again.extend(parked);
                 ids.retain(|id| self.outbox.get(*id).is_none_or(|item| item.entry.place.is_none()));
                 if ids.len() < all {
                     self.trouble = Some(code.to_string());

@@ -55,8 +55,7 @@ impl Client {
                 let unit = |other: &&Entry| other.id == entry.id || other.is_with(entry);
                 if journal.entries.iter().filter(open).filter(unit).any(|other| self.is_older(other)) {
                     let place = entry.place.unwrap_or(Place { record: *record, index });
-                    let (entry, code) = (entry.clone(), String::new());
-                    asked.push(Parked { entry, place, code, message: None, field: None, because: None });
+                    asked.push(Parked::pending(entry.clone(), place));
                 }
             }
         }
@@ -99,7 +98,7 @@ impl Client {
                         one.entry = newer;
                     }
                     // What was refused stays as it is.
-                    Err(_) if !one.code.is_empty() => {}
+                    Err(_) if !one.is_pending() => {}
                     Err(refusal) => {
                         one.code = Code::MigrationFailed.to_string();
                         one.message = Some(refusal.message);
@@ -115,7 +114,7 @@ impl Client {
             }
             let failed = &asked[at].entry;
             for (one, old) in migrated.iter_mut().zip(&asked) {
-                if one.code.is_empty() && one.entry.is_with(failed) {
+                if one.is_pending() && one.entry.is_with(failed) {
                     one.code = Code::GroupRefused.to_string();
                     one.because = Some(failed.id);
                     one.entry = old.entry.clone();

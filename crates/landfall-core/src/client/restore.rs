@@ -8,7 +8,7 @@ use crate::id::{Collection, DocumentKey, MutationId, Writer};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
-use crate::stored::{End, Entry, Parked, Place, Sent, SettledRecord, Store, void_key};
+use crate::stored::{End, Parked, Place, Sent, SettledRecord, Store, void_key};
 
 impl Client {
     /// Has everything read but the base, and of that these documents.
@@ -53,7 +53,10 @@ impl Client {
         }
         self.seen.see(&opened.changes);
         self.damaged = opened.damaged;
-        let rescued = if lost { self.rescued() } else { vec![] };
+        let parking = std::mem::take(&mut self.parking_again);
+        let mut again = if lost { self.rescued() } else { parking };
+        let committing = self.transactions.values().filter_map(committing);
+        let parking: Vec<Parked> = committing.flat_map(|(_, parked)| parked).cloned().collect();
         self.migrations = opened.migrations;
         self.checkpoint = opened.checkpoint;
         // What was pulled and cannot be read is pulled again, with everything else.
@@ -148,21 +151,32 @@ impl Client {
             }
             self.ledger.settled(record, &settled.settled);
         }
+        for parked in parking {
+            if !self.has(parked.entry.id) {
+                self.outbox.park(parked);
+            }
+        }
         // What there was no room for when it was saved again stood before whatever was stored since.
-        let mut again = vec![];
         let waiting = if uncommitted.is_empty() { Set::new() } else { self.waiting() };
         for (place, entry) in uncommitted {
             match self.outbox.get(entry.id) {
                 Some(_) => {}
                 None if waiting.contains(&entry.id) => self.outbox.insert(place, entry, Standing::Saving),
-                None => again.push(entry),
+                None => {
+                    let place = entry.place.unwrap_or_default();
+                    file(&mut again, Parked::pending(entry, place));
+                }
             }
         }
-        again.extend(rescued);
         for id in opened.voids {
             match self.outbox.get(id).map(|item| item.standing) {
                 Some(Standing::Saving | Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
                 Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
+            }
+        }
+        if lost {
+            for (index, one) in (0..).zip(&mut again) {
+                one.place = Place { record: 0, index };
             }
         }
         self.save_again(again);
@@ -198,11 +212,11 @@ impl Client {
         self.outbox.documents().cloned().chain(drafts).collect()
     }
 
-    /// What this tab remembers of writes whose effect it has not seen, when what was stored is gone, in the order in
-    /// which they stood. What the server has answered goes through it all again: it gives the same verdict, unless
-    /// its own history was set back meanwhile.
-    fn rescued(&self) -> Vec<Entry> {
-        let mut rescued: Vec<Entry> = Vec::new();
+    /// What this tab remembers of writes whose effect it has not seen, and of what was refused, when what was stored is
+    /// gone, in the order in which they stood. What the server has accepted goes through it all again: it gives the same
+    /// verdict, unless its own history was set back meanwhile.
+    fn rescued(&self) -> Vec<Parked> {
+        let mut rescued: Vec<Parked> = Vec::new();
         for item in self.outbox.items() {
             let mut entry = item.entry.clone();
             // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
@@ -213,16 +227,15 @@ impl Client {
             match item.standing {
                 Standing::Saving | Standing::Discarding => {}
                 Standing::Saved | Standing::Sending | Standing::Accepted { .. } => {
-                    entry.place = self.outbox.place(entry.id);
-                    rescued.push(entry);
+                    let place = self.outbox.place(entry.id).unwrap_or_default();
+                    rescued.push(Parked::pending(entry, place));
                 }
             }
         }
-        for Parked { entry, place, .. } in self.outbox.parked() {
+        for parked in self.outbox.parked() {
             // Another tab may have had a verdict stored on what this one was saving again.
-            if self.outbox.get(entry.id).is_none() {
-                let at = rescued.partition_point(|other| other.place < Some(*place));
-                rescued.insert(at, Entry { place: Some(*place), ..entry.clone() });
+            if self.outbox.get(parked.entry.id).is_none() {
+                file(&mut rescued, parked.clone());
             }
         }
         rescued
@@ -235,25 +248,31 @@ impl Client {
 
     /// Writes that are on their way into the journal.
     fn waiting(&self) -> Set<MutationId> {
-        let running = self
-            .transactions
-            .values()
-            .filter_map(|purpose| if let Purpose::Commit { ids, .. } = purpose { Some(ids) } else { None });
+        let running = self.transactions.values().filter_map(committing).map(|(ids, _)| ids);
         let queued = self.queue.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
         running.flatten().copied().chain(queued).collect()
     }
 
     /// Saves what nobody waits for, ahead of whatever has been written since.
-    fn save_again(&mut self, mut entries: Vec<Entry>) {
-        entries.retain(|entry| !self.has(entry.id));
-        if entries.is_empty() {
-            return;
-        }
+    fn save_again(&mut self, again: Vec<Parked>) {
+        let mut entries = Vec::new();
         let from: usize = self.queue.iter().map(|(_, entries)| entries.len()).sum();
-        for (index, entry) in (0..).zip(&mut entries) {
-            entry.place = Some(Place { record: 0, index });
-            let place = uncommitted(self.commits, from as u32 + index);
-            self.outbox.insert(place, entry.clone(), Standing::Saving);
+        for mut one in again {
+            if self.has(one.entry.id) {
+                continue;
+            }
+            if one.is_pending() {
+                one.entry.place = Some(one.place);
+                let place = uncommitted(self.commits, (from + entries.len()) as u32);
+                self.outbox.insert(place, one.entry.clone(), Standing::Saving);
+                entries.push(one.entry);
+            } else {
+                self.outbox.park(one.clone());
+                self.parking_again.push(one);
+            }
+        }
+        if entries.is_empty() && self.parking_again.is_empty() {
+            return;
         }
         self.queue.push((Ticket::MAX, entries));
         self.commit();
@@ -310,4 +329,15 @@ impl Client {
             self.transact(purpose, Transaction::Load(keys));
         }
     }
+}
+
+/// The writes of a commit that is under way, and what is put aside once more with it.
+fn committing(purpose: &Purpose) -> Option<(&Vec<MutationId>, &Vec<Parked>)> {
+    if let Purpose::Commit { ids, parked, .. } = purpose { Some((ids, parked)) } else { None }
+}
+
+/// Puts a write where it stands among others.
+fn file(all: &mut Vec<Parked>, one: Parked) {
+    let at = all.partition_point(|other| other.place <= one.place);
+    all.insert(at, one);
 }

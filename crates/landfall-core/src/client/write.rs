@@ -194,7 +194,9 @@ impl Client {
         let n = self.commits;
         self.commits += 1;
         self.committing = true;
-        self.transact(Purpose::Commit { n, tickets, ids }, Transaction::Commit(JournalRecord { entries }));
+        let parked = std::mem::take(&mut self.parking_again);
+        let commit = Transaction::Commit(JournalRecord { entries }, parked.clone());
+        self.transact(Purpose::Commit { n, tickets, ids, parked }, commit);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Brings writes to the form that a newer version of the app has given them.
 
-use super::{Opened, Outcome, Write};
+use super::{Opened, Outcome, Write, park};
 use crate::id::MutationId;
 use crate::map::Map;
 use crate::planted::{self, Bug};
@@ -19,7 +19,7 @@ pub(super) fn migrate(migrated: &[Parked], opened: Opened) -> (Vec<Write>, Outco
     for (key, mut record) in opened.journal {
         let open = |entry: &&Entry| !closed.contains(&entry.id);
         for entry in record.entries.iter().filter(open) {
-            let Some(new) = newer.get(&entry.id).filter(|new| !new.code.is_empty()) else { continue };
+            let Some(new) = newer.get(&entry.id).filter(|new| !new.is_pending()) else { continue };
             // Of a transaction all or nothing: another tab may have been able to do more.
             let as_asked =
                 |other: &Entry| newer.get(&other.id).is_some_and(|new| new.entry.schema == other.schema);
@@ -48,17 +48,13 @@ pub(super) fn migrate(migrated: &[Parked], opened: Opened) -> (Vec<Write>, Outco
     (writes, Outcome::Migrated)
 }
 
-fn park(parked: &Parked) -> Write {
-    Write::Put(Store::Parked, Key::Text(parked.entry.id.to_string()), stored::write(parked))
-}
-
 fn renew(entry: &mut Entry, newer: &Map<MutationId, Parked>) -> bool {
-    let Some(Parked { entry: new, code, .. }) = newer.get(&entry.id) else { return false };
-    let is_newer = code.is_empty() && new.schema > entry.schema;
+    let Some(new) = newer.get(&entry.id) else { return false };
+    let is_newer = new.is_pending() && new.entry.schema > entry.schema;
     if is_newer {
-        entry.fields.clone_from(&new.fields);
+        entry.fields.clone_from(&new.entry.fields);
         if !planted::is(Bug::MigratesTwice) {
-            entry.schema = new.schema;
+            entry.schema = new.entry.schema;
         }
     }
     is_newer

@@ -28,7 +28,7 @@ pub(crate) struct Disk {
 impl Disk {
     /// Does what a driver does: read, decide, write, all in one transaction.
     pub(crate) fn run(&mut self, transaction: Transaction) -> Result<Done, Code> {
-        if self.full && matches!(transaction, Transaction::Commit(_) | Transaction::Migrate(_)) {
+        if self.full && matches!(transaction, Transaction::Commit(..) | Transaction::Migrate(_)) {
             return Err(Code::StorageFull);
         }
         let durability = transaction.durability();

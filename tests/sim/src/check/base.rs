@@ -179,7 +179,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         Transaction::Fix { sent, .. } => {
             format!("fixes {:?}", sent.iter().map(|sent| sent.mutation.id).collect::<Vec<_>>())
         }
-        Transaction::Commit(record) => {
+        Transaction::Commit(record, _) => {
             format!("commits {:?}", record.entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
         }
         Transaction::Amend(amendment) => format!("amends {amendment:?}"),

@@ -55,14 +55,14 @@ impl World {
         let fails = disk.broken || durability != Durability::ReadOnly && (quota || disk.full);
         if fails {
             match &transaction {
-                Transaction::Commit(_) => self.marks.hit(Mark::QuotaOnWrite),
+                Transaction::Commit(..) => self.marks.hit(Mark::QuotaOnWrite),
                 Transaction::Store { .. } => self.marks.hit(Mark::QuotaOnPull),
                 Transaction::Settle { .. } => self.marks.hit(Mark::QuotaOnSettle),
                 _ => {}
             }
             // Opening writes at most a name; where there is no room for that there is no database.
             let opens = matches!(transaction, Transaction::Open { .. });
-            if let Transaction::Commit(record) = &transaction {
+            if let Transaction::Commit(record, _) = &transaction {
                 let values = record.entries.iter().flat_map(|entry| crate::witness::values(&entry.fields));
                 self.witness.fickle.extend(values);
             }
