@@ -2,23 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use landfall_core::client::{Client, Declared, Done, Input, Options, Output, Remote, TransactionId};
+use landfall_core::client::{Client, Declared, Input, Options, Output, Remote, TransactionId};
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
 use landfall_core::mutation::Mutation;
-use landfall_core::stored::{Key, Store, Urgency};
+use landfall_core::stored::{Store, Urgency};
 use landfall_core::time::WallTime;
-use landfall_core::transaction::{Read, Rows, Transaction, Write};
+use landfall_core::transaction::Transaction;
 use landfall_core::wire::{Batch, BatchReply, PullReply, PushResult, Verdict};
+use landfall_tests::disk::Disk;
 
 use crate::scale::Scale;
-
-#[derive(Default)]
-struct Disk {
-    texts: BTreeMap<Store, BTreeMap<Key, String>>,
-    counted: BTreeMap<Store, u64>,
-}
 
 #[derive(Default)]
 struct Server {
@@ -110,7 +105,7 @@ impl Device {
 
     /// How much text the journal is.
     pub(crate) fn journal(&self) -> usize {
-        self.disk.texts.get(&Store::Journal).into_iter().flat_map(BTreeMap::values).map(String::len).sum()
+        self.disk.records(Store::Journal).map(|(_, text)| text.len()).sum()
     }
 
     /// Sends everything; gives in how many requests.
@@ -158,7 +153,7 @@ impl Device {
                 }
             }
             let Some((id, transaction)) = self.transactions.pop_front() else { return };
-            let done = self.disk.run(transaction);
+            let done = self.disk.run(&transaction);
             self.client().handle_input(Input::Transacted(id, Ok(done)), NOW);
         }
     }
@@ -204,55 +199,6 @@ impl Server {
             more: false,
             forgotten_through: Position(0),
             remaining: None,
-        }
-    }
-}
-
-impl Disk {
-    fn run(&mut self, transaction: Transaction) -> Done {
-        let read: Vec<Rows> = transaction.reads().iter().map(|read| self.read(read)).collect();
-        let (writes, outcome) = transaction.decide(read);
-        let mut added = vec![];
-        for write in writes {
-            match write {
-                Write::Add(store, text) => {
-                    let count = self.counted.entry(store).or_default();
-                    *count += 1;
-                    self.texts.entry(store).or_default().insert(Key::Counted(*count), text);
-                    added.push(*count);
-                }
-                Write::Put(store, key, text) => {
-                    self.texts.entry(store).or_default().insert(key, text);
-                }
-                Write::Delete(store, key) => {
-                    self.texts.entry(store).or_default().remove(&key);
-                }
-                Write::DeleteRange(store, from, to) => {
-                    self.texts.entry(store).or_default().retain(|key, _| !(&from..&to).contains(&key));
-                }
-                Write::Clear(store) => self.texts.entry(store).or_default().clear(),
-            }
-        }
-        Done { outcome, added }
-    }
-
-    fn read(&mut self, read: &Read) -> Rows {
-        let texts = self.texts.entry(read.store()).or_default();
-        let row = |(key, text): (&Key, &String)| (key.clone(), text.clone());
-        match read {
-            Read::One(_, key) => texts.get_key_value(key).map(row).into_iter().collect(),
-            Read::All(_) => texts.iter().map(row).collect(),
-            Read::Range(_, from, to, count) => {
-                texts.range(from.clone()..to.clone()).take(*count as usize).map(row).collect()
-            }
-            Read::Keys(_, from, to, count, descending) => {
-                let keys = texts.range(from.clone()..to.clone()).map(|(key, _)| (key.clone(), String::new()));
-                if *descending {
-                    keys.rev().take(*count as usize).collect()
-                } else {
-                    keys.take(*count as usize).collect()
-                }
-            }
         }
     }
 }
