@@ -10,6 +10,9 @@ export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** The demo page as built, and what its server is told. */
 export const DEMO = file("www/dist");
 export const DEMO_CONFIG = file("www/landfall.yaml");
+/** Vectors of the protocol, and transcripts. */
+export const GOLDEN = file("tests/golden");
+
 export const SCREENSHOTS = file("www/screenshots");
 
 /** The npm package: facade, core, and the core with bugs that the tests must notice. */
