@@ -3,7 +3,8 @@
 use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::drain::Step;
-use crate::id::{DocumentKey, Position};
+use crate::document::Register;
+use crate::id::{DocumentKey, Position, Version};
 use crate::map::Set;
 use crate::outbox::Standing;
 use crate::planted::{self, Bug};
@@ -174,11 +175,14 @@ impl Client {
                 // A pending write that did not know of the delete may bring back all that was in it.
                 let own = self.outbox.lane(&key).any(|item| item.stamp == change.stamp);
                 let kept = self.replica.base(&key).filter(|_| !own && self.is_pending(&key, reached));
-                let row = match kept.cloned() {
-                    Some(BaseRow { data, stamp, stamps, .. }) => BaseRow { data, stamp, stamps, ..row },
-                    None => row,
-                };
-                Some((key, Some(row)))
+                let Some(kept) = kept else { return Some((key, Some(row))) };
+                let mut document = kept.document();
+                for item in self.outbox.lane(&key).filter(|item| passed(item.standing, reached)) {
+                    let register = Register { stamp: item.stamp, version: Version(0) };
+                    document.write(item.entry.op, &item.entry.fields, register);
+                }
+                let kept = BaseRow::of(&document, row.version, row.position);
+                Some((key, Some(BaseRow { deleted: row.deleted, ..kept })))
             }
             ("eviction", _) => Some((key, None)),
             // A later version's kind of change: not ours to understand, and no reason to stop.
@@ -230,8 +234,8 @@ impl Client {
         if planted::is(Bug::ResyncDropsPending) && page.reset {
             self.outbox = self.outbox.successor();
         }
-        let passed = |standing| matches!(standing, Standing::Accepted { position } if position <= through);
-        let ended = self.outbox.items().filter(|item| passed(item.standing)).map(|item| item.entry.id);
+        let ended = self.outbox.items().filter(|item| passed(item.standing, through));
+        let ended = ended.map(|item| item.entry.id);
         let ended: Vec<_> = ended.collect();
         let mut touched = Set::new();
         for id in ended {
@@ -293,6 +297,11 @@ impl Client {
             Some(_) | None => self.drain.fail(retry_after, now),
         }
     }
+}
+
+/// Whether what a write has done is part of everything up to `through`.
+fn passed(standing: Standing, through: Position) -> bool {
+    matches!(standing, Standing::Accepted { position } if position <= through)
 }
 
 /// Whether a server that answers so may do well with another batch.

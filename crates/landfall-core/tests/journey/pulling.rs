@@ -214,3 +214,26 @@ fn what_a_server_had_taken_in_before_a_backup_was_put_back_goes_again() {
         assert_eq!(world.text(1, "d").as_deref(), Some(r#"{"a":1}"#));
     }
 }
+
+/// Found by the simulator (seed 1437): what the device had before its own accepted write came back for a moment.
+#[test]
+fn what_a_delete_hides_and_a_pending_write_brings_back_is_as_the_server_will_have_it() {
+    let mut world = pair();
+    world.write(0, patch("d", r#"{"c":1}"#));
+    world.run(0);
+    world.write(1, patch("d", r#"{"a":1}"#));
+    world.request(1);
+    world.network_step(1);
+    world.disk(1);
+    assert_eq!(world.tabs[1].client.entries()[0].status, Status::Accepted, "and not in the base yet");
+    world.now.0 += 1_000;
+    world.write(0, delete("d"));
+    world.run(0);
+    world.now.0 += 1_000;
+    world.write(1, patch("d", r#"{"b":2}"#));
+    world.rest();
+    assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1,"b":2,"c":1}"#));
+    let shown: Vec<_> = world.stream(1, "d").into_iter().flatten().collect();
+    let edited = shown.iter().position(|text| text.contains(r#""a":1"#)).unwrap();
+    assert!(shown[edited..].iter().all(|text| text.contains(r#""a":1"#)), "{shown:?}");
+}

@@ -4,12 +4,22 @@
 //! Every write of a field sets a value that nobody else writes, so one look tells which write is shown.
 
 use landfall_core::conflict::Policy;
+use landfall_core::id::DocumentKey;
 
 use crate::check::{Invariant, cause, sight};
 use crate::device::Device;
 use crate::queue::TabId;
 use crate::tab::Shown;
 use crate::world::World;
+
+/// A device starts over, and is not told of what was deleted: what it has not sent of such a document is seen once more.
+pub fn reset(world: &mut World, device: usize) {
+    let documents = &world.server.store(world.people[world.devices[device].person].tenant).documents;
+    let is_there = |key: &DocumentKey| documents.get(key).is_some_and(|row| !row.hidden);
+    for tab in world.tabs.iter_mut().flatten().filter(|tab| tab.device == device) {
+        tab.shown.retain(|(key, _), _| is_there(key));
+    }
+}
 
 /// Looks at everything that a tab shows anew.
 pub fn shown(world: &mut World, tab: TabId) {

@@ -87,7 +87,10 @@ impl World {
         check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
         check::migration::transacted(self, device, &closed, &seen);
-        if let (Transaction::Store { reached, .. }, Outcome::Stored) = (&seen, &done.outcome) {
+        if let (Transaction::Store { reached, reset, .. }, Outcome::Stored) = (&seen, &done.outcome) {
+            if *reset {
+                check::view::reset(self, device);
+            }
             check::sight::stored(self, tab, reached);
         }
         if done.outcome == Outcome::Sealed {
