@@ -73,6 +73,8 @@ crate::listed! {
     NewestFirst,
     /// What is refused is not written down.
     ParkedNotStored,
+    /// What is known of one database is believed of the next one under its name.
+    AnyInstallation,
     /// What was refused is not written down once more after everything was deleted.
     ParkedOnce,
     /// A record of the journal is deleted when the first of its writes has ended.

@@ -4,6 +4,7 @@
 //! the texts to [`Transaction::decide`] without awaiting anything else, and performs the writes in the
 //! same transaction. So atomicity is decided here, once, for browsers and for the simulator.
 
+mod access;
 mod base;
 mod index;
 mod migrate;
@@ -21,63 +22,13 @@ use crate::stored::{
     MIGRATIONS, Parked, SEAL, Sent, SettledMutation, Store, VOIDS,
 };
 
+pub use access::{Durability, Read, Rows, Write};
 pub use open::Opened;
-
-/// What survives a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// On disk before it is reported done.
-    Strict,
-    /// In the hands of the operating system; for what can be fetched again.
-    Relaxed,
-    /// Nothing is written.
-    ReadOnly,
-}
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
 pub const PART: u32 = 400;
 /// Most documents that are indexed at once. Each is some records to write, which take longer than to read it.
 const INDEXED_PART: u32 = 100;
-
-/// Something to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Read {
-    /// One record; gives a list of none or one.
-    One(Store, Key),
-    /// All records of a store, in the order of their keys.
-    All(Store),
-    /// The records from the first key up to and without the second, and no more than so many of them.
-    Range(Store, Key, Key, u32),
-    /// As a range, but only the keys, and from its end on where `true`. Nothing is read after it.
-    Keys(Store, Key, Key, u32, bool),
-}
-
-impl Read {
-    /// The store that is read.
-    pub fn store(&self) -> Store {
-        match self {
-            Read::One(store, _) | Read::All(store) | Read::Range(store, ..) | Read::Keys(store, ..) => *store,
-        }
-    }
-}
-
-/// What a read gives: keys and texts, in the order of the keys.
-pub type Rows = Vec<(Key, String)>;
-
-/// Something to write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Write {
-    /// A new record under the next counted key.
-    Add(Store, String),
-    /// A record in the place of what was there.
-    Put(Store, Key, String),
-    /// No record.
-    Delete(Store, Key),
-    /// No records from the first key up to and without the second.
-    DeleteRange(Store, Key, Key),
-    /// No records at all. Counted keys go on where they were.
-    Clear(Store),
-}
 
 /// A document whose confirmed state is to be taken further by verdicts of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +120,8 @@ pub enum Transaction {
     /// Deletes everything, and sees to it that nothing can be written any more. Not if there is something in the
     /// journal that whoever decided this did not know of.
     Seal {
+        /// The installation that is given up.
+        of: Client,
         /// The last record of the journal that nothing is lost with.
         through: u64,
         /// The records that are known; other tabs may have written others in between.
@@ -176,6 +129,8 @@ pub enum Transaction {
     },
     /// Stores the server's verdicts.
     Settle {
+        /// The installation whose writes these are of.
+        of: Client,
         /// The server's history that they are of.
         epoch: String,
         /// How far that history had come.
@@ -215,6 +170,8 @@ pub enum Transaction {
     },
     /// Puts what a staged record holds into the base, unless that was done already.
     Unpack {
+        /// The installation that has staged it.
+        of: Client,
         /// The record.
         key: u64,
         /// What it makes of the documents.
@@ -258,7 +215,8 @@ pub enum Outcome {
     /// Done: the new writes and the ends are stored, in this order, each under the key that the device gave.
     Amended,
     /// Somebody else has been faster: has decided about one of the parked writes, unpacked a staged record, indexed
-    /// what is in it, or written something that must not be lost. Nothing was done.
+    /// what is in it, or written something that must not be lost. Or everything was deleted, and made anew by another tab:
+    /// what is known of records is not true of these. Nothing was done.
     Missed,
     /// These are in the journal now, under the key that the device gave if there are any.
     Adopted(Vec<Entry>),
@@ -336,8 +294,9 @@ impl Transaction {
 
     /// What it has to know.
     pub fn reads(&self) -> Vec<Read> {
-        let checkpoint = || Read::One(Store::Meta, Key::Text(CHECKPOINT.into()));
         let text = |text: &str| Key::Text(text.to_owned());
+        let installation = || Read::One(Store::Meta, text(CLIENT));
+        let checkpoint = || Read::One(Store::Meta, text(CHECKPOINT));
         let voids = || Read::Range(Store::Meta, text(VOIDS.0), text(VOIDS.1), u32::MAX);
         let indexes = || Read::Range(Store::Meta, text(INDEXES.0), text(INDEXES.1), u32::MAX);
         let migrations = || Read::One(Store::Meta, text(MIGRATIONS));
@@ -348,7 +307,7 @@ impl Transaction {
         };
         let opening = |after: u64| {
             vec![
-                Read::One(Store::Meta, text(CLIENT)),
+                installation(),
                 checkpoint(),
                 Read::All(Store::Journal),
                 Read::All(Store::Sent),
@@ -387,17 +346,18 @@ impl Transaction {
             Transaction::Adopt(Legacy { from, .. }) => {
                 vec![Read::One(Store::Meta, stored::adopted_key(from))]
             }
-            Transaction::Seal { .. } => vec![Read::All(Store::Journal)],
+            Transaction::Seal { .. } => vec![installation(), Read::All(Store::Journal)],
             Transaction::Compact { record, .. } => vec![Read::One(Store::Journal, Key::Counted(*record))],
             Transaction::Settle { folds, .. } => {
-                let mut reads = vec![checkpoint(), indexes()];
+                let mut reads = vec![installation(), checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
                 reads.push(Read::Keys(Store::Staged, Key::Counted(0), SEAL, 1, false));
                 reads
             }
             Transaction::Store { indexed, .. } => and(vec![checkpoint(), indexes()], indexed),
             Transaction::Unpack { key, indexed, .. } => {
-                and(vec![Read::One(Store::Staged, Key::Counted(*key)), indexes()], indexed)
+                let staged = Read::One(Store::Staged, Key::Counted(*key));
+                and(vec![installation(), staged, indexes()], indexed)
             }
         }
     }
@@ -432,9 +392,17 @@ impl Transaction {
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Compact { record, ended } => outbox::compact(*record, ended, &read[0]),
-            Transaction::Seal { through, known } => seal::seal(*through, known, &read[0]),
-            Transaction::Settle { epoch, head, settled, folds, parked, garbage } => {
-                let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, &read);
+            Transaction::Seal { of, .. }
+            | Transaction::Settle { of, .. }
+            | Transaction::Unpack { of, .. }
+                if !is_of(&read[0], of) =>
+            {
+                (vec![], Outcome::Missed)
+            }
+            Transaction::Seal { through, known, .. } => seal::seal(*through, known, &read[1]),
+            Transaction::Settle { epoch, head, settled, folds, parked, garbage, .. } => {
+                let read = &read[1..];
+                let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, read);
                 let parked: &[Parked] = if planted::is(Bug::ParkedNotStored) { &[] } else { parked };
                 writes.extend(parked.iter().map(park));
                 writes.extend(garbage.iter().map(delete));
@@ -442,15 +410,13 @@ impl Transaction {
             }
             Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
                 let current = checkpoint(&read[0]);
-                if current.mark() != asked.mark() && !planted::is(Bug::PageNotCompared) {
-                    return (vec![], Outcome::Stale(current));
-                }
                 let mut writes = Vec::new();
                 if *reset {
                     writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
                 }
                 writes.extend(rows.iter().map(base::put));
-                if !index::keep(&mut writes, indexed, &read[1..]) {
+                let is_asked = current.mark() == asked.mark() || planted::is(Bug::PageNotCompared);
+                if !is_asked || !index::keep(&mut writes, indexed, &read[1..]) {
                     return (vec![], Outcome::Stale(current));
                 }
                 writes.extend(staged.iter().map(|record| Write::Add(Store::Staged, record.clone())));
@@ -458,11 +424,10 @@ impl Transaction {
                 writes.extend(garbage.iter().map(delete));
                 (base::announced(writes), Outcome::Stored)
             }
-            Transaction::Unpack { .. } if read[0].is_empty() => (vec![], Outcome::Missed),
-            Transaction::Unpack { key, rows, indexed } => {
+            Transaction::Unpack { key, rows, indexed, .. } => {
                 let rows: &[_] = if planted::is(Bug::UnpackedNowhere) { &[] } else { rows };
                 let mut writes: Vec<_> = rows.iter().map(base::put).collect();
-                if !index::keep(&mut writes, indexed, &read[1..]) {
+                if read[1].is_empty() || !index::keep(&mut writes, indexed, &read[2..]) {
                     return (vec![], Outcome::Missed);
                 }
                 writes.push(Write::Delete(Store::Staged, Key::Counted(*key)));
@@ -470,6 +435,11 @@ impl Transaction {
             }
         }
     }
+}
+
+/// Whether the database is that of an installation, and no other one that was made since.
+fn is_of(read: &Rows, of: &Client) -> bool {
+    read.first().is_some_and(|(_, name)| name == of.as_str()) || planted::is(Bug::AnyInstallation)
 }
 
 fn delete((store, key): &(Store, Key)) -> Write {

@@ -119,6 +119,12 @@ impl Client {
             (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
                 self.outputs.push_back(Output::Unsaved(ticket, code));
             }
+            (Purpose::Settle { .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
+                // What is saved again is sent again, and answered as before.
+                self.outbox.recall();
+                self.refresh = true;
+                self.drain.stale(now);
+            }
             (Purpose::Settle { keys, garbage }, Ok(Done { outcome, added })) => {
                 let Outcome::Settled { settled, rows, checkpoint } = outcome else {
                     unreachable!("BUG: another outcome than the transaction has")

@@ -34,7 +34,8 @@ impl Client {
         }
         let through = through.unwrap_or_else(|| self.ledger.last());
         let known = self.ledger.journals();
-        self.transact(Purpose::Seal(ticket), Transaction::Seal { through, known });
+        let of = self.installation.clone();
+        self.transact(Purpose::Seal(ticket), Transaction::Seal { of, through, known });
         Ok(())
     }
 

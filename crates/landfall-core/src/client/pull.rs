@@ -2,8 +2,8 @@
 
 use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
-use crate::drain::Step;
 use crate::document::Register;
+use crate::drain::Step;
 use crate::id::{DocumentKey, Position, Version};
 use crate::map::Set;
 use crate::outbox::Standing;

@@ -214,7 +214,8 @@ impl Client {
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
         let BatchReply { epoch, head, .. } = reply;
-        self.transact(purpose, Transaction::Settle { epoch, head, settled, folds, parked, garbage });
+        let of = self.installation.clone();
+        self.transact(purpose, Transaction::Settle { of, epoch, head, settled, folds, parked, garbage });
     }
 
     /// The verdicts are stored.

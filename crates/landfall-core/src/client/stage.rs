@@ -48,7 +48,8 @@ impl Client {
         let Some((key, changes)) = self.packed().first() else { return false };
         let (key, rows) = (*key, self.rows(changes, self.checkpoint.position));
         let indexed = self.indexed_of(&rows);
-        self.transact(Purpose::Unpack { key }, Transaction::Unpack { key, rows, indexed });
+        let of = self.installation.clone();
+        self.transact(Purpose::Unpack { key }, Transaction::Unpack { of, key, rows, indexed });
         true
     }
 

@@ -238,3 +238,25 @@ fn a_base_found_damaged_while_a_page_is_on_its_way_is_fetched_whole() {
     let texts = ["d", "e"].map(|document| world.text(0, document));
     assert_eq!(texts, [r#"{"a":1}"#, r#"{"a":2}"#].map(|text| Some(text.to_owned())));
 }
+
+/// What is garbage in one database is somebody's write in the next.
+#[test]
+fn a_tab_that_has_not_seen_that_everything_is_gone_deletes_nothing_in_what_was_made_since() {
+    let mut world = World::new(1);
+    let other = world.add_tab(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.rest();
+    world.write(0, patch("d", r#"{"a":2}"#));
+    world.request(0);
+    world.tabs[0].disk.borrow_mut().evict();
+    for n in 0..3 {
+        world.write(other, create(&format!("theirs{n}"), r#"{"a":1}"#));
+        look(&mut world, other);
+    }
+    world.tabs[0].hinted = false;
+    world.network_step(0);
+    while world.tabs[0].disk_step(world.now) {}
+    world.reopen(other, false);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 5, "each once, and none is lost");
+}

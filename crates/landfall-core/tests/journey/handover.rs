@@ -1,6 +1,6 @@
 //! Signing in and out: what a guest wrote goes along, and nothing is deleted that is nowhere else.
 
-use landfall_core::client::Remote;
+use landfall_core::client::{Input, Remote};
 use landfall_core::code::Code;
 
 use crate::world::{World, create, patch};
@@ -163,4 +163,23 @@ fn signing_out_does_not_delete_what_another_tab_has_written_in_between() {
         world.rest();
         assert_eq!(world.server.applied.len(), 2);
     }
+}
+
+/// Found by the simulator (seed 1158): records are counted anew where everything was deleted.
+#[test]
+fn signing_out_of_a_database_that_is_gone_does_not_delete_the_one_that_was_made_since() {
+    let mut world = World::new(1);
+    let other = world.add_tab(0);
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.rest();
+    world.tabs[0].disk.borrow_mut().evict();
+    let now = world.now;
+    world.tabs[other].input(Input::Refresh, now);
+    world.write(other, create("e", r#"{"a":1}"#));
+    world.tabs[0].hinted = false;
+    world.tabs[0].seal(None, now).unwrap();
+    world.disk(0);
+    assert_eq!(world.tabs[0].unsaved, [Code::PendingWrites]);
+    world.rest();
+    assert_eq!(world.server.applied.len(), 2);
 }
