@@ -73,6 +73,8 @@ crate::listed! {
     NewestFirst,
     /// What is refused is not written down.
     ParkedNotStored,
+    /// Verdicts of another history are taken for those of the base's.
+    EpochsMixed,
     /// What is known of one database is believed of the next one under its name.
     AnyInstallation,
     /// What was refused is not written down once more after everything was deleted.

@@ -7,9 +7,9 @@ use std::process::Command;
 
 /// What the simulator understands beside a seed.
 const FLAGS: [&str; 3] = ["--trace", "--shrink", "--planted"];
-/// What every test run lives through, from 0 on: as far as nothing breaks today. About 20,000 would take five minutes
-/// on two cores that nobody else uses.
-const SEEDS: u32 = 700;
+/// What every test run lives through, from 0 on. About 20,000 would take five minutes on two cores that nobody else
+/// uses.
+const SEEDS: u32 = 1_000;
 /// What Node lives through in every test run.
 const SEEDS_IN_NODE: u32 = 100;
 

@@ -237,3 +237,26 @@ fn what_a_delete_hides_and_a_pending_write_brings_back_is_as_the_server_will_hav
     let edited = shown.iter().position(|text| text.contains(r#""a":1"#)).unwrap();
     assert!(shown[edited..].iter().all(|text| text.contains(r#""a":1"#)), "{shown:?}");
 }
+
+/// Found by the simulator (seed 723): the position was passed in a history that does not have the write.
+#[test]
+fn a_verdict_of_another_history_than_the_base_counts_only_once_the_device_is_there() {
+    let mut world = World::new(2);
+    world.write(0, create("d", "{}"));
+    world.rest();
+    let first = world.server.clone();
+    world.server.lose_everything();
+    world.write(0, create("e", r#"{"a":1}"#));
+    world.request(0);
+    world.network_step(0);
+    world.disk(0);
+    assert_eq!(world.tabs[0].client.entries()[0].status, Status::Saved, "it goes once more");
+    // The first history is back, and nobody is told.
+    world.server = first;
+    for document in ["f", "g", "h"] {
+        world.write(1, create(document, "{}"));
+        world.run(1);
+    }
+    world.rest();
+    assert_eq!(world.text(1, "e").as_deref(), Some(r#"{"a":1}"#));
+}

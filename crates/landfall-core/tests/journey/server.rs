@@ -43,7 +43,7 @@ impl Rules for Decency {
 }
 
 /// What one tenant has on the server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Server {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
