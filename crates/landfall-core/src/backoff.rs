@@ -90,7 +90,50 @@ mod tests {
             let (mut backoff, mut random, now) = (Backoff::default(), Random(seed), WallTime(1_000_000));
             let next = backoff.fail(now, Some(Millis(asked)), &mut random);
             prop_assert!(next >= now.after(Millis(asked).min(RETRY_AFTER_MAX)));
-            prop_assert!(next <= now.after(Millis(2 * RETRY_AFTER_MAX.0)));
+            prop_assert!(next <= now.after(REST_MAX));
+        }
+    }
+
+    /// The numbers that its authors publish for this seed: other implementations replay the same life.
+    #[test]
+    fn chance_is_that_of_splitmix64() {
+        let mut random = Random(1_234_567);
+        let numbers: Vec<u64> = (0..5).map(|_| random.next()).collect();
+        assert_eq!(
+            numbers,
+            [
+                6_457_827_717_110_365_317,
+                3_203_168_211_198_807_973,
+                9_817_491_932_198_370_423,
+                4_593_380_528_125_082_431,
+                16_408_922_859_458_223_821
+            ]
+        );
+    }
+
+    #[test]
+    fn the_whole_of_a_span_is_drawn_and_nothing_beyond_it() {
+        let mut random = Random(1);
+        let mut drawn: Vec<u64> = (0..100).map(|_| random.within(Millis(3)).0).collect();
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn the_ceiling_doubles_from_a_second_to_two_minutes() {
+        let longest = |failures: usize| {
+            let after = |device: u64| {
+                let (mut backoff, mut random) = (Backoff::default(), Random(device));
+                (0..failures).map(|_| backoff.fail(WallTime(0), None, &mut random)).last()
+            };
+            (0..1_000).filter_map(after).max().expect("devices").0
+        };
+        for (failures, ceiling) in
+            [(1, 1_000), (2, 2_000), (3, 4_000), (7, 64_000), (8, 120_000), (99, 120_000)]
+        {
+            let longest = longest(failures);
+            assert!(longest <= ceiling && longest > ceiling * 98 / 100, "{longest} ms after {failures}");
         }
     }
 

@@ -196,6 +196,40 @@ mod tests {
     }
 
     #[test]
+    fn two_readings_agree_that_differ_by_no_more_than_both_may_be_wrong() {
+        let told = |server: u64| {
+            let mut offset = Offset::default();
+            offset.observe(WallTime(10_000), WallTime(71_500), WallTime(13_000));
+            offset.observe(WallTime(20_000), WallTime(server), WallTime(24_000));
+            offset.millis()
+        };
+        // A minute, give or take 1.5 s; and then a reading that may be wrong by 2 s.
+        assert_eq!(told(82_000), 60_000);
+        assert_eq!(told(89_000), 60_000, "seven seconds apart over round trips of seven");
+        assert_eq!(told(89_001), 67_001, "further apart, so the clock was set");
+        assert_eq!(told(74_999), 52_999);
+    }
+
+    #[test]
+    fn two_seconds_or_a_round_trip_are_nothing() {
+        let told = |server: u64, received: u64| {
+            let mut offset = Offset::default();
+            offset.observe(WallTime(10_000), WallTime(server), WallTime(received));
+            offset.millis()
+        };
+        assert_eq!((told(12_000, 10_000), told(12_001, 10_000)), (0, 2_001));
+        assert_eq!((told(8_000, 10_000), told(7_999, 10_000)), (0, -2_001));
+        assert_eq!((told(16_000, 14_000), told(16_001, 14_000)), (0, 4_001));
+    }
+
+    #[test]
+    fn a_clock_beyond_what_a_stamp_can_say_reads_the_last_of_it() {
+        let last = Stamp::at(WallTime(u64::MAX), Writer(7));
+        assert_eq!(last.to_string(), "ffffffffffff-0000-00000000000000000000000000000007");
+        assert_eq!(last, Stamp::at(WallTime((1 << 48) - 1), Writer(7)));
+    }
+
+    #[test]
     fn a_stamp_has_one_spelling() {
         let text = "0192f0c1a2b3-0001-000000000000000000000000000000ff";
         assert_eq!(text.parse::<Stamp>().map(|s| s.to_string()), Ok(text.to_owned()));
