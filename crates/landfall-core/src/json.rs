@@ -264,6 +264,16 @@ mod tests {
     }
 
     #[test]
+    fn one_value_has_one_canonical_spelling() {
+        let canonical = |text: &str| Json::parse(text).unwrap().canonical().text().to_owned();
+        let spelled =
+            r#" { "b" : [ "\u0041\/" , { "d":1, "c" : [ ] } , 1.10 ] , "a" : null , "b2":"\u0001" } "#;
+        assert_eq!(canonical(spelled), r#"{"a":null,"b":["A/",{"c":[],"d":1},1.10],"b2":"\u0001"}"#);
+        assert_eq!(canonical(&canonical(spelled)), canonical(spelled));
+        assert_eq!(canonical(r#"["\ud800"]"#), r#"["\ud800"]"#, "half of a pair has no other");
+    }
+
+    #[test]
     fn half_of_a_surrogate_pair_is_no_text() {
         let is_unicode = |text: &str| Json::parse(text).unwrap().is_unicode();
         for text in

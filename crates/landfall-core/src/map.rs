@@ -185,11 +185,6 @@ impl<K: Ord, V> Map<K, V> {
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> + FusedIterator {
         self.iter().map(|(_, value)| value)
     }
-
-    /// The values, to be changed.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.lists.iter_mut().flat_map(|list| &mut list.values)
-    }
 }
 
 /// The entries of a [`Map`]. A tenth of the code of two nested iterators of the standard library.
@@ -200,12 +195,6 @@ pub struct Iter<'a, K, V> {
     front: (usize, usize),
     /// List and place behind the last entry.
     back: (usize, usize),
-}
-
-impl<K, V> Clone for Iter<'_, K, V> {
-    fn clone(&self) -> Self {
-        Iter { ..*self }
-    }
 }
 
 impl<'a, K, V> Iterator for Iter<'a, K, V> {

@@ -10,17 +10,18 @@
 
 mod reader;
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
+use serde::de::{DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::RAW;
 use reader::Reader;
 
 /// A text that is not JSON, or not of the form wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not JSON of the form wanted")]
 pub struct Unreadable;
 
 /// Reads one value; nothing but blanks may be around it.
@@ -33,14 +34,6 @@ pub fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, Unreadable> {
     reader.end()?;
     Ok(value)
 }
-
-impl Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not JSON of the form wanted")
-    }
-}
-
-impl std::error::Error for Unreadable {}
 
 impl serde::de::Error for Unreadable {
     fn custom<T: Display>(_: T) -> Unreadable {
@@ -133,7 +126,7 @@ impl<'de> serde::Deserializer<'de> for &mut Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Unreadable> {
-        visitor.visit_enum(self)
+        visitor.visit_enum(self.string()?.into_deserializer())
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unreadable> {
@@ -177,40 +170,6 @@ impl<'de> MapAccess<'de> for Parts<'_, 'de> {
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Unreadable> {
         self.reader.open(b':')?;
         seed.deserialize(&mut *self.reader)
-    }
-}
-
-/// A variant without content: its name.
-impl<'de> EnumAccess<'de> for &mut Reader<'de> {
-    type Error = Unreadable;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Unreadable> {
-        Ok((seed.deserialize(&mut *self)?, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for &mut Reader<'de> {
-    type Error = Unreadable;
-
-    fn unit_variant(self) -> Result<(), Unreadable> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Unreadable> {
-        Err(Unreadable)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Unreadable> {
-        Err(Unreadable)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Unreadable> {
-        Err(Unreadable)
     }
 }
 

@@ -23,16 +23,9 @@ pub fn write<T: Serialize + ?Sized>(value: &T) -> String {
 }
 
 /// What cannot happen.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub struct Never(Infallible);
-
-impl Display for Never {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {}
-    }
-}
-
-impl std::error::Error for Never {}
 
 impl Error for Never {
     fn custom<T: Display>(message: T) -> Never {
@@ -123,9 +116,13 @@ impl Parts<'_> {
     }
 }
 
-/// What no device writes.
-fn absent<T>() -> Result<T, Never> {
-    unreachable!("BUG: a kind of value that is not written down")
+/// Kinds of values that no device writes.
+macro_rules! absent {
+    ($($method:ident($($argument:ty),*) -> $result:ty;)*) => {
+        $(fn $method(self, $(_: $argument),*) -> Result<$result, Never> {
+            unreachable!("BUG: a kind of value that is not written down")
+        })*
+    };
 }
 
 macro_rules! numbers {
@@ -145,6 +142,16 @@ impl<'a> Serializer for &'a mut Writer {
     type SerializeStruct = Parts<'a>;
     type SerializeStructVariant = Impossible<(), Never>;
 
+    absent!(
+        serialize_f32(f32) -> ();
+        serialize_f64(f64) -> ();
+        serialize_char(char) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_tuple_struct(&'static str, usize) -> Impossible<(), Never>;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Impossible<(), Never>;
+        serialize_struct_variant(&'static str, u32, &'static str, usize) -> Impossible<(), Never>;
+    );
+
     numbers!(
         serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
         serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64
@@ -155,18 +162,6 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(())
     }
 
-    fn serialize_f32(self, _: f32) -> Result<(), Never> {
-        absent()
-    }
-
-    fn serialize_f64(self, _: f64) -> Result<(), Never> {
-        absent()
-    }
-
-    fn serialize_char(self, _: char) -> Result<(), Never> {
-        absent()
-    }
-
     fn serialize_str(self, text: &str) -> Result<(), Never> {
         if std::mem::take(&mut self.raw) {
             self.text += text;
@@ -174,10 +169,6 @@ impl<'a> Serializer for &'a mut Writer {
             self.quote(text);
         }
         Ok(())
-    }
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<(), Never> {
-        absent()
     }
 
     fn serialize_none(self) -> Result<(), Never> {
@@ -216,7 +207,7 @@ impl<'a> Serializer for &'a mut Writer {
         _: &'static str,
         _: &T,
     ) -> Result<(), Never> {
-        absent()
+        unreachable!("BUG: a variant with content is not written down")
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
@@ -225,20 +216,6 @@ impl<'a> Serializer for &'a mut Writer {
 
     fn serialize_tuple(self, _: usize) -> Result<Parts<'a>, Never> {
         Ok(self.open('[', ']'))
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, Never> {
-        absent()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Never> {
-        absent()
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Parts<'a>, Never> {
@@ -251,16 +228,6 @@ impl<'a> Serializer for &'a mut Writer {
         }
         self.raw = true;
         Ok(Parts { writer: self, first: true, close: None })
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, Never> {
-        absent()
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<(), Never> {
@@ -376,5 +343,11 @@ mod tests {
             let all = Everything { some_text: some_text + &control, maybe, list, pair, map, name: Name::OneWord };
             prop_assert_eq!(write(&all), serde_json::to_string(&all).unwrap());
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "BUG: a kind of value that is not written down")]
+    fn a_fraction_is_nothing_that_a_device_writes() {
+        write(&1.5);
     }
 }

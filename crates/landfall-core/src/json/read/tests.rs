@@ -28,7 +28,12 @@ struct Record {
     maybe: Option<String>,
     #[serde(default)]
     members: BTreeMap<String, Vec<bool>>,
+    #[serde(default)]
+    counted: Counted,
 }
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Counted(u32);
 
 /// Reads with both; what one takes the other must, with the same result.
 fn same<'de, T: Deserialize<'de> + PartialEq + std::fmt::Debug>(text: &'de str) -> Option<T> {
@@ -100,6 +105,7 @@ fn record() -> impl Strategy<Value = Record> {
     let kind = prop_oneof![Just(Kind::One), Just(Kind::Two)];
     (any::<String>(), any::<u64>(), any::<u32>(), any::<bool>(), kind, list, any::<Option<String>>(), members)
         .prop_map(|(text, number, small, flag, kind, list, maybe, members)| Record {
+            counted: Counted(small / 2),
             text,
             number,
             small,
@@ -170,4 +176,33 @@ fn nesting_exhausts_nothing() {
     let deep = "[".repeat(1_000_000);
     assert!(!same_raw(&deep));
     assert!(same_raw(&format!("{deep}{}", "]".repeat(1_000_000))));
+}
+
+#[test]
+fn every_escape_is_the_character_that_it_stands_for() {
+    let all = r#""\"\\\/\b\f\n\r\t\u0041\ud83d\ude00""#;
+    assert_eq!(same::<String>(all).as_deref(), Some("\"\\/\u{8}\u{c}\n\r\tA\u{1f600}"));
+    for bad in [r#""\x""#, r#""\u00g0""#, r#""\ud83d""#, r#""\ud83d\u0041""#, r#""\ude00""#, "\"\t\""] {
+        assert_eq!(same::<String>(bad), None, "{bad}");
+    }
+}
+
+/// What no message and no record has, though `serde_json` would take it.
+#[test]
+fn what_no_device_reads_is_unreadable_always() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    enum Content {
+        #[serde(rename = "a")]
+        A(u64),
+    }
+    fn never<T: serde::de::DeserializeOwned>(text: &str) {
+        assert!(serde_json::from_str::<T>(text).is_ok() && read::<T>(text).is_err(), "{text}");
+    }
+    never::<Content>(r#"{"a":1}"#);
+    never::<i64>("1");
+    never::<f64>("1.5");
+    never::<(u64, u64)>("[1,2]");
+    never::<serde_json::Value>("1");
+    assert_eq!(read::<Content>(r#""a""#), Err(Unreadable), "a name without its content");
+    assert_eq!(read::<std::num::NonZeroU64>("0"), Err(Unreadable));
 }
