@@ -7,11 +7,13 @@
 
 mod adversary;
 mod attention;
+mod bounds;
 mod changes;
 mod compact;
 mod crash;
 mod disaster;
 mod disk;
+mod edits;
 mod eviction;
 mod forgotten;
 mod handover;
