@@ -1,8 +1,10 @@
 //! What a person puts back stands above all that the document has, and is a write like any other.
 
 use landfall_core::authority::{Back, Stored};
+use landfall_core::clock::Stamp;
 use landfall_core::code::Code;
-use landfall_core::id::{Position, Version};
+use landfall_core::conflict::Policy;
+use landfall_core::id::{MutationId, Position, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::mutation::{Change, Field, Mutation, Op};
 use landfall_core::wire::Verdict;
@@ -85,4 +87,56 @@ proptest! {
         prop_assert_eq!(results[0].verdict, if knew { Verdict::Applied } else { Verdict::Conflict });
         prop_assert_eq!(court.conflicts.len(), usize::from(!knew));
     }
+}
+
+fn json(text: &str) -> Json {
+    Json::parse(text).unwrap()
+}
+
+/// A document that is there, and has been deleted since, where that is said.
+fn one(fields: &[(&str, Change)], deleted: bool) -> Court {
+    let fields =
+        fields.iter().map(|(path, change)| Field { path: path.parse().unwrap(), change: change.clone() });
+    let create = Mutation { fields: fields.collect(), ..written(1, Op::Create) };
+    let delete = Mutation { base: Version(1), ..written(2, Op::Delete) };
+    let mut court = Court::default();
+    court.policy = Policy::DocumentLastWriteWins;
+    court.push(&[1], &[create]);
+    if deleted {
+        court.push(&[1], &[delete]);
+    }
+    court
+}
+
+fn written(n: u64, op: Op) -> Mutation {
+    let id = MutationId { writer: Writer(1), n };
+    serde_json::from_value(serde_json::json!({
+        "id": id, "collection": "visits", "document": "d", "op": op, "fields": [], "base": 0,
+        "stamp": Stamp { ticks: n << 16, writer: id.writer }, "schema": 1,
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_part_of_what_is_deleted_cannot_be_put_back_and_all_of_it_can() {
+    for back in [Back::Value("/a".parse().unwrap(), json("2")), Back::Absence("/a".parse().unwrap())] {
+        let mut court = one(&[("/a", Change::Set(json("1")))], true);
+        assert_eq!(court.settle(back, SETTLER).unwrap_err().code, Code::Gone);
+        assert_eq!(court.text(), None);
+    }
+    let mut court = one(&[("/a", Change::Set(json("1")))], true);
+    court.settle(Back::Whole(json(r#"{"a":1}"#)), SETTLER).unwrap();
+    assert_eq!(court.text().as_deref(), Some(r#"{"a":1}"#));
+}
+
+#[test]
+fn a_whole_that_is_put_back_is_all_there_is_but_for_what_merges_by_itself() {
+    let there =
+        [("/a", Change::Set(json("1"))), ("/b", Change::Set(json("2"))), ("/n", Change::Set(json("5")))];
+    let mut court = one(&there, false);
+    court.settle(Back::Whole(json(r#"{"b":3,"c":4,"n":9}"#)), SETTLER).unwrap();
+    assert_eq!(court.text().as_deref(), Some(r#"{"b":3,"c":4,"n":5}"#));
+    // Nothing but what merges by itself is left of it.
+    court.settle(Back::Whole(json("{}")), SETTLER + 1).unwrap();
+    assert_eq!(court.text().as_deref(), Some(r#"{"n":5}"#));
 }
