@@ -234,7 +234,28 @@ mod tests {
         assert_eq!(entered(Op::Patch, "/min", set(r#""2026""#)), Ok(Change::Min(json(r#""2026""#))));
         assert_eq!(entered(Op::Patch, "/min", Change::Max(json("1"))), refused);
         assert_eq!(entered(Op::Patch, "/max", set("null")), refused);
+        assert_eq!(entered(Op::Patch, "/min", set("null")), refused);
         assert_eq!(entered(Op::Patch, "/max", Change::Unset), refused);
+        for (path, change) in
+            [("/s/x", Change::Unset), ("/max/x", set("1")), ("/min/x", Change::Min(json("1")))]
+        {
+            assert_eq!(entered(Op::Patch, path, change), refused, "a declared field merges as a whole");
+        }
+    }
+
+    #[test]
+    fn fields_are_plain_where_nothing_is_declared_or_to_be() {
+        let merges: Merges = [("n".into(), Merge::Counter)].into();
+        let plain = |fields: &[(&str, Change)]| {
+            let fields = fields
+                .iter()
+                .map(|(path, change)| Field { path: path.parse().unwrap(), change: change.clone() });
+            is_plain(&fields.collect::<Vec<_>>(), &merges)
+        };
+        let set = || Change::Set(json("1"));
+        assert!(plain(&[("/a", set()), ("/b/n", Change::Unset)]) && plain(&[]));
+        assert!(!plain(&[("/a", set()), ("/n", set())]) && !plain(&[("/n/x", Change::Unset)]));
+        assert!(!plain(&[("/a", Change::Increment(1))]) && !plain(&[("/a", Change::Max(json("1")))]));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Disk {
     synced: Records,
     /// Whether there is no room for another write.
     pub(crate) full: bool,
+    /// How many transactions are still done before one fails.
+    pub(crate) breaks: Option<usize>,
     /// How many confirmed documents were read from it.
     pub(crate) documents_read: usize,
 }
@@ -30,6 +32,14 @@ impl Disk {
     pub(crate) fn run(&mut self, transaction: Transaction) -> Result<Done, Code> {
         if self.full && matches!(transaction, Transaction::Commit(..) | Transaction::Migrate(_)) {
             return Err(Code::StorageFull);
+        }
+        match &mut self.breaks {
+            Some(0) => {
+                self.breaks = None;
+                return Err(Code::StorageUnavailable);
+            }
+            Some(left) => *left -= 1,
+            None => {}
         }
         let durability = transaction.durability();
         let stores = transaction.stores();

@@ -15,6 +15,7 @@ mod disaster;
 mod disk;
 mod edits;
 mod eviction;
+mod failing;
 mod forgotten;
 mod handover;
 mod hints;

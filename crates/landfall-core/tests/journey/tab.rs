@@ -228,13 +228,21 @@ impl Tab {
                     self.missed += 1;
                     continue;
                 }
-                Output::Unsaved(ticket, code @ (Code::SignedOut | Code::PendingWrites)) => {
+                Output::Unsaved(
+                    ticket,
+                    code @ (Code::SignedOut | Code::PendingWrites | Code::StorageUnavailable),
+                ) => {
                     assert!(self.writes.remove(&ticket).is_some(), "nobody asked");
                     self.unsaved.push(code);
                     continue;
                 }
                 Output::Unready(Code::SignedOut) => {
                     self.ended = true;
+                    continue;
+                }
+                // The app asks once more.
+                Output::Unloaded(_, Code::StorageUnavailable) => {
+                    reload = true;
                     continue;
                 }
                 Output::Unready(_) | Output::Unsaved(..) | Output::Unloaded(..) => {
