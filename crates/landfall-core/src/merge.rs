@@ -226,9 +226,14 @@ mod tests {
         assert_eq!(entered(Op::Patch, "/s", Change::Unset), Ok(Change::Unset));
         assert_eq!(entered(Op::Patch, "/s", set("1")), refused);
         assert_eq!(entered(Op::Patch, "/s", Change::Increment(1)), refused);
-        assert_eq!(entered(Op::Patch, "/s", Change::Add(json(&format!("{:?}", "x".repeat(254))))), refused);
-        let deep = json(&format!("{}{}", "[".repeat(9_999), "]".repeat(9_999)));
-        assert_eq!(entered(Op::Patch, "/s", Change::Add(deep)), Err(Code::TooDeep));
+        let long = |length: usize| Change::Add(json(&format!("{:?}", "x".repeat(length))));
+        assert_eq!(entered(Op::Patch, "/s", long(253)), Ok(long(253)));
+        assert_eq!(entered(Op::Patch, "/s", long(254)), refused);
+        let deep = |depth: usize| Change::Add(json(&format!("{}{}", "[".repeat(depth), "]".repeat(depth))));
+        assert_eq!(entered(Op::Patch, "/s", deep(DEPTH_MAX)), Ok(deep(DEPTH_MAX)));
+        for depth in [DEPTH_MAX + 1, 9_999] {
+            assert_eq!(entered(Op::Patch, "/s", deep(depth)), Err(Code::TooDeep));
+        }
 
         assert_eq!(entered(Op::Create, "/max", set("1")), Ok(Change::Max(json("1"))));
         assert_eq!(entered(Op::Patch, "/min", set(r#""2026""#)), Ok(Change::Min(json(r#""2026""#))));
