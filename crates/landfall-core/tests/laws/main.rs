@@ -10,6 +10,7 @@ mod order;
 mod policy;
 mod reference;
 mod settlement;
+mod sight;
 mod whole;
 
 use landfall_core::document::{Document, Register};
