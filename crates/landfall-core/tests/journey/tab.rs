@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, Export, Heard, Input, Older, Options, Output, Remote, Settled, Ticket,
-    TransactionId,
+    Act, Client, Declared, Done, EntryView, Export, Heard, Input, Older, Options, Output, Remote, Settled,
+    Status, SyncState, Ticket, TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
@@ -20,6 +20,9 @@ use landfall_core::transaction::Transaction;
 
 use crate::disk::Disk;
 use crate::world::{COLLECTION, collection, merges};
+
+/// How many entries of an outbox are looked at with every step.
+const LISTED_MAX: usize = 20;
 
 /// All documents at one moment.
 pub(crate) type View = BTreeMap<DocumentKey, String>;
@@ -85,6 +88,8 @@ pub(crate) struct Tab {
     pub(crate) views: Vec<View>,
     /// Whether the app reads nothing that it does not ask for.
     pub(crate) frugal: bool,
+    /// The outbox as it was shown last, and the revision that goes with it.
+    listed: Option<((u64, bool, usize), String)>,
     migrate: Option<fn(&Older) -> Json>,
     /// What the app is to bring to its version.
     older: Option<Vec<Older>>,
@@ -146,6 +151,7 @@ impl Tab {
             ended: false,
             views: vec![],
             frugal,
+            listed: None,
             migrate,
             older: None,
         };
@@ -295,8 +301,30 @@ impl Tab {
         }
     }
 
+    /// Whoever looks at the outbox only when its revision is another one misses nothing, and its numbers are those of
+    /// what is in it.
+    fn check_outbox(&mut self) {
+        let SyncState { pending, failed, .. } = self.client.state();
+        // Long ones are long to list.
+        if pending + failed > LISTED_MAX {
+            self.listed = None;
+            return;
+        }
+        let entries = self.client.entries();
+        let count =
+            |counts: &dyn Fn(&EntryView<'_>) -> bool| entries.iter().filter(|one| counts(one)).count();
+        assert_eq!(failed, count(&|one| one.status == Status::NeedsAttention));
+        let ended = [Status::NeedsAttention, Status::Accepted];
+        assert_eq!(pending, count(&|one| !one.discarding && !ended.contains(&one.status)));
+        let now = (self.client.outbox_revision(), serde_json::to_string(&entries).expect("entries are JSON"));
+        if let Some((revision, before)) = self.listed.replace(now.clone()) {
+            assert!(revision != now.0 || before == now.1, "{before} has become {} unnoticed", now.1);
+        }
+    }
+
     /// Notes what the app sees, if that has changed.
     fn look(&mut self) {
+        self.check_outbox();
         let changed = !self.client.changes().is_empty();
         let known = self.client.is_loaded(&crate::world::key("a document that nobody made"));
         if known && (changed || self.views.is_empty()) {
