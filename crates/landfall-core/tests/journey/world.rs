@@ -23,6 +23,8 @@ use crate::tab::{App, Call, Tab};
 
 /// The one collection of these worlds.
 pub(crate) const COLLECTION: &str = "notes";
+/// More steps at one moment than any case has.
+const ENDLESS: usize = 20_000;
 /// How long a message takes.
 const LATENCY: Millis = Millis(10);
 
@@ -261,12 +263,18 @@ impl World {
 
     /// Everything that a tab's disk has to do; requests wait.
     pub(crate) fn disk(&mut self, tab: usize) {
-        while self.disk_step(tab) {}
+        let end = self.steps + ENDLESS;
+        while self.disk_step(tab) {
+            assert!(self.steps < end, "the disk of tab {tab} never comes to rest");
+        }
     }
 
     /// Everything that a tab does without time passing.
     pub(crate) fn run(&mut self, tab: usize) {
-        while self.disk_step(tab) || self.network_step(tab) {}
+        let end = self.steps + ENDLESS;
+        while self.disk_step(tab) || self.network_step(tab) {
+            assert!(self.steps < end, "tab {tab} never comes to rest");
+        }
     }
 
     /// Runs until the tab's next request has reached the server, and its reply is on the way.
