@@ -15,7 +15,7 @@ use landfall_core::wire::PushResult;
 
 use crate::arbitrary::merges;
 
-struct NoRules(Terms);
+pub(crate) struct NoRules(pub(crate) Terms);
 
 impl Rules for NoRules {
     fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {

@@ -8,6 +8,7 @@ mod court;
 mod group;
 mod order;
 mod policy;
+mod receipts;
 mod reference;
 mod settlement;
 mod sight;
