@@ -7,6 +7,7 @@ pub mod end;
 pub mod migration;
 pub mod order;
 pub mod receipts;
+pub mod sending;
 pub mod sight;
 pub mod verdict;
 pub mod view;

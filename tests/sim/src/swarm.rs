@@ -152,7 +152,9 @@ impl Swarm {
                 swarm.rash = own.of(&[100, 500]);
             }
             if Chance::new(seed, 13).one_in(12) {
+                // Nothing else may have a tab that has slept read everything anew.
                 swarm.sleep();
+                return swarm;
             }
         }
         let mut own = Chance::new(seed, 15);

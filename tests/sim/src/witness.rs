@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_core::id::{MutationId, Writer};
-use landfall_core::mutation::{Change, Field};
+use landfall_core::mutation::{Change, Field, Mutation};
 use landfall_core::stored::{End, Entry, Place};
 use landfall_core::transaction::{Amendment, Outcome, Transaction};
 
@@ -38,6 +38,8 @@ pub struct Witness {
     pub set_aside: BTreeSet<MutationId>,
     /// Writes that were brought to a newer version on a disk: the device, how often it was put back, and which.
     pub migrated: BTreeSet<((usize, u64), MutationId)>,
+    /// How each write was first sent from each disk, as often as that was put back before.
+    pub sendings: BTreeMap<((usize, u64), MutationId), Mutation>,
     /// What else is shown to whom a value is shown.
     pub causes: Causes,
     /// Whose the writers are.

@@ -6,7 +6,6 @@ use landfall_core::id::MutationId;
 use landfall_core::mutation::Mutation;
 use landfall_core::stored::{Entry, JournalRecord, SentRecord, SettledRecord, Store, read};
 use landfall_core::transaction::Transaction;
-use landfall_core::wire::Batch;
 
 use crate::check::Invariant;
 use crate::disk::Disk;
@@ -75,11 +74,10 @@ pub fn transacted(world: &mut World, device: usize, before: &Closed, transaction
 }
 
 /// A batch has come to the server.
-pub fn arrived(world: &mut World, device: usize, batch: &Batch) {
+pub fn arrived(world: &mut World, device: usize, mutations: &[Mutation]) {
     let home = (device, world.devices[device].disk.incarnation);
-    let mutations =
-        batch.mutations.iter().filter_map(|text| serde_json::from_str::<Mutation>(text.text()).ok());
     let older = mutations
+        .iter()
         .filter(|mutation| mutation.schema < VERSION)
         .find(|mutation| world.witness.migrated.contains(&(home, mutation.id)));
     if let Some(older) = older {

@@ -5,7 +5,7 @@ use landfall_core::client::{Settled, Status};
 use landfall_core::code::{Class, Code};
 use landfall_core::mutation::Mutation;
 use landfall_core::time::Millis;
-use landfall_core::wire::{Batch, BatchReply, Verdict};
+use landfall_core::wire::{Batch, BatchReply, PushResult, Verdict};
 
 use crate::check::Invariant;
 use crate::mark::Mark;
@@ -37,9 +37,9 @@ pub fn judged(world: &mut World, tenant: usize, batch: &Batch, reply: &BatchRepl
                 let settled = world.server.store(tenant).runs.contains_key(&id);
                 let same = receipt.is_some_and(|receipt| {
                     let there = receipt.result.verdict != Verdict::Rejected;
-                    let exact = (receipt.result.version, receipt.result.position);
+                    let exact = |of: &PushResult| (of.version, of.position, of.stamp);
                     let bound = there && receipt.result.position <= result.position;
-                    if settled { bound } else { exact == (result.version, result.position) }
+                    if settled { bound } else { exact(&receipt.result) == exact(result) }
                 });
                 if !same {
                     Some((Invariant::I2, format!("{id} has another verdict than its receipt")))

@@ -1,0 +1,27 @@
+//! I2: what is sent under a name is the same every time, whoever of a device sends it and whatever broke in between.
+
+use landfall_core::mutation::Mutation;
+
+use crate::check::Invariant;
+use crate::world::World;
+
+/// A batch has come to the server, which has not judged it yet.
+pub fn arrived(world: &mut World, device: usize, mutations: &[Mutation]) {
+    // What a history that is no more had taken in is made final once more.
+    if world.set_back {
+        return;
+    }
+    let home = (device, world.devices[device].disk.incarnation);
+    for mutation in mutations {
+        // When it was first sent is said from the second time on. Whoever has not heard of a verdict may have no bytes left.
+        let bytes = Mutation { first_sent_at: None, ..mutation.clone() };
+        if world.server.knows(mutation.id) {
+            continue;
+        }
+        let first = world.witness.sendings.entry((home, mutation.id)).or_insert_with(|| bytes.clone());
+        if *first != bytes {
+            let what = format!("{bytes:?} was sent as {first:?} before");
+            return world.violate(Invariant::I2, what);
+        }
+    }
+}
