@@ -248,6 +248,8 @@ pub struct Client {
     leading: bool,
     paused: bool,
     refresh: bool,
+    /// Verdicts are of another history than the base.
+    strayed: bool,
     /// The server does not take the stored cursor: the next pull starts over.
     forget_cursor: bool,
     /// Deletes up to here are forgotten by the server.
@@ -311,6 +313,7 @@ impl Client {
             leading: false,
             paused: false,
             refresh: false,
+            strayed: false,
             forget_cursor: false,
             horizon: Position(0),
             sweeping: String::new(),

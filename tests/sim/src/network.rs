@@ -59,7 +59,7 @@ pub struct Network {
     chance: Chance,
     requests: BTreeMap<u64, Request>,
     count: u64,
-    pulled: BTreeMap<(PersonId, usize, Option<String>), (PullReply, Rights)>,
+    pulled: BTreeMap<(PersonId, usize, User, Option<String>), (PullReply, Rights)>,
     pushed: BTreeMap<(PersonId, usize), BatchReply>,
 }
 
@@ -273,7 +273,8 @@ impl World {
         cursor: Option<String>,
     ) -> Result<(PullReply, Rights), Failure> {
         let now = self.node_time();
-        let question = (person, device, cursor);
+        // Whoever is between them may know an earlier answer to the same request.
+        let question = (person, device, user.clone(), cursor);
         if self.network.chance.per_mille(self.swarm.stale)
             && let Some(old) = self.network.pulled.get(&question)
         {
@@ -281,7 +282,7 @@ impl World {
             return Ok(old.clone());
         }
         let caller = self.people[person].clone();
-        let mut reply = self.server.pull(&caller, user, question.2.as_deref(), now, &mut self.marks)?;
+        let mut reply = self.server.pull(&caller, user, question.3.as_deref(), now, &mut self.marks)?;
         if self.has_secrets() {
             check::sight::delivered(self, person, &reply);
         }

@@ -219,7 +219,9 @@ impl Client {
             rows.extend(self.rows(&page.changes, page.reached.position));
         }
         self.stage(staged, page.changes);
-        if page.reached.resets != self.checkpoint.resets && !planted::is(Bug::EpochNotReopened) {
+        let strayed = std::mem::take(&mut self.strayed);
+        let moved = page.reached.resets != self.checkpoint.resets && !planted::is(Bug::EpochNotReopened);
+        if moved || strayed {
             self.outbox.reopen();
             // What goes once more is not settled any more.
             (self.told, self.untold) = Default::default();

@@ -150,14 +150,9 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
-        // Positions of another history than the base's can be compared with nothing here: first to where the server is,
-        // then once more.
-        if self.checkpoint.epoch.as_ref().is_some_and(|epoch| *epoch != reply.epoch)
-            && !planted::is(Bug::EpochsMixed)
-        {
-            self.outbox.recall();
-            return self.drain.stall(now);
-        }
+        // Positions of another history than the base's can be compared with nothing here. The next page says which counts.
+        self.strayed |= self.checkpoint.epoch.as_ref().is_some_and(|epoch| *epoch != reply.epoch)
+            && !planted::is(Bug::EpochsMixed);
         let asked = std::mem::take(&mut self.flight).into_iter().chain(std::mem::take(&mut self.voiding));
         let asked: Set<_> = asked.collect();
         if asked.is_empty() {
