@@ -67,6 +67,17 @@ pub struct Item {
     pub sent: Option<Box<Sent>>,
 }
 
+impl Item {
+    /// The stamp that it will have: what is not sent yet is sent above what stands before it on its document.
+    pub fn raised_above(&self, before: Stamp) -> Stamp {
+        if is_unsettled(self.standing) && self.sent.is_none() {
+            self.stamp.max(before.raised_by(self.entry.id.writer))
+        } else {
+            self.stamp
+        }
+    }
+}
+
 /// The outbox of one device, as one tab knows it.
 #[derive(Clone, Debug, Default)]
 pub struct Outbox {
@@ -245,9 +256,9 @@ impl Outbox {
             let item = self.items.get_mut(later).expect("BUG: a place without an item");
             if *later == place {
                 item.stamp = stamp;
-            } else if is_unsettled(item.standing) && item.sent.is_none() {
-                stamp = item.stamp.max(stamp.raised_by(item.entry.id.writer));
-                item.stamp = stamp;
+            } else {
+                item.stamp = item.raised_above(stamp);
+                stamp = stamp.max(item.stamp);
             }
         }
     }

@@ -3,6 +3,7 @@
 //! Pulled rows never touch what is visible; they replace the base, and the overlay is replayed. So an
 //! own write neither flickers when the base moves nor vanishes when the server answers.
 
+use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, Version};
 use crate::json::Json;
@@ -186,8 +187,11 @@ fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option
     if let Some(draft) = draft {
         apply(draft, draft.stamp);
     }
-    for Item { entry, stamp, .. } in pending {
-        apply(entry, *stamp);
+    let mut before = Stamp::ZERO;
+    for item in pending {
+        let stamp = item.raised_above(before);
+        before = stamp.max(before);
+        apply(&item.entry, stamp);
     }
     document.and_then(|document| document.value())
 }

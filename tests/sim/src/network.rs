@@ -53,13 +53,16 @@ struct Request {
     reply: Option<Reply>,
 }
 
+/// What a pull asks: whose token it comes with, from which device, into whose database, behind which cursor.
+type Question = (PersonId, usize, User, Option<String>);
+
 /// Requests on their way, and answers that may come again.
 #[derive(Debug)]
 pub struct Network {
     chance: Chance,
     requests: BTreeMap<u64, Request>,
     count: u64,
-    pulled: BTreeMap<(PersonId, usize, User, Option<String>), (PullReply, Rights)>,
+    pulled: BTreeMap<Question, (PullReply, Rights)>,
     pushed: BTreeMap<(PersonId, usize), BatchReply>,
 }
 

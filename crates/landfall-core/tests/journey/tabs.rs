@@ -1,6 +1,6 @@
 //! Several tabs over one store, with and without the lock that elects the one that drains.
 
-use landfall_core::client::Status;
+use landfall_core::client::{Input, Status};
 
 use crate::world::{Fault, World, create, delete, key, patch};
 
@@ -206,4 +206,28 @@ fn what_the_journal_still_has_after_a_restore_goes_again_whatever_had_become_of_
     world.write(0, create("f", r#"{"a":1}"#));
     world.rest();
     assert!(world.server.visible().contains_key(&key("d")));
+}
+
+/// Found by the simulator (seeds 753 and 5188): the other tab's was shown until the first was sent.
+#[test]
+fn of_two_tabs_that_write_at_once_the_one_that_is_stored_later_is_seen_from_then_on() {
+    let mut world = World::new(1);
+    world.write(0, create("d", r#"{"a":0}"#));
+    world.rest();
+    let other = world.add_tab(0);
+    world.rest();
+    world.tabs[0].write(&[patch("d", r#"{"a":1}"#)], world.now).unwrap();
+    world.now.0 += 5;
+    world.write(other, patch("d", r#"{"a":2}"#));
+    world.disk(0);
+    for tab in [0, other] {
+        let now = world.now;
+        world.tabs[tab].input(Input::Refresh, now);
+        world.disk(tab);
+        assert_eq!(world.text(tab, "d").as_deref(), Some(r#"{"a":1}"#), "tab {tab}");
+    }
+    world.rest();
+    assert_eq!(world.server.visible()[&key("d")], r#"{"a":1}"#);
+    let shown = world.stream(0, "d");
+    assert!(!shown.contains(&Some(r#"{"a":2}"#.to_owned())), "{shown:?}");
 }

@@ -84,6 +84,9 @@ fn unrest_of(
         return Some(format!("shows {mine:?}, the server {theirs:?}"));
     }
     // What looks alike by chance is not known to be all there is.
+    if drains.is_some_and(|leader| leader.rights != world.people[leader.person].rights) {
+        return Some("has not pulled since its owner's rights have changed".to_owned());
+    }
     let checkpoint = base::stored(&world.devices[device].disk).unwrap_or_default();
     if checkpoint.epoch.as_deref() != Some(&*world.server.store(0).name()) {
         return Some(format!("has come to {checkpoint:?} of another history"));
