@@ -216,6 +216,7 @@ fn of_two_tabs_that_write_at_once_the_one_that_is_stored_later_is_seen_from_then
     world.rest();
     let other = world.add_tab(0);
     world.rest();
+    world.lead(0, false);
     world.tabs[0].write(&[patch("d", r#"{"a":1}"#)], world.now).unwrap();
     world.now.0 += 5;
     world.write(other, patch("d", r#"{"a":2}"#));
@@ -226,6 +227,7 @@ fn of_two_tabs_that_write_at_once_the_one_that_is_stored_later_is_seen_from_then
         world.disk(tab);
         assert_eq!(world.text(tab, "d").as_deref(), Some(r#"{"a":1}"#), "tab {tab}");
     }
+    world.lead(0, true);
     world.rest();
     assert_eq!(world.server.visible()[&key("d")], r#"{"a":1}"#);
     let shown = world.stream(0, "d");
