@@ -229,8 +229,6 @@ pub struct Client {
     /// Those that it has been told of, as far as they are still stored.
     told: Set<MutationId>,
     batch_max: usize,
-    /// Writes that are new to a server that has to know first which of its verdicts are stored.
-    early: Set<MutationId>,
     /// Whether the network is paid for by volume.
     metered: bool,
     doubts: doubt::Doubts,
@@ -299,7 +297,6 @@ impl Client {
             untold: Set::new(),
             told: Set::new(),
             batch_max: BATCH_MUTATIONS,
-            early: Set::new(),
             metered: false,
             doubts: doubt::Doubts::default(),
             ready: doubt::Ready::default(),

@@ -80,18 +80,13 @@ impl Client {
     /// What keeps writes back, beside other writes.
     pub(super) fn conditions(&self) -> Conditions {
         let suspects = self.doubts.doubts.keys().copied().collect();
-        Conditions { metered: self.metered, suspects, early: self.early.clone() }
+        Conditions { metered: self.metered, suspects }
     }
 
     /// What to send now. What is doubted goes when nothing else is left, and alone.
     pub(super) fn choose(&self, count_max: usize, now: WallTime) -> Vec<&Item> {
         let mut conditions = self.conditions();
         let picked = self.outbox.pick(count_max, &conditions);
-        if picked.is_empty() && !conditions.early.is_empty() {
-            // All of it is new: by now there may be room for it.
-            conditions.early = Set::new();
-            return self.outbox.pick(count_max, &conditions);
-        }
         if !picked.is_empty() || conditions.suspects.is_empty() {
             return picked;
         }
@@ -117,7 +112,7 @@ impl Client {
         if of.is_none() || self.ready.of != of {
             let is_ready = self.outbox.discarding().next().is_some()
                 || self.outbox.ready(&self.conditions()).next().is_some()
-                || (!certain || !self.early.is_empty()) && !self.choose(1, now).is_empty();
+                || !certain && !self.choose(1, now).is_empty();
             self.ready = Ready { of, is_ready };
         }
         self.ready.is_ready
@@ -144,15 +139,16 @@ impl Client {
 
     /// There is something new in a batch, and the server has to know first which of its verdicts are stored. Those
     /// that were lost on the way it gives once more, to a batch with nothing new in it.
-    pub(super) fn settle_first(&mut self, flight: Vec<MutationId>) {
-        if !self.halve(&flight) {
+    pub(super) fn settle_first(&mut self, flight: &[MutationId]) {
+        if !self.halve(flight) {
             // It may have heard less than it seemed, and a verdict is not kept until it was told: everything is told once
             // more, also of what came before these and is not here any more.
-            for id in &flight {
-                let before = (1..id.n).map(|n| MutationId { n, ..*id });
-                self.untold.extend(before.filter(|id| self.outbox.get(*id).is_none()));
+            for id in flight {
+                self.untold.extend((1..id.n).map(|n| MutationId { n, ..*id }));
             }
-            self.early.extend(flight);
+            // What it has judged may stand behind this, where it was set back and this goes again. Of verdicts that are
+            // settled it says once more how they ended, and of what it has not judged this says nothing.
+            self.untold.extend(self.outbox.open().map(|item| item.entry.id));
             self.told = Set::new();
             self.refresh = true;
         }
@@ -161,7 +157,6 @@ impl Client {
     /// The server has judged a batch.
     pub(super) fn believe(&mut self, judged: impl Iterator<Item = MutationId>) {
         judged.for_each(|id| self.doubts.forget(id));
-        self.early = Set::new();
         // Grows again step by step: what made a larger one fail may still be there.
         self.batch_max = (self.batch_max * 2).min(BATCH_MUTATIONS);
     }

@@ -286,7 +286,7 @@ impl Client {
                 self.drain.fail(retry_after, now);
             }
             Some(Code::SettleFirst) => {
-                self.settle_first(flight);
+                self.settle_first(&flight);
                 self.drain.fail(retry_after, now);
             }
             Some(code) if code.class() == Class::Auth => self.drain.refuse_token(now),

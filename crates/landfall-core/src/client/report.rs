@@ -277,7 +277,6 @@ impl Client {
             Some(Hold::Draft(draft)) => (true, Some(draft)),
             Some(Hold::Suspect(id)) => (id != item.entry.id, Some(id).filter(|id| *id != item.entry.id)),
             Some(Hold::Unmetered) => (true, None),
-            Some(Hold::Early) => (false, None),
             None => (false, None),
         };
         let unmetered = hold == Some(Hold::Unmetered);

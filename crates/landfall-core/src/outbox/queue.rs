@@ -20,8 +20,6 @@ pub enum Hold {
     Unmetered,
     /// The server fails over this write.
     Suspect(MutationId),
-    /// The server has to know first which of its verdicts are stored.
-    Early,
 }
 
 /// What there is outside of the outbox to wait for.
@@ -31,17 +29,12 @@ pub struct Conditions {
     pub metered: bool,
     /// Writes that the server has failed over.
     pub suspects: Set<MutationId>,
-    /// Writes that are new to a server that has to know first which of its verdicts are stored.
-    pub early: Set<MutationId>,
 }
 
 impl Conditions {
     fn hold(&self, entry: &Entry) -> Option<Hold> {
         if self.suspects.contains(&entry.id) {
             return Some(Hold::Suspect(entry.id));
-        }
-        if self.early.contains(&entry.id) {
-            return Some(Hold::Early);
         }
         (self.metered && entry.network == Network::Unmetered).then_some(Hold::Unmetered)
     }
@@ -56,8 +49,7 @@ impl Outbox {
         if planted::is(Bug::NewestFirst) {
             return cut(ready.collect::<Vec<_>>().into_iter().rev(), count_max);
         }
-        // What is oldest is what the server is most likely to have.
-        if self.wishes == 0 || !conditions.early.is_empty() {
+        if self.wishes == 0 {
             return cut(ready, count_max);
         }
         let urgency = self.priorities();
@@ -128,7 +120,7 @@ struct Holding<'a> {
 impl Holding<'_> {
     fn of<'a>(outbox: &Outbox, conditions: &'a Conditions) -> Holding<'a> {
         let wishes = conditions.metered && outbox.wishes > 0;
-        let free = conditions.suspects.is_empty() && conditions.early.is_empty() && !wishes;
+        let free = conditions.suspects.is_empty() && !wishes;
         let nothing = outbox.drafts.is_empty() && free;
         let drafts = outbox.drafts.iter();
         let lanes = drafts.map(|(key, draft)| (key.clone(), Hold::Draft(*draft))).collect();
