@@ -79,3 +79,16 @@ fn a_transaction_that_is_refused_keeps_the_refusals_and_a_held_one_nothing() {
     assert!(said(&held).iter().all(|(verdict, ..)| *verdict == Verdict::Held));
     assert!(keeps_nothing(&held), "{:?}", held.receipts);
 }
+
+#[test]
+fn what_comes_behind_a_refused_transaction_meets_nothing_of_it() {
+    let group = |n, document| mutation(n, document, 1, r#","group":"g""#);
+    let before = [judged(&[], &[mutation(1, "d", 1, "")])];
+    let unrelated = mutation(4, "e", 5, "").replace("/a", "/b");
+    let batch = judged(&before, &[group(2, "e"), group(3, "e"), group(1, "x"), unrelated]);
+    assert_eq!(said(&batch)[3], (Verdict::Applied, false, None));
+    let result = &batch.results[3];
+    assert_eq!((result.previous.0, result.version.0), (0, 1));
+    let visible: Vec<_> = batch.documents.values().filter_map(|stored| stored.document.value()).collect();
+    assert_eq!(visible, [Json::parse(r#"{"b":5}"#).unwrap()]);
+}
