@@ -92,3 +92,18 @@ fn what_comes_behind_a_refused_transaction_meets_nothing_of_it() {
     let visible: Vec<_> = batch.documents.values().filter_map(|stored| stored.document.value()).collect();
     assert_eq!(visible, [Json::parse(r#"{"b":5}"#).unwrap()]);
 }
+
+#[test]
+fn what_is_in_already_stays_so_where_another_of_its_transaction_is_refused() {
+    let group = |n, document| mutation(n, document, 1, r#","group":"g""#);
+    let before = [judged(&[], &[group(1, "d")])];
+    let batch = judged(
+        &before,
+        &[group(1, "d"), group(2, "e"), mutation(3, "f", 1, r#","group":"g""#).replace("/a", "/id")],
+    );
+    let refused = |code| (Verdict::Rejected, false, Some(code));
+    assert_eq!(
+        said(&batch),
+        [(Verdict::Applied, true, None), refused("group_refused"), refused("reserved_field")]
+    );
+}
