@@ -82,15 +82,20 @@ impl FromRequestParts<App> for Session {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Session, ApiError> {
         let verified = match bearer(parts) {
-            Some(token) => app.tokens.verify(token, (app.clock)()),
+            Some(token) => app.tokens.verify_anew(token, (app.clock)()).await,
             None => Err(TokenError::Invalid("there is none")),
         };
+        // One text for all: which check failed is nothing that a stranger should learn.
+        let refused = |reason| {
+            tracing::debug!(reason, "token refused");
+            ApiError::new(Code::InvalidToken, "a valid token is needed")
+        };
         verified.map_err(|error| match error {
-            // One text for all: which check failed is nothing that a stranger should learn.
-            TokenError::Invalid(reason) => {
-                tracing::debug!(reason, "token refused");
-                let message = "a valid token is needed";
-                ApiError::new(Code::InvalidToken, message)
+            TokenError::Invalid(reason) => refused(reason),
+            TokenError::UnknownKey => refused("signed with an unknown key"),
+            // Nobody has to sign in again because of it.
+            TokenError::NoKeys => {
+                ApiError::new(Code::Unavailable, "the keys that tokens are signed with cannot be read now")
             }
             TokenError::Expired => {
                 let message = "the token has expired; fetch another";

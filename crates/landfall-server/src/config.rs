@@ -12,7 +12,7 @@ use serde_saphyr::Spanned;
 
 use crate::limits::Limits;
 use crate::rules::{CollectionEntry, Rules};
-use crate::token::Expected;
+use crate::token::{Expected, Place};
 
 /// What runs where no configuration is given: the demo's own.
 const DEMO: &str = include_str!("../../../www/landfall.yaml");
@@ -25,6 +25,8 @@ pub struct Config {
     pub limits: Limits,
     /// The key for tokens.
     pub key: Option<String>,
+    /// Where the keys of whoever else issues tokens are.
+    pub jwks: Option<Place>,
     /// What tokens must say.
     pub expected: Expected,
 }
@@ -76,6 +78,7 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct Auth {
     key: Option<String>,
+    jwks: Option<Spanned<String>>,
     issuer: Option<String>,
     audience: Option<String>,
     key_id: Option<String>,
@@ -97,7 +100,11 @@ impl Config {
     pub fn read(path: &Path) -> Result<Config, ConfigError> {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Config::parse(&text, &file),
+            Ok(text) => {
+                let config = Config::parse(&text, &file)?;
+                let directory = path.parent().unwrap_or(Path::new(""));
+                Ok(Config { jwks: config.jwks.map(|jwks| jwks.from(directory)), ..config })
+            }
             Err(error) => Err(ConfigError { file, place: None, reason: error.to_string() }),
         }
     }
@@ -126,9 +133,19 @@ impl Config {
             }
             None => Limits::default(),
         };
-        let Auth { key, issuer, audience, key_id } = file.auth;
+        let Auth { key, jwks, issuer, audience, key_id } = file.auth;
+        let jwks = match jwks {
+            Some(jwks) if audience.is_none() => {
+                let reason = "`auth.audience` is needed beside it: an issuer signs tokens for others, too";
+                return Err(Mistake::at(&jwks, format!("`jwks`: {reason}")));
+            }
+            Some(jwks) => {
+                Some(jwks.value.parse().map_err(|reason| Mistake::at(&jwks, format!("`jwks`: {reason}")))?)
+            }
+            None => None,
+        };
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections)?, limits, key, expected })
+        Ok(Config { rules: Rules::build(file.collections)?, limits, key, jwks, expected })
     }
 }
 
@@ -172,6 +189,10 @@ mod tests {
         check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
+        check("collections: {}\nauth:\n  jwks: keys.json\n", "3", "`auth.audience` is needed");
+        let jwks = |place: &str| format!("collections: {{}}\nauth:\n  audience: us\n  jwks: {place}\n");
+        check(&jwks("http://issuer.example/keys"), "4", "https");
+        check(&jwks("ftp://issuer.example/keys"), "4", "https");
         check("collections:\n  visits: {}\n  visits: {}\n", "3", "visits");
         check("collections:\n  visits:\n    fields:\n      photos: sum\n", "4", "sum");
         check("collections:\n  visits:\n    fields:\n      _photos: counter\n", "4", "_photos");

@@ -4,12 +4,14 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
 use landfall_server::app::system_time;
 use landfall_server::store::shown;
+use landfall_server::token::{EVERY, Issuer};
 use landfall_server::{App, Store, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,10 +37,14 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?
         .collect();
-    if config.key.is_none() && !listen.iter().all(|address| address.ip().is_loopback()) {
+    if config.key.is_none()
+        && config.jwks.is_none()
+        && !listen.iter().all(|address| address.ip().is_loopback())
+    {
         let text = format!(
             "will not listen on {} with the built-in development key, which everybody knows; \
-             set LANDFALL_JWT_KEY, or `auth.key` in the configuration, to a secret of at least 32 bytes",
+             set LANDFALL_JWT_KEY, or `auth.key` in the configuration, to a secret of at least 32 bytes, \
+             or `auth.jwks` to where the keys of whoever issues tokens are",
             options.listen
         );
         return Err(text.into());
@@ -49,6 +55,9 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let store = Store::open(&options.database).await?;
     tokio::spawn(forget(store.clone()));
     let app = App::new(config, store.clone())?;
+    if let Some(issuer) = &app.issuer {
+        tokio::spawn(keep_up(issuer.clone()));
+    }
     let api = router(app.clone());
     let routes = match &options.www {
         Some(directory) => www::with_files(api, directory),
@@ -71,6 +80,20 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     store.close().await;
     tracing::info!("ended");
     Ok(())
+}
+
+/// Keeps up with the keys of whoever issues tokens, from now on.
+async fn keep_up(issuer: Arc<Issuer>) {
+    let mut rounds = tokio::time::interval(EVERY);
+    loop {
+        rounds.tick().await;
+        if let Err(reason) = issuer.look().await {
+            tracing::warn!(
+                reason,
+                "the keys for tokens cannot be read; those that were read last still count"
+            );
+        }
+    }
 }
 
 /// Deletes what has become too old to be asked for, now and every day.

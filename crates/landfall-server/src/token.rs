@@ -1,4 +1,10 @@
-//! Tokens: JSON Web Tokens signed with one shared key (HS256).
+//! Tokens: JSON Web Tokens signed with a shared key (HS256), or by an issuer whose public keys are known (RS256, ES256,
+//! EdDSA).
+
+mod issuer;
+mod keys;
+
+use std::sync::Arc;
 
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
@@ -6,6 +12,8 @@ use landfall_core::time::{Millis, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::caller::{Caller, Session};
+
+pub use issuer::{EVERY, Issuer, Place};
 
 /// The key of a server that was given none. Everybody knows it, so such a server must stay on this machine.
 const DEVELOPMENT_KEY: &str = "landfall development key, known to everybody";
@@ -18,6 +26,11 @@ const EARLY_MAX: Millis = Millis::seconds(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the key for tokens must have at least {KEY_BYTES_MIN} bytes")]
 pub struct WeakKey;
+
+/// A server that signs no tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this server has no key of its own: tokens come from whoever has the keys that `auth.jwks` names")]
+pub struct NoOwnKey;
 
 /// What a valid token must say beside having a valid signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -39,6 +52,10 @@ pub struct Expected {
 pub enum TokenError {
     /// It is none of ours. The reason is for the log.
     Invalid(&'static str),
+    /// It was signed with a key that is not known, and may be by now.
+    UnknownKey,
+    /// Nothing can be said of it, for the issuer's keys could never be read.
+    NoKeys,
     /// It was ours and has run out.
     Expired,
 }
@@ -71,40 +88,38 @@ struct OwnClaims<'a> {
 
 /// Issues and verifies tokens.
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
-    validation: Validation,
+    shared: Option<Shared>,
+    issuer: Option<Arc<Issuer>>,
     expected: Expected,
     development: bool,
 }
 
+/// The key that we sign with, and whoever else knows it.
+struct Shared {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+}
+
 impl Tokens {
-    /// Tokens signed with `key`, or with the development key where there is none.
+    /// Tokens signed with `key` or by an issuer, or with the development key where there is neither.
     ///
     /// # Errors
     /// The key is too short.
-    pub fn new(key: Option<&str>, expected: Expected) -> Result<Tokens, WeakKey> {
-        let development = key.is_none();
-        let key = key.unwrap_or(DEVELOPMENT_KEY).as_bytes();
-        if key.len() < KEY_BYTES_MIN {
-            return Err(WeakKey);
-        }
-        let mut validation = Validation::new(Algorithm::HS256);
-        // Time is compared below, with the clock that everything else here goes by.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
-        let mut required = vec!["exp", "sub"];
-        if let Some(issuer) = &expected.issuer {
-            validation.set_issuer(&[issuer]);
-            required.push("iss");
-        }
-        if let Some(audience) = &expected.audience {
-            validation.set_audience(&[audience]);
-            required.push("aud");
-        }
-        validation.set_required_spec_claims(&required);
-        let (encoding, decoding) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
-        Ok(Tokens { encoding, decoding, validation, expected, development })
+    pub fn new(
+        key: Option<&str>,
+        issuer: Option<Arc<Issuer>>,
+        expected: Expected,
+    ) -> Result<Tokens, WeakKey> {
+        let development = key.is_none() && issuer.is_none();
+        let shared = match key.or(development.then_some(DEVELOPMENT_KEY)).map(str::as_bytes) {
+            Some(key) if key.len() < KEY_BYTES_MIN => return Err(WeakKey),
+            Some(key) => {
+                let (encoding, decoding) = (EncodingKey::from_secret(key), DecodingKey::from_secret(key));
+                Some(Shared { encoding, decoding })
+            }
+            None => None,
+        };
+        Ok(Tokens { shared, issuer, expected, development })
     }
 
     /// Whether these are signed with the key that everybody knows.
@@ -112,17 +127,42 @@ impl Tokens {
         self.development
     }
 
+    /// Finds out who a token speaks for, and reads the issuer's keys once more where it names one that is not known.
+    ///
+    /// # Errors
+    /// As of [`Tokens::verify`].
+    pub async fn verify_anew(&self, token: &str, now: WallTime) -> Result<Session, TokenError> {
+        match (self.verify(token, now), &self.issuer) {
+            (Err(TokenError::UnknownKey | TokenError::NoKeys), Some(issuer)) => {
+                issuer.look_again().await;
+                self.verify(token, now)
+            }
+            (verified, _) => verified,
+        }
+    }
+
     /// Finds out who a token speaks for.
     ///
     /// # Errors
     /// Expiry is told apart only for a token that is valid in every other respect.
     pub fn verify(&self, token: &str, now: WallTime) -> Result<Session, TokenError> {
-        let token = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
-            .map_err(|error| TokenError::Invalid(reason(error.kind())))?;
-        if token.header.kid.is_some() && token.header.kid != self.expected.key_id {
-            return Err(TokenError::Invalid("signed with another key"));
-        }
-        let claims = token.claims;
+        let invalid = |error: jsonwebtoken::errors::Error| TokenError::Invalid(reason(error.kind()));
+        let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
+        let is_ours = header.kid.is_none() || header.kid == self.expected.key_id;
+        let claims = match &self.shared {
+            Some(shared) if header.alg == Algorithm::HS256 && is_ours => {
+                jsonwebtoken::decode(token, &shared.decoding, &self.validation(Algorithm::HS256))
+            }
+            Some(_) | None => {
+                let Some(issuer) = &self.issuer else {
+                    return Err(TokenError::Invalid("signed with another key or algorithm"));
+                };
+                let keys = issuer.keys().ok_or(TokenError::NoKeys)?;
+                let key = keys.of(&header).ok_or(TokenError::UnknownKey)?;
+                jsonwebtoken::decode(token, &key.decoding, &self.validation(key.algorithm))
+            }
+        };
+        let claims: Claims = claims.map_err(invalid)?.claims;
         let (Ok(user), Ok(tenant)) =
             (claims.sub.parse(), claims.tenant.map_or_else(|| Ok(Default::default()), |name| name.parse()))
         else {
@@ -140,8 +180,31 @@ impl Tokens {
         Ok(Session { caller, expires: WallTime((claims.exp * 1_000.0) as u64) })
     }
 
+    /// What is asked of a token that was signed with a key for this algorithm, and with no other.
+    fn validation(&self, algorithm: Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        // Time is compared with the clock that everything else here goes by.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        let mut required = vec!["exp", "sub"];
+        if let Some(issuer) = &self.expected.issuer {
+            validation.set_issuer(&[issuer]);
+            required.push("iss");
+        }
+        if let Some(audience) = &self.expected.audience {
+            validation.set_audience(&[audience]);
+            required.push("aud");
+        }
+        validation.set_required_spec_claims(&required);
+        validation
+    }
+
     /// Signs a token for `caller` and says when it runs out.
-    pub fn issue(&self, caller: &Caller, ttl: Millis, now: WallTime) -> (String, WallTime) {
+    ///
+    /// # Errors
+    /// There is no key to sign with.
+    pub fn issue(&self, caller: &Caller, ttl: Millis, now: WallTime) -> Result<(String, WallTime), NoOwnKey> {
+        let shared = self.shared.as_ref().ok_or(NoOwnKey)?;
         let expires = WallTime(now.after(ttl).0.div_ceil(1_000) * 1_000);
         let claims = OwnClaims {
             sub: caller.user.as_str(),
@@ -152,8 +215,8 @@ impl Tokens {
             aud: self.expected.audience.as_deref(),
         };
         let header = Header { kid: self.expected.key_id.clone(), ..Header::new(Algorithm::HS256) };
-        let token = jsonwebtoken::encode(&header, &claims, &self.encoding);
-        (token.expect("BUG: claims that cannot be signed"), expires)
+        let token = jsonwebtoken::encode(&header, &claims, &shared.encoding);
+        Ok((token.expect("BUG: claims that cannot be signed"), expires))
     }
 }
 
@@ -181,13 +244,13 @@ mod tests {
     }
 
     fn tokens(expected: Expected) -> Tokens {
-        Tokens::new(None, expected).unwrap()
+        Tokens::new(None, None, expected).unwrap()
     }
 
     #[test]
     fn a_token_speaks_for_whom_it_was_issued_until_it_expires() {
         let tokens = tokens(Expected::default());
-        let (token, expires) = tokens.issue(&caller(), Millis::seconds(60), NOW);
+        let (token, expires) = tokens.issue(&caller(), Millis::seconds(60), NOW).unwrap();
         assert_eq!(expires, NOW.after(Millis::seconds(60)));
         let session = Session { caller: caller(), expires };
         assert_eq!(tokens.verify(&token, NOW), Ok(session.clone()));
@@ -203,16 +266,16 @@ mod tests {
             key_id: Some("2026".to_owned()),
         };
         let (strict, plain) = (tokens(expected), tokens(Expected::default()));
-        let (token, _) = strict.issue(&caller(), Millis::seconds(60), NOW);
+        let (token, _) = strict.issue(&caller(), Millis::seconds(60), NOW).unwrap();
         assert_eq!(strict.verify(&token, NOW).unwrap().caller, caller());
         assert!(matches!(plain.verify(&token, NOW), Err(TokenError::Invalid(_))));
-        let (token, _) = plain.issue(&caller(), Millis::seconds(60), NOW);
+        let (token, _) = plain.issue(&caller(), Millis::seconds(60), NOW).unwrap();
         assert!(matches!(strict.verify(&token, NOW), Err(TokenError::Invalid(_))));
     }
 
     #[test]
     fn a_short_key_is_refused() {
-        assert!(Tokens::new(Some("short"), Expected::default()).is_err());
-        assert!(Tokens::new(Some(&"k".repeat(KEY_BYTES_MIN)), Expected::default()).is_ok());
+        assert!(Tokens::new(Some("short"), None, Expected::default()).is_err());
+        assert!(Tokens::new(Some(&"k".repeat(KEY_BYTES_MIN)), None, Expected::default()).is_ok());
     }
 }

@@ -243,7 +243,8 @@ impl Device {
     }
 
     pub(crate) fn bearer(&self, server: &Server) -> String {
-        let (token, _) = server.app.tokens.issue(&self.caller, Millis::seconds(60), (server.app.clock)());
+        let issued = server.app.tokens.issue(&self.caller, Millis::seconds(60), (server.app.clock)());
+        let (token, _) = issued.unwrap();
         format!("Bearer {token}")
     }
 

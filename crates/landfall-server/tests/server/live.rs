@@ -118,7 +118,7 @@ async fn a_stream_ends_when_the_token_runs_out() {
     let server = Server::start().await;
     let ada = Device::of("ada", 1);
     let now = (server.app.clock)();
-    let (token, expires) = server.app.tokens.issue(&ada.caller, Millis(1), now);
+    let (token, expires) = server.app.tokens.issue(&ada.caller, Millis(1), now).unwrap();
     let mut live = Live::with(&server, format!("Bearer {token}")).await;
     assert_eq!(live.next().await, None);
     assert!((server.app.clock)() >= expires);

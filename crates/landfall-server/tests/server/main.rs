@@ -9,6 +9,7 @@ mod conformance;
 mod database;
 mod files;
 mod harness;
+mod issuer;
 mod limits;
 mod live;
 mod migration;
