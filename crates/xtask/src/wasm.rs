@@ -27,7 +27,7 @@ const BUNDLE: &str = "bundle.mjs";
 /// The module says itself, in `target_features`, which instructions it may use.
 /// Nothing is ever stored in the first kilobyte: it is the far end of the stack. Measured, together with
 /// `--gufa-optimizing`: 1.4 KB less over the network than `-Oz --converge`.
-const OPTIMISE: [&str; 9] = [
+const OPTIMISE: [&str; 16] = [
     "--low-memory-unused",
     "-Oz",
     "--gufa-optimizing",
@@ -37,6 +37,14 @@ const OPTIMISE: [&str; 9] = [
     "--rereloop",
     "-Oz",
     "-Oz",
+    // What is computed twice is computed once, and locals get the numbers that their use suggests: 0.4 KB.
+    "--local-cse",
+    "--coalesce-locals-learning",
+    "--remove-unused-brs",
+    "--optimize-instructions",
+    "--coalesce-locals-learning",
+    "--reorder-locals",
+    "--vacuum",
     "-g",
 ];
 /// The names by which module and glue know each other hold hashes, which no compression makes shorter.
