@@ -283,7 +283,18 @@ impl Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalRecord {
     /// In the order in which they were made.
+    #[serde(deserialize_with = "short")]
     pub entries: Vec<Entry>,
+}
+
+/// Reads entries into no more room than they need: what a list has too much is most of what many small records take.
+fn short<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
+    let mut entries = Vec::<Entry>::deserialize(deserializer)?;
+    entries.shrink_to_fit();
+    for entry in &mut entries {
+        entry.fields.shrink_to_fit();
+    }
+    Ok(entries)
 }
 
 /// What another database leaves to this one: writes that were never sent.

@@ -89,12 +89,11 @@ impl Client {
             let mut live = Set::new();
             for (index, mut entry) in (0..).zip(journal.entries) {
                 self.clock.observe(entry.stamp);
-                // Each was read with a name of its own, and room for more fields.
+                // Each was read with a name of its own.
                 match &name {
                     Some(name) if *name == entry.collection => entry.collection = name.clone(),
                     Some(_) | None => name = Some(entry.collection.clone()),
                 }
-                entry.fields.shrink_to_fit();
                 let id = entry.id;
                 // Two tabs may have saved it again, and one of them late.
                 if self.has(id) {
