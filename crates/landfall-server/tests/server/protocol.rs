@@ -63,7 +63,10 @@ fn every_limit_is_listed_as_it_is() {
         ("bytes of the mutations in a group", bytes(GROUP_BYTES_MAX)),
         ("bytes of a document", bytes(DOCUMENT_BYTES_MAX)),
         ("nesting of a document", count(DEPTH_MAX as u64)),
-        ("keys and elements of sets of a document, removed elements too", count(KEYS_MAX as u64)),
+        (
+            "keys of a document, and elements that were added to its sets or removed from them one by one",
+            count(KEYS_MAX as u64),
+        ),
         ("bytes of a name: client, user, collection, document, group", format!("{NAME_BYTES_MAX} bytes")),
         ("keys in a path", count(DEPTH_MAX as u64)),
         ("bytes of a key in a path", format!("{NAME_BYTES_MAX} bytes")),
