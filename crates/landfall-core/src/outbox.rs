@@ -69,12 +69,10 @@ pub struct Item {
 
 impl Item {
     /// The stamp that it will have: what is not sent yet is sent above what stands before it on its document.
-    pub fn raised_above(&self, before: Stamp) -> Stamp {
-        if is_unsettled(self.standing) && self.sent.is_none() {
-            self.stamp.max(before.raised_by(self.entry.id.writer))
-        } else {
-            self.stamp
-        }
+    pub fn raised_above(&self, before: Option<Stamp>) -> Stamp {
+        let open = is_unsettled(self.standing) && self.sent.is_none();
+        let above = before.filter(|_| open).map(|before| before.raised_by(self.entry.id.writer));
+        above.map_or(self.stamp, |above| above.max(self.stamp))
     }
 }
 
@@ -257,7 +255,7 @@ impl Outbox {
             if *later == place {
                 item.stamp = stamp;
             } else {
-                item.stamp = item.raised_above(stamp);
+                item.stamp = item.raised_above(Some(stamp));
                 stamp = stamp.max(item.stamp);
             }
         }

@@ -3,7 +3,6 @@
 //! Pulled rows never touch what is visible; they replace the base, and the overlay is replayed. So an
 //! own write neither flickers when the base moves nor vanishes when the server answers.
 
-use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, Version};
 use crate::json::Json;
@@ -187,10 +186,10 @@ fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option
     if let Some(draft) = draft {
         apply(draft, draft.stamp);
     }
-    let mut before = Stamp::ZERO;
+    let mut before = None;
     for item in pending {
         let stamp = item.raised_above(before);
-        before = stamp.max(before);
+        before = before.max(Some(stamp));
         apply(&item.entry, stamp);
     }
     document.and_then(|document| document.value())

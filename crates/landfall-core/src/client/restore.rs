@@ -174,6 +174,7 @@ impl Client {
             }
         }
         if lost {
+            // In the order that they had, ahead of all that is stored from now on.
             for (index, one) in (0..).zip(&mut again) {
                 one.place = Place { record: 0, index };
             }
