@@ -244,9 +244,12 @@ fn a_base_found_damaged_while_a_page_is_on_its_way_is_fetched_whole() {
 fn a_tab_that_has_not_seen_that_everything_is_gone_deletes_nothing_in_what_was_made_since() {
     let mut world = World::new(1);
     let other = world.add_tab(0);
+    world.run(0);
     world.write(0, create("d", r#"{"a":1}"#));
-    world.rest();
+    world.request(0);
     world.write(0, patch("d", r#"{"a":2}"#));
+    world.network_step(0);
+    // The first record goes with the verdict on the second.
     world.request(0);
     world.tabs[0].disk.borrow_mut().evict();
     for n in 0..3 {

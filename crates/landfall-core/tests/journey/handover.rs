@@ -170,8 +170,12 @@ fn signing_out_does_not_delete_what_another_tab_has_written_in_between() {
 fn signing_out_of_a_database_that_is_gone_does_not_delete_the_one_that_was_made_since() {
     let mut world = World::new(1);
     let other = world.add_tab(0);
+    world.run(0);
     world.write(0, create("d", r#"{"a":1}"#));
-    world.rest();
+    world.request(0);
+    world.network_step(0);
+    world.disk(0);
+    // Its record is not needed any more, and still there.
     world.tabs[0].disk.borrow_mut().evict();
     let now = world.now;
     world.tabs[other].input(Input::Refresh, now);
