@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::limits::{Limits, Pace};
 use crate::rules::Rules;
 use crate::store::Store;
-use crate::token::{Issuer, Tokens, WeakKey};
+use crate::token::{Tokens, WeakKey};
 
 /// A server's parts. Cheap to clone.
 #[derive(Clone)]
@@ -19,8 +19,6 @@ pub struct App {
     pub store: Store,
     /// Who is asking.
     pub tokens: Arc<Tokens>,
-    /// Whose keys tokens may be signed with beside our own.
-    pub issuer: Option<Arc<Issuer>>,
     /// Who may do what.
     pub rules: Arc<Rules>,
     /// How much at a time.
@@ -39,12 +37,10 @@ impl App {
     /// # Errors
     /// The configured key for tokens is too short.
     pub fn new(config: Config, store: Store) -> Result<App, WeakKey> {
-        let issuer = config.jwks.map(|place| Arc::new(Issuer::at(place)));
-        let tokens = Tokens::new(config.key.as_deref(), issuer.clone(), config.expected)?;
+        let tokens = Tokens::new(config.key.as_deref(), config.jwks, config.expected)?;
         Ok(App {
             store,
             tokens: Arc::new(tokens),
-            issuer,
             rules: Arc::new(config.rules),
             limits: Arc::new(config.limits),
             clock: system_time,

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use landfall_core::id::User;
@@ -10,7 +9,7 @@ use landfall_core::time::Millis;
 use landfall_server::Config;
 use landfall_server::app::system_time;
 use landfall_server::caller::{Caller, Tenant};
-use landfall_server::token::{Issuer, Tokens};
+use landfall_server::token::Tokens;
 
 const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
 
@@ -89,8 +88,7 @@ impl TokenOptions {
     /// Prints the token and nothing else.
     pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
         let config = self.config.load()?;
-        let issuer = config.jwks.map(|place| Arc::new(Issuer::at(place)));
-        let tokens = Tokens::new(config.key.as_deref(), issuer, config.expected)?;
+        let tokens = Tokens::new(config.key.as_deref(), config.jwks, config.expected)?;
         let caller = Caller { user: self.user, tenant: self.tenant, roles: self.roles };
         let ttl = Millis(self.ttl.saturating_mul(1_000));
         let (token, _) = tokens.issue(&caller, ttl, system_time())?;

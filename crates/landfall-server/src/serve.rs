@@ -4,14 +4,12 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
 use landfall_server::app::system_time;
 use landfall_server::store::shown;
-use landfall_server::token::{EVERY, Issuer};
 use landfall_server::{App, Store, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -55,8 +53,8 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let store = Store::open(&options.database).await?;
     tokio::spawn(forget(store.clone()));
     let app = App::new(config, store.clone())?;
-    if let Some(issuer) = &app.issuer {
-        tokio::spawn(keep_up(issuer.clone()));
+    if let Some(issuer) = app.tokens.issuer().cloned() {
+        tokio::spawn(async move { issuer.keep_up().await });
     }
     let api = router(app.clone());
     let routes = match &options.www {
@@ -80,20 +78,6 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     store.close().await;
     tracing::info!("ended");
     Ok(())
-}
-
-/// Keeps up with the keys of whoever issues tokens, from now on.
-async fn keep_up(issuer: Arc<Issuer>) {
-    let mut rounds = tokio::time::interval(EVERY);
-    loop {
-        rounds.tick().await;
-        if let Err(reason) = issuer.look().await {
-            tracing::warn!(
-                reason,
-                "the keys for tokens cannot be read; those that were read last still count"
-            );
-        }
-    }
 }
 
 /// Deletes what has become too old to be asked for, now and every day.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::{Caller, Session};
 
-pub use issuer::{EVERY, Issuer, Place};
+pub use issuer::{Issuer, Place};
 
 /// The key of a server that was given none. Everybody knows it, so such a server must stay on this machine.
 const DEVELOPMENT_KEY: &str = "landfall development key, known to everybody";
@@ -105,12 +105,8 @@ impl Tokens {
     ///
     /// # Errors
     /// The key is too short.
-    pub fn new(
-        key: Option<&str>,
-        issuer: Option<Arc<Issuer>>,
-        expected: Expected,
-    ) -> Result<Tokens, WeakKey> {
-        let development = key.is_none() && issuer.is_none();
+    pub fn new(key: Option<&str>, jwks: Option<Place>, expected: Expected) -> Result<Tokens, WeakKey> {
+        let development = key.is_none() && jwks.is_none();
         let shared = match key.or(development.then_some(DEVELOPMENT_KEY)).map(str::as_bytes) {
             Some(key) if key.len() < KEY_BYTES_MIN => return Err(WeakKey),
             Some(key) => {
@@ -119,7 +115,13 @@ impl Tokens {
             }
             None => None,
         };
+        let issuer = jwks.map(|place| Arc::new(Issuer::at(place)));
         Ok(Tokens { shared, issuer, expected, development })
+    }
+
+    /// Whose keys tokens may be signed with beside our own.
+    pub fn issuer(&self) -> Option<&Arc<Issuer>> {
+        self.issuer.as_ref()
     }
 
     /// Whether these are signed with the key that everybody knows.

@@ -237,8 +237,7 @@ impl Client {
             self.outbox = self.outbox.successor();
         }
         let ended = self.outbox.items().filter(|item| passed(item.standing, through));
-        let ended = ended.map(|item| item.entry.id);
-        let ended: Vec<_> = ended.collect();
+        let ended: Vec<_> = ended.map(|item| item.entry.id).collect();
         let mut touched = Set::new();
         for id in ended {
             touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));

@@ -79,7 +79,7 @@ async fn with_keys(names: &[&str]) -> (Server, TempDir) {
 }
 
 fn issuer(server: &Server) -> &Issuer {
-    server.app.issuer.as_ref().unwrap()
+    server.app.tokens.issuer().unwrap()
 }
 
 #[tokio::test]

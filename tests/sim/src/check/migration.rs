@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use landfall_core::id::MutationId;
 use landfall_core::mutation::Mutation;
-use landfall_core::stored::{Entry, JournalRecord, SentRecord, SettledRecord, Store, read};
+use landfall_core::stored::{Entry, JournalRecord, Parked, SentRecord, SettledRecord, Store, read};
 use landfall_core::transaction::Transaction;
 
 use crate::check::Invariant;
@@ -50,12 +50,12 @@ pub fn transacted(world: &mut World, device: usize, before: &Closed, transaction
             // What was saved again may have gone as it was before.
             let newer = |entry: &Entry| entry.schema == VERSION && !before.contains_key(&entry.id);
             let newer: Vec<_> = entries(disk).filter(newer).map(|entry| entry.id).collect();
-            let parked = || migrated.iter().filter(|one| !one.code.is_empty());
+            let parked = || migrated.iter().filter(|one| !one.is_pending());
             for parked in parked() {
                 world.witness.fickle.extend(crate::witness::values(&parked.entry.fields));
                 world.witness.set_aside.insert(parked.entry.id);
             }
-            world.marks.hit_if(migrated.iter().any(|one| one.code.is_empty()), Mark::Migrated);
+            world.marks.hit_if(migrated.iter().any(Parked::is_pending), Mark::Migrated);
             world.marks.hit_if(parked().next().is_some(), Mark::MigrationFailed);
             world.witness.migrated.extend(newer.into_iter().map(|id| (home, id)));
             if let Some(touched) = touched {

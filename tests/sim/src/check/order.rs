@@ -20,11 +20,9 @@ pub fn kept(world: &mut World) {
         // What was refused together with a creation, or could not be brought to another version, stands in its old place
         // again, and others went ahead of it.
         let witness = &world.witness;
-        if applied.mutation.replaces.is_some() || witness.set_aside.contains(&id) {
-            continue;
-        }
+        let elsewhere = applied.mutation.replaces.is_some() || witness.set_aside.contains(&id);
         // What was lost with its tab and its disk may still be on its way in a request.
-        if witness.excused.contains(&id) {
+        if elsewhere || witness.excused.contains(&id) {
             continue;
         }
         let Some((device, incarnation, place)) = world.witness.homes.get(&id).copied() else { continue };

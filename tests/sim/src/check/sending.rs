@@ -13,11 +13,12 @@ pub fn arrived(world: &mut World, device: usize, mutations: &[Mutation]) {
     }
     let home = (device, world.devices[device].disk.incarnation);
     for mutation in mutations {
-        // When it was first sent is said from the second time on. Whoever has not heard of a verdict may have no bytes left.
-        let bytes = Mutation { first_sent_at: None, ..mutation.clone() };
+        // Whoever has not heard of a verdict may have no bytes left.
         if world.server.knows(mutation.id) {
             continue;
         }
+        // When it was first sent is said from the second time on.
+        let bytes = Mutation { first_sent_at: None, ..mutation.clone() };
         let first = world.witness.sendings.entry((home, mutation.id)).or_insert_with(|| bytes.clone());
         if *first != bytes {
             let what = format!("{bytes:?} was sent as {first:?} before");

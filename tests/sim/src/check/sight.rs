@@ -222,10 +222,10 @@ pub fn stored(world: &mut World, tab: TabId, reached: &Checkpoint) {
         let Key::Text(key) = key else { return None };
         let (key, row) = (base_document(key)?, read::<BaseRow>(text)?);
         let is_late = row.position > reached.position || row.deleted.is_some();
-        // What is forgotten is counted anew, so nothing is known here of what it was. Other checkers ask that it goes.
-        let is_late = is_late || store.forgotten.contains_key(&key);
+        // It is counted anew, so nothing is known here of what it was. Other checkers ask that it goes.
+        let is_forgotten = store.forgotten.contains_key(&key);
         let now = store.before(&key, reached.position);
-        let is_fine = is_late || now.is_some_and(|data| may_see(&person, &key, data));
+        let is_fine = is_late || is_forgotten || now.is_some_and(|data| may_see(&person, &key, data));
         (!is_fine).then(|| format!("{} keeps {key:?} of {:?}, which is {now:?}", person.user, row.position))
     });
     if let Some(what) = left {
