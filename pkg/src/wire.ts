@@ -162,7 +162,7 @@ export interface WireState {
   clockSkewMs: number;
   /** Why nothing is sent although something is pending; a code, or `null`. */
   reason: string | null;
-  /** Whether this tab is the one that drains. */
+  /** Whether this tab is the one that drains, and ready to: what it is asked for it begins at once. */
   leads: boolean;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;

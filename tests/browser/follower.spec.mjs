@@ -35,6 +35,23 @@ test("a tab that does not drain shows how the one that does gets on, and can pau
   await until(late, () => db.sync.state.phase === "offline");
 });
 
+test("asked as soon as it is open, a tab answers when it has tried", async (t) => {
+  const { browser, proxy } = await world(t, { www: bare });
+  const page = await openBare(browser, proxy.origin);
+  await insert(page, [visit(1)]);
+  await drained(page);
+  await proxy.rule("/api", { kind: "refuse" });
+  for (let round = 0; round < 5; round++) {
+    await page.reload();
+    const state = await page.evaluate(async () => {
+      await globalThis.start({});
+      await db.sync.now();
+      return db.sync.state;
+    });
+    assert.ok(state.reason !== null && state.nextTryAt !== null, JSON.stringify(state));
+  }
+});
+
 test("a pause holds for tabs that are opened later, whoever drains then, and ends for all at once", async (t) => {
   const { browser, proxy } = await world(t, { www: bare });
   const first = await openBare(browser, proxy.origin);

@@ -76,7 +76,7 @@ pub struct SyncState {
     pub clock_skew_ms: i64,
     /// Code of what is in the way.
     pub reason: Option<String>,
-    /// Whether this tab is the one that drains: how that goes, only it knows.
+    /// Whether this tab is the one that drains, and ready to: how that goes, only it knows.
     pub leads: bool,
     /// Stored records that cannot be read.
     pub damaged: usize,
@@ -214,7 +214,8 @@ impl Client {
                 Remote::SignedOut => Some(Code::SignedOut.to_string()),
                 Remote::Absent | Remote::Present => self.trouble.clone(),
             },
-            leads: self.leading,
+            // Until it has looked at what is stored, it begins nothing that it is asked for.
+            leads: self.leading && !self.is_reading(),
             damaged: self.damaged.len(),
             made: self.made,
         }

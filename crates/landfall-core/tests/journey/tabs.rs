@@ -1,6 +1,7 @@
 //! Several tabs over one store, with and without the lock that elects the one that drains.
 
-use landfall_core::client::{Input, Status};
+use landfall_core::client::{Input, Phase, Status};
+use landfall_core::drain::Nudge;
 
 use crate::world::{Fault, World, create, delete, key, patch};
 
@@ -30,6 +31,21 @@ fn a_tab_hears_what_became_of_its_write_when_another_tab_sent_it() {
     world.rest();
     let told: Vec<_> = world.tabs[1].settled.iter().map(|one| (one.id, one.status)).collect();
     assert_eq!(told, [(good, Status::Accepted), (bad, Status::NeedsAttention)]);
+}
+
+/// Whoever asks a tab to try now waits until that has ended, so it has to have begun when the tab says that it drains.
+#[test]
+fn a_tab_that_is_asked_before_it_has_looked_at_what_is_stored_drains_from_when_it_says_so() {
+    let mut world = two_tabs();
+    world.write(0, create("d", r#"{"a":1}"#));
+    world.lead(1, true);
+    let now = world.now;
+    world.tabs[1].input(Input::Nudge(Nudge::Asked), now);
+    while !world.tabs[1].client.state().leads {
+        assert!(world.disk_step(1), "nothing is read any more");
+    }
+    assert_eq!(world.tabs[1].client.state().phase, Phase::Pushing);
+    world.rest();
 }
 
 #[test]
