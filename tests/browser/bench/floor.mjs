@@ -55,7 +55,9 @@ export async function floor([name, documents]) {
     const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
     const response = await fetch("/api/v1/sync/batch", { method: "POST", headers, body: JSON.stringify(batch) });
     const { results } = await response.json();
-    if (!results.every(({ verdict }) => verdict === "applied")) throw new Error("the server refused the floor");
+    // A `set` of a field that merges otherwise is `merged`.
+    const refused = results.find(({ verdict }) => verdict !== "applied" && verdict !== "merged");
+    if (refused) throw new Error(`the server refused the floor: ${refused.code}`);
     await transact((_, outbox) => outbox.clear());
     return performance.now() - start;
   };
