@@ -25,11 +25,19 @@ use landfall_core::backoff::SPREAD;
 use landfall_core::code::Code;
 use landfall_core::index::{Seek, Wanted};
 use landfall_core::stored::Legacy;
+#[cfg(target_family = "wasm")]
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::boundary::{Error, OpenOptions, WireAct, WireMutation};
 use crate::driver::Driver;
+
+/// A kilobyte less to download than the standard library's, and no slower; it grows the memory it has instead of
+/// taking more beside it.
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: WasmDynamicTalc = new_wasm_dynamic_allocator();
 
 // A wake-up is spread over this so that many devices do not come back together; the user never waits for it.
 const _: () = assert!(SPREAD.0 <= 8_000);

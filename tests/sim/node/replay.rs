@@ -5,3 +5,7 @@
 pub extern "C" fn live(seed: u64) -> u64 {
     landfall_sim::story::tell(seed, false).hash
 }
+
+#[cfg(target_family = "wasm")]
+#[global_allocator]
+static HEAP: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
