@@ -30,7 +30,8 @@ pub const PAGE_CHANGES_MAX: usize = 1_000;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Batch {
-    /// [`PROTOCOL`].
+    /// [`PROTOCOL`]; 1 where it is not said.
+    #[serde(default = "first_version")]
     pub protocol: u32,
     /// The installation that sends.
     pub client: Client,
@@ -46,6 +47,11 @@ pub struct Batch {
     pub void: Vec<MutationId>,
     /// Each is parsed on its own, so that one that cannot be read is one verdict.
     pub mutations: Vec<Json>,
+}
+
+/// The version of a request that names none.
+pub const fn first_version() -> u32 {
+    1
 }
 
 /// The server's answer to a batch: one result per mutation, in the same order.

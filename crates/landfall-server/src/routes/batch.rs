@@ -7,7 +7,7 @@ use landfall_core::authority::{self, Decision, Parsed, RECEIPTS_MAX};
 use landfall_core::code::Code;
 use landfall_core::id::{MutationId, Position};
 use landfall_core::time::WallTime;
-use landfall_core::wire::{Batch, BatchReply, PROTOCOL, SETTLED_MAX};
+use landfall_core::wire::{self, Batch, BatchReply, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -82,6 +82,7 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
     /// All that a batch of every protocol version has.
     #[derive(Deserialize)]
     struct Versioned {
+        #[serde(default = "wire::first_version")]
         protocol: u32,
     }
     let Versioned { protocol } = payload.parse()?;

@@ -173,6 +173,15 @@ async fn another_protocol_is_told_which_one_is_spoken() {
 }
 
 #[tokio::test]
+async fn a_batch_that_names_no_protocol_is_of_the_first() {
+    let (server, ada) = (Server::start().await, Device::of("ada", 1));
+    let mut batch = ada.batch(&[ada.create(1, "a", &json!({}))]);
+    batch.as_object_mut().expect("an object").remove("protocol");
+    let reply = server.post(&ada, batch.to_string()).await.batch();
+    assert_eq!(verdicts(&reply), ["applied"]);
+}
+
+#[tokio::test]
 async fn a_body_that_does_not_arrive_is_not_waited_for() {
     let yaml = "collections: {}\nlimits: { body_millis: 20 }\n";
     let (server, ada) = (Server::configured(yaml).await, Device::of("ada", 1));
