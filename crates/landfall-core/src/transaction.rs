@@ -106,8 +106,10 @@ pub enum Transaction {
     /// them: each as if it were parked, without a code where it need not be.
     Migrate(Vec<Parked>),
     /// Makes the bytes of mutations final, unless they are so already; none, if writes were brought to another form
-    /// since these were read.
+    /// since these were read. Not in the database of another installation, which has nothing of them in its journal.
     Fix {
+        /// The installation that they are of.
+        of: Client,
         /// What is to be sent.
         sent: Vec<Sent>,
         /// How often that had happened.
@@ -339,7 +341,7 @@ impl Transaction {
             }
             Transaction::Commit(..) => vec![],
             Transaction::Migrate(_) => opening(0),
-            Transaction::Fix { .. } => vec![Read::All(Store::Sent), voids(), migrations()],
+            Transaction::Fix { .. } => vec![installation(), Read::All(Store::Sent), voids(), migrations()],
             Transaction::Amend(Amendment { unpark, .. }) => {
                 unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()
             }
@@ -388,17 +390,18 @@ impl Transaction {
                 (writes, Outcome::Committed)
             }
             Transaction::Migrate(migrated) => migrate::migrate(migrated, open::opened(read)),
-            Transaction::Fix { sent, migrations } => outbox::fix(sent, *migrations, &read),
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Compact { record, ended } => outbox::compact(*record, ended, &read[0]),
-            Transaction::Seal { of, .. }
+            Transaction::Fix { of, .. }
+            | Transaction::Seal { of, .. }
             | Transaction::Settle { of, .. }
             | Transaction::Unpack { of, .. }
                 if !is_of(&read[0], of) =>
             {
                 (vec![], Outcome::Missed)
             }
+            Transaction::Fix { sent, migrations, .. } => outbox::fix(sent, *migrations, &read[1..]),
             Transaction::Seal { through, known, .. } => seal::seal(*through, known, &read[1]),
             Transaction::Settle { epoch, head, settled, folds, parked, garbage, .. } => {
                 let read = &read[1..];

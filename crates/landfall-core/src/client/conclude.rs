@@ -119,7 +119,7 @@ impl Client {
             (Purpose::Adopt(ticket) | Purpose::Seal(ticket), Err(code)) => {
                 self.outputs.push_back(Output::Unsaved(ticket, code));
             }
-            (Purpose::Settle { .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
+            (Purpose::Fix | Purpose::Settle { .. }, Ok(Done { outcome: Outcome::Missed, .. })) => {
                 // What is saved again is sent again, and answered as before.
                 self.outbox.recall();
                 self.refresh = true;

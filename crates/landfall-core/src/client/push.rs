@@ -50,7 +50,8 @@ impl Client {
             batch.push(sent);
         }
         self.drain.begin(Step::Fixing);
-        self.transact(Purpose::Fix, Transaction::Fix { sent: batch, migrations: self.migrations });
+        let (of, migrations) = (self.installation.clone(), self.migrations);
+        self.transact(Purpose::Fix, Transaction::Fix { of, sent: batch, migrations });
     }
 
     /// The device's reading corrected by what is known of its clock now: not in the server's future, and

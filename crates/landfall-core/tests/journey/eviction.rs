@@ -263,3 +263,22 @@ fn a_tab_that_has_not_seen_that_everything_is_gone_deletes_nothing_in_what_was_m
     world.rest();
     assert_eq!(world.server.applied.len(), 5, "each once, and none is lost");
 }
+
+/// Bytes in a database that has nothing else of the write would go with the next look at it.
+#[test]
+fn the_bytes_of_a_write_are_made_final_only_where_it_is_saved() {
+    let mut world = World::new(1);
+    world.run(0);
+    let now = world.now;
+    world.tabs[0].write(&[create("d", r#"{"a":1}"#)], now).expect("a write that makes sense");
+    // It is saved, and about to be made final.
+    world.disk_step(0);
+    world.tabs[0].disk.borrow_mut().evict();
+    while world.server.applied.is_empty() {
+        assert!(world.network_step(0) || world.disk_step(0), "nothing is sent");
+    }
+    let records = |store| world.tabs[0].disk.borrow().count(store);
+    assert_eq!((records(Store::Journal), records(Store::Sent)), (1, 1));
+    world.rest();
+    assert_eq!(world.server.applied.len(), 1);
+}
