@@ -32,6 +32,8 @@ pub const NOW: WallTime = WallTime(1_790_000_000_000);
 pub struct Plan {
     /// Tabs: the device that each is on, and what its user does, one thing after the other.
     pub seats: Vec<(usize, Vec<Deed>)>,
+    /// How many of the tabs drain, from the first one on.
+    pub drain: usize,
     /// Whether the tabs have been opened for a while, and know all there is.
     pub opened: bool,
     /// Most changes on a page.

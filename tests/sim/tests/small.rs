@@ -16,13 +16,13 @@ const ALL: Mishaps = Mishaps { losses: 1, doubles: 1, deaths: 1 };
 
 /// One device from its first start on, for which everything goes wrong once.
 fn alone(deeds: &[Deed]) -> Plan {
-    Plan { seats: vec![(0, deeds.to_vec())], opened: false, page: 10, mishaps: ALL }
+    Plan { seats: vec![(0, deeds.to_vec())], drain: 1, opened: false, page: 10, mishaps: ALL }
 }
 
 /// Devices that know all there is.
 fn apart(deeds: &[&[Deed]], page: usize, mishaps: Mishaps) -> Plan {
-    let seats = deeds.iter().enumerate().map(|(device, deeds)| (device, deeds.to_vec())).collect();
-    Plan { seats, opened: true, page, mishaps }
+    let seats: Vec<_> = deeds.iter().enumerate().map(|(device, deeds)| (device, deeds.to_vec())).collect();
+    Plan { drain: seats.len(), seats, opened: true, page, mishaps }
 }
 
 #[cfg(not(feature = "planted"))]
@@ -75,7 +75,20 @@ mod sound {
 
     #[test]
     fn two_tabs_that_both_drain_rest() {
-        check("tabs", &Plan { seats: vec![(0, vec![F]), (0, vec![])], ..apart(&[], 10, NONE) });
+        check("tabs", &Plan { seats: vec![(0, vec![F]), (0, vec![])], drain: 2, ..apart(&[], 10, NONE) });
+    }
+
+    #[test]
+    fn two_tabs_that_write_rest_whatever_goes_wrong_while_one_of_them_drains() {
+        let tabs = |deeds: [&[Deed]; 2], mishaps| Plan {
+            seats: deeds.map(|deeds| (0, deeds.to_vec())).to_vec(),
+            drain: 1,
+            ..apart(&[], 10, mishaps)
+        };
+        check("tabs that write", &tabs([&[F], &[F]], NONE));
+        check("lost", &tabs([&[F], &[F]], Mishaps { losses: 1, ..NONE }));
+        check("doubled", &tabs([&[F], &[F]], Mishaps { doubles: 1, ..NONE }));
+        check("dead", &tabs([&[F], &[F]], Mishaps { deaths: 1, ..NONE }));
     }
 }
 

@@ -127,7 +127,7 @@ impl Graph<'_> {
             .seats
             .iter()
             .enumerate()
-            .map(|(n, (device, _))| Seat::open(n, *device, 0, self.plan.mishaps));
+            .map(|(n, (device, _))| Seat::open(n, *device, n < self.plan.drain, 0, self.plan.mishaps));
         State {
             seats: seats.map(|seat| name_seat(&mut self.seats, seat).0).collect(),
             disks: (0..devices).map(|_| name(&mut self.disks, Disk::default())).collect(),

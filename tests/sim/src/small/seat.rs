@@ -67,6 +67,8 @@ pub struct Seat {
     pub replaced: BTreeMap<MutationId, MutationId>,
     /// Whether the tab says that something was stored.
     pub hints: bool,
+    /// Whether the tabs here drain.
+    drains: bool,
     /// How many tabs there were here before.
     pub lives: u8,
     /// What may still go wrong.
@@ -77,7 +79,7 @@ pub struct Seat {
 
 impl Seat {
     /// A user who opens a tab.
-    pub fn open(seat: usize, device: usize, lives: u8, left: Mishaps) -> Seat {
+    pub fn open(seat: usize, device: usize, drains: bool, lives: u8, left: Mishaps) -> Seat {
         let writer = 0x1_0000 * (seat as u128 + 1) + u128::from(lives);
         let mut new = Seat {
             tab: Tab::new(device, &Person::alone(), vec![collection()], 0xd0 + device as u128, writer, 1),
@@ -88,12 +90,12 @@ impl Seat {
             accepted: BTreeSet::new(),
             replaced: BTreeMap::new(),
             hints: false,
+            drains,
             lives,
             left,
             wrong: None,
         };
-        // Every tab drains: that two do must do no harm.
-        new.feed(Input::Lead(true), NOW);
+        new.feed(Input::Lead(drains), NOW);
         new
     }
 
@@ -101,7 +103,8 @@ impl Seat {
     pub fn reborn(&self, seat: usize) -> Seat {
         let Seat { done, saved, accepted, replaced, left, .. } = self.clone();
         let left = Mishaps { deaths: left.deaths.saturating_sub(1), ..left };
-        Seat { done, saved, accepted, replaced, ..Seat::open(seat, self.tab.device, self.lives + 1, left) }
+        let next = Seat::open(seat, self.tab.device, self.drains, self.lives + 1, left);
+        Seat { done, saved, accepted, replaced, ..next }
     }
 
     /// Gives the tab a fact and takes what it wants done.
@@ -159,7 +162,20 @@ impl Seat {
 
     /// All that what happens next depends on, in words.
     pub fn looks(&self) -> String {
-        let Seat { tab, waiting, leg, done, saved, accepted, replaced, hints: _, lives, left, wrong } = self;
+        let Seat {
+            tab,
+            waiting,
+            leg,
+            done,
+            saved,
+            accepted,
+            replaced,
+            hints: _,
+            drains: _,
+            lives,
+            left,
+            wrong,
+        } = self;
         let Tab { client, ready, asked, .. } = tab;
         let user = format!("{done} {saved:?}{accepted:?}{replaced:?}{lives} {left:?}{wrong:?}");
         format!("{client:?}{ready}{asked:?}{waiting:?}{leg:?}{user}")
