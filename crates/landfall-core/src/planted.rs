@@ -55,6 +55,8 @@ crate::listed! {
     GroupNotUndone,
     /// What is held is held for good.
     HeldForGood,
+    /// What is of a kind that nobody knows is taken for a document.
+    LaterKindTaken,
     /// A page is stored that was asked for with another checkpoint.
     PageNotCompared,
     /// A page is let in without the last of its rows.

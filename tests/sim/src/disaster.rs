@@ -15,6 +15,7 @@ use crate::queue::{Event, TabId};
 use crate::script::Kind;
 use crate::server::Store;
 use crate::tab::{Asked, Tab};
+use crate::version::Version;
 use crate::world::World;
 
 /// A disaster of the larger kind.
@@ -74,6 +75,8 @@ pub enum Disaster {
     Mistake,
     /// Somebody else signs in, and what is pending stays on the device.
     Switch,
+    /// A server process is replaced by one of another version.
+    Release,
 }
 
 impl Disaster {
@@ -278,6 +281,10 @@ impl World {
                 self.queue.after(span, relief);
             }
             Disaster::Switch => self.switch(device, span),
+            Disaster::Release => {
+                let node = self.chances.fault.below(self.server.nodes.len());
+                self.server.versions[node] = self.chances.fault.of(&Version::ALL);
+            }
         }
     }
 
@@ -304,6 +311,7 @@ impl World {
             | Disaster::Hang
             | Disaster::SignOut
             | Disaster::Node
+            | Disaster::Release
             | Disaster::Rules
             | Disaster::Backup
             | Disaster::Restore

@@ -37,5 +37,6 @@ pub mod tab;
 pub mod trace;
 pub mod upgrade;
 pub mod user;
+pub mod version;
 pub mod witness;
 pub mod world;

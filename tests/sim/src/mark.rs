@@ -20,6 +20,16 @@ landfall_core::listed! {
     Busy,
     /// The server asked for a pause.
     RetryAfter,
+    /// A server process was of another version than ours.
+    LaterServer,
+    /// It told of something of a kind that nobody knows.
+    LaterKind,
+    /// It had no time, and a code for it that nobody knows.
+    LaterCode,
+    /// It did not speak our version.
+    NotSpoken,
+    /// A device was of a later version than the server.
+    LaterDevice,
     /// A token was refused.
     TokenRefused,
     /// The app had no token.

@@ -17,6 +17,7 @@ use crate::device::Device;
 use crate::mark::Mark;
 use crate::person::{PersonId, Rights};
 use crate::queue::{Event, TabId};
+use crate::version::{self, Version};
 use crate::world::World;
 
 /// A tab does not wait for an answer for longer.
@@ -196,19 +197,44 @@ impl World {
         None
     }
 
-    fn node_time(&mut self) -> WallTime {
+    /// Some process's time and version, should it be ready to answer.
+    fn node(&mut self) -> Result<(WallTime, Version), Failure> {
         let node = self.network.chance.below(self.server.nodes.len());
         self.marks.hit_if(self.server.nodes[node] != 0, Mark::NodeSkewed);
-        self.server.clock(node, self.queue.now)
+        let refused = |code: &str| Failure::Refused { code: code.to_owned(), retry_after: None };
+        match self.server.versions[node] {
+            Version::Ours => {}
+            Version::Later if self.swarm.busy > 0 && self.network.chance.one_in(10) => {
+                self.marks.hit(Mark::LaterCode);
+                return Err(refused(version::LATER_CODE));
+            }
+            Version::Later => self.marks.hit(Mark::LaterServer),
+            Version::Foreign => {
+                self.marks.hit(Mark::NotSpoken);
+                return Err(refused(Code::UnsupportedProtocol.as_str()));
+            }
+        }
+        Ok((self.server.clock(node, self.queue.now), self.server.versions[node]))
+    }
+
+    /// Whether there is more than one version about.
+    fn is_mixed(&self) -> bool {
+        self.server.versions.iter().any(|version| *version != Version::Ours)
     }
 
     fn push(&mut self, device: usize, person: PersonId, batch: &Batch) -> Result<BatchReply, Failure> {
-        let now = self.node_time();
+        let (now, version) = self.node()?;
         let tenant = self.people[person].tenant;
-        let spelled = self.swarm.spelled.then(|| {
-            let text = serde_json::to_string(batch).expect("BUG: a batch is JSON");
-            serde_json::from_str::<Batch>(&text).expect("BUG: a batch that cannot be read")
-        });
+        let later = self.is_mixed() && self.network.chance.one_in(2);
+        self.marks.hit_if(later, Mark::LaterDevice);
+        let spelled = match (later, self.swarm.spelled) {
+            (true, _) => Some(version::later_batch(batch)),
+            (false, true) => {
+                let text = serde_json::to_string(batch).expect("BUG: a batch is JSON");
+                Some(serde_json::from_str(&text).expect("BUG: a batch that cannot be read"))
+            }
+            (false, false) => None,
+        };
         let mutation = |text: &Json| serde_json::from_str(text.text()).expect("BUG: a device sends nonsense");
         let mutations: Vec<Mutation> = batch.mutations.iter().map(mutation).collect();
         check::sending::arrived(self, device, &mutations);
@@ -217,6 +243,9 @@ impl World {
         if self.swarm.spelled {
             let text = serde_json::to_string(&reply).expect("BUG: a reply is JSON");
             reply = landfall_core::json::read(&text).expect("BUG: a reply that cannot be read");
+        }
+        if version == Version::Later {
+            reply = version::later_reply(&reply);
         }
         self.trace.say(self.queue.now, || {
             let results = reply.results.iter().map(|result| {
@@ -275,7 +304,7 @@ impl World {
         user: &User,
         cursor: Option<String>,
     ) -> Result<(PullReply, Rights), Failure> {
-        let now = self.node_time();
+        let (now, version) = self.node()?;
         // Whoever is between them may know an earlier answer to the same request.
         let question = (person, device, user.clone(), cursor);
         if self.network.chance.per_mille(self.swarm.stale)
@@ -292,6 +321,11 @@ impl World {
         if self.swarm.spelled {
             let text = serde_json::to_string(&reply).expect("BUG: a page is JSON");
             reply = landfall_core::json::read(&text).expect("BUG: a page that cannot be read");
+        }
+        if version == Version::Later {
+            let (page, told) = version::later_page(&reply, &mut self.network.chance);
+            reply = page;
+            self.marks.hit_if(told, Mark::LaterKind);
         }
         self.trace.say(self.queue.now, || {
             let PullReply { position, changes, more, reset, cursor, .. } = &reply;

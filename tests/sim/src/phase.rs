@@ -9,6 +9,7 @@ use landfall_core::time::Millis;
 
 use crate::check::{Invariant, end};
 use crate::tab::key;
+use crate::version::Version;
 use crate::world::World;
 
 /// How long everything may take that has to come right by itself.
@@ -36,6 +37,9 @@ impl World {
     fn heal(&mut self) {
         self.healed = true;
         self.swarm = self.swarm.healed();
+        // Whoever is later stays so; nobody leaves devices behind for ever.
+        let foreign = self.server.versions.iter_mut().filter(|version| **version == Version::Foreign);
+        foreign.for_each(|version| *version = Version::Later);
         self.trace.say(self.queue.now, || "everything is mended".to_owned());
         for device in 0..self.devices.len() {
             let subject = &mut self.devices[device];

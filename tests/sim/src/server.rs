@@ -24,6 +24,7 @@ use crate::chance::Chance;
 use crate::mark::{Mark, Marks};
 use crate::person::Person;
 use crate::planted::{self, Bug};
+use crate::version::Version as Spoken;
 
 pub use database::Database;
 pub use rules::{CallerRules, REFUSED, Rules, merges};
@@ -39,6 +40,8 @@ pub struct Server {
     pub backups: Vec<Database>,
     /// How wrong each process's clock is.
     pub nodes: Vec<i64>,
+    /// What version each process is of.
+    pub versions: Vec<Spoken>,
     /// Whether one of them was ever wrong.
     pub unsteady: bool,
     /// What it accepts.
@@ -61,11 +64,12 @@ impl Server {
     pub fn new(tenants: usize, nodes: usize, page: usize, policy: Policy, mut chance: Chance) -> Server {
         let data = Database::new(tenants, chance.bits());
         let rules = Rules::new(policy);
-        let nodes = vec![0; nodes];
+        let (nodes, versions) = (vec![0; nodes], vec![Spoken::Ours; nodes]);
         Server {
             data,
             backups: vec![],
             nodes,
+            versions,
             unsteady: false,
             rules,
             page,

@@ -169,6 +169,9 @@ impl Swarm {
         if own.one_in(2) {
             swarm.have_people(&mut own);
         }
+        if !swarm.is_peaceful() && Chance::new(seed, 21).one_in(6) {
+            swarm.disasters.push(Disaster::Release);
+        }
         swarm
     }
 

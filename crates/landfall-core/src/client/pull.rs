@@ -155,7 +155,7 @@ impl Client {
     ) -> Option<(DocumentKey, Option<BaseRow>)> {
         let key = change.key();
         match (change.kind.as_str(), &change.data) {
-            ("document", Some(data)) => {
+            (kind, Some(data)) if kind == "document" || planted::is(Bug::LaterKindTaken) => {
                 let row = BaseRow {
                     version: change.version,
                     position: change.position,
