@@ -73,8 +73,9 @@ fn opened(journal: &str, parked: &str) -> Opened {
         collection: "visits".parse().expect("a name"),
         document: name.parse().expect("a name"),
     };
-    let rows = vec![document("d3"), document("d6")];
-    let open = Transaction::Open { client: "another".parse().expect("a name"), after: 0, rows };
+    let rows = [document("d3"), document("d6")].into_iter().collect();
+    let open =
+        Transaction::Open { client: "another".parse().expect("a name"), after: 0, rows, tail: usize::MAX };
     let found = open.reads().into_iter().map(|read| match read {
         Read::All(store) => stored(store),
         Read::One(store, key) => stored(store).into_iter().filter(|(other, _)| *other == key).collect(),

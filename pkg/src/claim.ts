@@ -4,6 +4,8 @@ import type { CoreDatabase } from "./wire.js";
 interface Legacy {
   readonly client: string;
   readonly items: readonly { readonly entry: object; readonly place: unknown }[];
+  /** How many writes are not among the items yet. */
+  readonly unread: number;
   /** The last record of the journal that is known. */
   readonly through: number;
   readonly damaged: readonly unknown[];
@@ -19,7 +21,10 @@ interface Legacy {
 export async function claim(guest: CoreDatabase, into: CoreDatabase): Promise<void> {
   try {
     for (;;) {
-      const { client, items, through, damaged } = JSON.parse(guest.export()) as Legacy;
+      await guest.load("");
+      const { client, items, through, damaged, unread } = JSON.parse(guest.export()) as Legacy;
+      // Another tab has just written it.
+      if (unread > 0) continue;
       const entries = items.map(({ entry, place }) => ({ ...entry, place }));
       if (entries.length > 0) await into.adopt(client, through, JSON.stringify({ entries }));
       // What cannot be read stays where it is; the rest is taken once, however often this runs.

@@ -6,6 +6,14 @@ import type { CoreDatabase, Json, WireAct, WireEntry, WireMutation, WireReceipt,
 const CRASHES_MAX = 3;
 const CALM_MS = 60_000;
 
+/** What the server does not have. */
+export interface Exported {
+  /** How many writes are left out, because they are in the journal alone. */
+  readonly unread: number;
+  readonly items: ExportedItem[];
+  readonly damaged: Json[];
+}
+
 /**
  * The core of one database, with JSON and errors decoded.
  *
@@ -54,8 +62,17 @@ export class Core {
     return this.#ask(() => this.#database.attend(id, JSON.stringify(act)));
   }
 
-  export(): { items: ExportedItem[]; damaged: Json[] } {
-    return JSON.parse(this.#run(() => this.#database.export())) as { items: ExportedItem[]; damaged: Json[] };
+  /** What is in memory of it. */
+  export(): Exported {
+    return JSON.parse(this.#run(() => this.#database.export())) as Exported;
+  }
+
+  async exportAll(): Promise<Exported> {
+    for (;;) {
+      await this.load("");
+      const exported = this.export();
+      if (exported.unread === 0) return exported;
+    }
   }
 
   state(): WireState {

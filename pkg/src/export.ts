@@ -1,4 +1,4 @@
-import type { Core } from "./core.js";
+import type { Exported } from "./core.js";
 import type { Json, WireEntry } from "./wire.js";
 
 /** Everything that this device has and the server does not, as plain JSON: for support, or to be put in by hand. */
@@ -37,8 +37,7 @@ export interface Identity {
  * @param passes - which items are wanted.
  * @internal
  */
-export function exported(core: Core, { name, url, user }: Identity, passes: (item: WireEntry) => boolean): Export {
-  const { items, damaged } = core.export();
+export function exported({ items, damaged }: Exported, { name, url, user }: Identity, passes: (item: WireEntry) => boolean): Export {
   return {
     format: "landfall-export",
     version: 1,

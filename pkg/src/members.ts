@@ -78,12 +78,11 @@ export class Members<C extends Collections> {
    * Everything that is saved here and that the server does not have, as plain JSON: what is pending, what needs
    * attention, and stored records that cannot be read. Works whatever else fails: sign-in, network, server.
    *
-   * @throws {@link LandfallError} `closed`, `core_crashed`.
+   * @throws {@link LandfallError} `closed`, `core_crashed`, `storage_unavailable`.
    */
   async export(): Promise<Export> {
     const { core, identity } = this.#parts;
-    await core.restarting;
-    return exported(core, identity, () => true);
+    return exported(await core.exportAll(), identity, () => true);
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { Core } from "./core.js";
+import { LandfallError } from "./errors.js";
 import { type Export, exported, type Identity } from "./export.js";
 import { Intents } from "./intent.js";
 import { freeze, perform, plainPatch } from "./json.js";
@@ -17,8 +18,11 @@ import type { Write, Writes } from "./write.js";
  * refused it for the reason in `code`, `message` and `field`.
  */
 export interface OutboxItem extends Readonly<Omit<WireEntry, "fields">> {
-  /** What was written, by JSON Pointer. */
-  readonly fields: readonly Readonly<WireEntry["fields"][number]>[];
+  /**
+   * What was written, by JSON Pointer. `null` where very much is pending and this is not in memory: {@link Outbox.list}
+   * reads it, and so does whatever reads the document.
+   */
+  readonly fields: readonly Readonly<NonNullable<WireEntry["fields"]>[number]>[] | null;
 
   /**
    * Sends it once more, as another write (the server never takes back its verdict on one). What is not refused
@@ -49,7 +53,12 @@ export interface OutboxItem extends Readonly<Omit<WireEntry, "fields">> {
    */
   discard(): Promise<void>;
 
-  /** The write and those of its transaction, whole. Works whatever else fails. */
+  /**
+   * The write and those of its transaction, whole. Works whatever else fails.
+   *
+   * @throws {@link LandfallError} `closed`, `core_crashed`; `storage_unavailable` where `fields` is `null`: items of
+   * {@link Outbox.list} have them.
+   */
   export(): Export;
 }
 
@@ -74,9 +83,13 @@ export class Outbox {
   /**
    * All items now, frozen; what needs attention comes last.
    *
-   * @throws {@link LandfallError} `closed`, `core_crashed`.
+   * @throws {@link LandfallError} `closed`, `core_crashed`, `storage_unavailable`.
    */
   async list(): Promise<readonly OutboxItem[]> {
+    if (!this.#items().every(({ fields }) => fields)) {
+      await this.#core.load("");
+      this.#read = undefined;
+    }
     return this.#items();
   }
 
@@ -111,7 +124,9 @@ export class Outbox {
   /** @internal */
   async edit(item: OutboxItem, given: unknown): Promise<Write> {
     const patch = plainPatch(given);
-    const { collection, document, kind, fields } = item;
+    const { collection, document, kind } = item;
+    // What needs attention is in memory.
+    const fields = item.fields ?? [];
     const { rows, intents } = this.#tables.get(collection) ?? { intents: new Intents(collection, undefined) };
     const row = intents.schema && (await rows?.fetch(document));
     const { id: _, ...data } = row ?? {};
@@ -127,7 +142,11 @@ export class Outbox {
 
   /** @internal */
   export({ id, group }: OutboxItem): Export {
-    return exported(this.#core, this.#identity, (item) => item.id === id || (group !== null && item.group === group));
+    const passes = (item: Pick<OutboxItem, "id" | "group">): boolean => item.id === id || (group !== null && item.group === group);
+    if (this.#items().some((item) => passes(item) && !item.fields)) {
+      throw new LandfallError("storage_unavailable", "what this write says is not in memory; list() reads it");
+    }
+    return exported(this.#core.export(), this.#identity, passes);
   }
 
   #items(): readonly OutboxItem[] {

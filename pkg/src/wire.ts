@@ -166,6 +166,11 @@ export interface WireState {
   leads: boolean;
   /** Stored records that cannot be read. They are kept where they are, and are part of an export. */
   damaged: number;
+  /**
+   * Writes that the server did not have and that are gone since the browser has deleted what was stored, as far as this
+   * tab knows: it saves again what it had in memory, which is not all where very much was pending.
+   */
+  lost: number;
   /** How often nothing was stored: when this was opened, and whenever it was found to be gone since. */
   made: number;
 }
@@ -186,8 +191,8 @@ export interface WireEntry {
   because: string | null;
   /** Discarded, and the server is being asked whether that came in time. */
   discarding: boolean;
-  /** The fields written, by JSON Pointer. */
-  fields: { path: string; op: string; value?: Json }[];
+  /** The fields written, by JSON Pointer; `null` where they are in the journal alone. */
+  fields: { path: string; op: string; value?: Json }[] | null;
 }
 
 /** What is thrown by every call of the core. */
@@ -210,6 +215,9 @@ export interface CoreDatabase {
    * call on, not only from its answer on, comes as an event; so do the rows of a collection that has to be
    * read first, part by part, before this resolves.
    *
+   * Without a name (`""`), nothing but documents that are written to by what is in the journal alone, of all collections:
+   * after that, `outbox` gives all fields.
+   *
    * With a field, it is asked as `WireSeek` says, and all rows come as events. Gives, as JSON: `null` where the whole
    * collection was read instead, else a text: empty where all that was asked for is known, and all that there is,
    * if it is less, or the key in the index up to which all rows are known. Once known they stay so: what comes to
@@ -223,7 +231,11 @@ export interface CoreDatabase {
    * for it now, once that is durable; none where it goes on or is gone.
    */
   attend(id: string, act: string): Promise<string>;
-  /** Everything that the server does not have, whole, as the JSON text of one object with `client`, `through` and `items`. */
+  /**
+   * Everything that the server does not have, whole, as the JSON text of one object with `client`, `through` and `items`;
+   * and `unread`, how many writes are left out because they are in the journal alone. To be asked after a `load` without a
+   * name, and once more while there are any.
+   */
   export(): string;
   /** A call of the server with the app's token. Gives the body of the answer; throws a `WireError`. */
   request(method: "GET" | "POST", path: string, body?: string): Promise<string>;

@@ -35,6 +35,8 @@ export class Disk {
   readonly entries: WireEntry[] = [];
   /** By id, of every entry that was written here. */
   readonly mutations = new Map<string, Mutation>();
+  /** By id, of entries that have none because they are in the journal alone. */
+  readonly fields = new Map<string, WireEntry["fields"]>();
   count = 0;
 }
 
@@ -68,6 +70,7 @@ export class MemoryCore implements CoreDatabase {
     reason: null,
     leads: true,
     damaged: 0,
+    lost: 0,
     made: 0,
   };
   readonly #options: WireOptions;
@@ -107,6 +110,11 @@ export class MemoryCore implements CoreDatabase {
 
   async load(collection: string, document?: string, field?: string, equals?: string, count = 0): Promise<string> {
     if (field !== undefined) return this.#find(collection, field, equals, count);
+    if (collection === "") {
+      for (const item of this.entries) item.fields ??= this.#disk.fields.get(item.id) ?? null;
+      await this.#answered();
+      return "[]";
+    }
     this.loads.push(document === undefined ? collection : `${collection}/${document}`);
     const written = this.entries.filter((entry) => entry.collection === collection).map((entry) => entry.document);
     const ids = document === undefined ? new Set([...this.#table(collection).keys(), ...written]) : [document];
@@ -148,7 +156,7 @@ export class MemoryCore implements CoreDatabase {
 
   export(): string {
     const items = this.entries.map((item) => ({ item, entry: this.#disk.mutations.get(item.id) ?? null, sent: null }));
-    return JSON.stringify({ client: "c", through: this.#disk.count, items, damaged: [] });
+    return JSON.stringify({ client: "c", unread: 0, through: this.#disk.count, items, damaged: [] });
   }
 
   state(): string {
@@ -235,6 +243,16 @@ export class MemoryCore implements CoreDatabase {
 
   hold(): void {
     this.held = [];
+  }
+
+  /** The core has been started anew, and what a write says is in the journal alone. */
+  forget(id: string): void {
+    for (const item of this.entries) {
+      if (item.id !== id) continue;
+      this.#disk.fields.set(id, item.fields);
+      item.fields = null;
+    }
+    this.emit({ outbox: true });
   }
 
   release(): void {
@@ -364,7 +382,7 @@ function mended(mutation: Mutation, { data, unset = [] }: WirePatch): Mutation {
   return { ...mutation, data: merged };
 }
 
-function fieldsOf(mutation: Mutation): WireEntry["fields"] {
+function fieldsOf(mutation: Mutation): NonNullable<WireEntry["fields"]> {
   if (mutation.op === "delete") return [];
   const set = Object.entries(mutation.data).map(([key, value]) => ({ path: `/${key}`, op: "set", value }));
   if (mutation.op === "create") return set;

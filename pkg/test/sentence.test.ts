@@ -18,6 +18,7 @@ const CALM = {
   clockSkewMs: 0,
   reason: null,
   damaged: 0,
+  lost: 0,
   storage: STORAGE,
 } as const satisfies SyncState;
 

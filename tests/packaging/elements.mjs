@@ -43,7 +43,7 @@ const storage = { durability: "strict", persisted: true, usage: 10, quota: 1e10,
 const progress = { done: 0, total: 0, bytes: 0 };
 const calm = {
   online: true, phase: "idle", pending: 0, failed: 0, oldestPendingAt: null, lastSyncedAt: Date.now(), nextTryAt: null,
-  progress, breaker: "closed", clockSkewMs: 0, reason: null, damaged: 0, storage,
+  progress, breaker: "closed", clockSkewMs: 0, reason: null, damaged: 0, lost: 0, storage,
 };
 const state = (told = {}) => ({ ...calm, ...told, storage: { ...storage, ...told.storage } });
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use landfall_core::client::{
-    Act, Client, Declared, Failure, Input, Options, Output, Remote, Settled, Ticket, TransactionId,
+    Act, Client, Declared, Failure, Input, Options, Output, Remote, Settled, TAIL, Ticket, TransactionId,
 };
 use landfall_core::drain::Nudge;
 use landfall_core::id::DocumentKey;
@@ -141,6 +141,7 @@ impl Device<'_> {
                     seed: u64::from_str_radix(seed, 16).expect("hex digits"),
                     remote: Remote::Present,
                     collections: declared.collect(),
+                    tail: TAIL,
                 }));
                 for input in [Input::Metered(false), Input::Seen(true), Input::Lead(true)] {
                     self.client().handle_input(input, now);

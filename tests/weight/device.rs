@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use landfall_core::client::{Client, Declared, Input, Options, Output, Remote, TransactionId};
+use landfall_core::client::{Client, Declared, Input, Options, Output, Remote, TAIL, TransactionId};
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
@@ -61,6 +61,7 @@ impl Device {
             seed: 7,
             remote: Remote::Present,
             collections: [(collection(), Declared::default())].into(),
+            tail: TAIL,
         }));
         self.input(Input::Pause(true));
         self.input(Input::Lead(true));

@@ -52,8 +52,9 @@ fn a_pending_write_weighs_little_beside_what_it_says() {
          journal={journal} written={written} opened={opened} drained={drained}, at most: opening={peak_of_open} draining={peak_of_drain}"
     );
     assert!(written < 1_600, "{written} bytes for each in the tab that wrote them");
-    assert!(opened < 1_600, "{opened} bytes for each in a tab that was opened since");
-    assert!(peak_of_open < 2_700, "{peak_of_open} bytes for each while opening");
+    // Of those behind the first MiB of the journal there is only what their order and their state need.
+    assert!(opened < 950, "{opened} bytes for each in a tab that was opened since");
+    assert!(peak_of_open < 1_850, "{peak_of_open} bytes for each while opening");
     // Most of it is the documents that were written to: a tab keeps what it has read.
     assert!(drained < 500, "{drained} bytes for each are left of what the server has");
 }

@@ -41,6 +41,6 @@ export function siteDraftOf(task: SiteTask): string {
  * top; what was written inside of one stays in the item, and goes along when that is edited.
  */
 export function asRefused<R extends { readonly id: string }>(row: R, item: OutboxItem): R {
-  const fields = item.fields.filter(({ path, op, value }) => op === "set" && path.lastIndexOf("/") === 0 && value !== undefined);
+  const fields = (item.fields ?? []).filter(({ path, op, value }) => op === "set" && path.lastIndexOf("/") === 0 && value !== undefined);
   return { ...row, ...Object.fromEntries(fields.map(({ path, value }) => [path.slice(1), value])) };
 }

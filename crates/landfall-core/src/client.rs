@@ -52,7 +52,7 @@ pub use attend::Act;
 pub use failure::Failure;
 pub use find::Found;
 pub use migrate::Older;
-pub use options::{Declared, Options, Remote};
+pub use options::{Declared, Options, Remote, TAIL};
 pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
 pub use crate::stored::Progress;
@@ -164,9 +164,9 @@ pub enum Output {
 /// What a transaction was for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Open { rows: Vec<DocumentKey> },
+    Open { rows: Set<DocumentKey>, tail: usize },
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId>, parked: Vec<Parked> },
-    Load { tickets: Vec<Ticket>, keys: Vec<DocumentKey> },
+    Load { keys: Set<DocumentKey>, then: load::Then },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
     Seek { ticket: Ticket, collection: Collection, count: u32 },
     Index(Collection),
@@ -224,6 +224,8 @@ pub struct Client {
     migration_failed: bool,
     /// What the verdicts that are being stored have refused.
     parking: Vec<Parked>,
+    /// How many writes were lost of which only the journal knew what they say, when it was deleted.
+    lost: usize,
     /// Mutations whose verdicts are stored, which the server does not know yet.
     untold: Set<MutationId>,
     /// Those that it has been told of, as far as they are still stored.
@@ -294,6 +296,7 @@ impl Client {
             migrations: 0,
             migration_failed: false,
             parking: vec![],
+            lost: 0,
             untold: Set::new(),
             told: Set::new(),
             batch_max: BATCH_MUTATIONS,
@@ -321,7 +324,7 @@ impl Client {
             online: true,
             outputs: VecDeque::new(),
         };
-        client.read_stored(vec![]);
+        client.reread();
         client
     }
 
@@ -375,7 +378,7 @@ impl Client {
         self.listen(now);
         if self.refresh && self.opened && self.drain.step().is_none() && !self.is_reading() {
             self.refresh = false;
-            self.read_stored(vec![]);
+            self.reread();
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
         let busy = self.drain.step().is_some() || self.is_reading() || self.is_unpacking();
@@ -385,7 +388,7 @@ impl Client {
         // What is being saved again goes ahead of what was written since.
         let ready = self.is_ready(now) && !(self.committing && self.outbox.is_rescuing());
         match self.drain.next(ready, now) {
-            Some(Next::Push) if std::mem::take(&mut self.migration_failed) => self.read_stored(vec![]),
+            Some(Next::Push) if std::mem::take(&mut self.migration_failed) => self.reread(),
             // A stamp is made final once, so how wrong the clock is must be known before: any answer tells, and
             // that to nothing at all is the shortest.
             Some(Next::Push) if !self.offset.is_known() => self.push(vec![], now),
@@ -414,9 +417,13 @@ impl Client {
 
     /// Whether a part of what was pulled is on its way into the base, or one of the base is looked through.
     fn is_unpacking(&self) -> bool {
-        self.transactions
-            .values()
-            .any(|purpose| matches!(purpose, Purpose::Unpack { .. } | Purpose::Sweep(_)))
+        let unpacks = |purpose: &Purpose| {
+            matches!(
+                purpose,
+                Purpose::Unpack { .. } | Purpose::Sweep(_) | Purpose::Load { then: load::Then::Unpack, .. }
+            )
+        };
+        self.transactions.values().any(unpacks)
     }
 
     fn transact(&mut self, purpose: Purpose, transaction: Transaction) {

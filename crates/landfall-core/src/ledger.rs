@@ -116,6 +116,11 @@ impl Ledger {
         self.journal.put(record, live);
     }
 
+    /// The journal records that a write is in.
+    pub fn records(&self, id: MutationId) -> impl Iterator<Item = u64> {
+        self.journal.needed.records(id)
+    }
+
     /// The newest journal record that is known here.
     pub fn last(&self) -> u64 {
         self.last

@@ -19,7 +19,7 @@ use crate::clock::Stamp;
 use crate::id::{DocumentKey, MutationId, Position};
 use crate::map::{Map, Set};
 use crate::mutation::Op;
-use crate::stored::{Entry, Network, Parked, Place, Priority, Sent};
+use crate::stored::{Entry, Fields, Network, Parked, Place, Priority, Sent};
 
 pub use queue::{Conditions, Hold};
 
@@ -285,6 +285,32 @@ impl Outbox {
         let accepted = |item: &&Item| matches!(item.standing, Standing::Accepted { .. });
         let ids: Vec<MutationId> = self.items().filter(accepted).map(|item| item.entry.id).collect();
         ids.into_iter().for_each(|id| self.stand(id, Standing::Saved));
+    }
+
+    /// What these say is in memory from now on, of those of which it is not. One that says something else by now was
+    /// brought to a newer version, and is read again with everything else.
+    pub fn fill(&mut self, entries: Vec<Entry>) {
+        for Entry { id, schema, fields, .. } in entries {
+            let place = self.places.get(&id);
+            if let Some(item) = place.and_then(|place| self.items.get_mut(place))
+                && !item.entry.fields.are_here()
+                && item.entry.schema == schema
+            {
+                self.revision += 1;
+                item.entry.fields = fields;
+            }
+        }
+    }
+
+    /// What is in memory of what an entry says that was read without it.
+    pub fn fields(&self, entry: &Entry) -> Option<&Fields> {
+        let known = self.get(entry.id).map(|item| &item.entry).filter(|known| known.schema == entry.schema);
+        known.map(|known| &known.fields).filter(|fields| fields.are_here())
+    }
+
+    /// Whether what some entry of a document says is not in memory.
+    pub fn is_bare(&self, key: &DocumentKey) -> bool {
+        self.lane(key).any(|item| !item.entry.fields.are_here())
     }
 
     /// An entry, if it is here.

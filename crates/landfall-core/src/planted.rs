@@ -83,6 +83,8 @@ crate::listed! {
     ParkedOnce,
     /// A record of the journal is deleted when the first of its writes has ended.
     GarbageTooEarly,
+    /// What is in the journal alone is taken for a write that says nothing.
+    HeadsTakenForWhole,
     /// What the server has forgotten stays for ever.
     NothingSwept,
     /// A record of the journal is rewritten without the last of its writes, whether it has ended or not.

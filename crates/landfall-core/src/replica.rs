@@ -85,7 +85,8 @@ impl Replica {
 
     /// The confirmed state has changed.
     pub fn confirm(&mut self, key: DocumentKey, base: Option<BaseRow>, outbox: &Outbox) {
-        if self.follows(&key) {
+        // What is not read to the end is read again with what is confirmed now.
+        if self.is_loaded(&key) || self.follows(&key) && !outbox.is_bare(&key) {
             self.rows.get_or_insert_with(key.clone(), Row::default).base = base;
             self.replay(&key, outbox);
         }
@@ -158,7 +159,8 @@ impl Replica {
 
 fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option<Json> {
     let draft = outbox.draft(key).map(|parked| &parked.entry);
-    let wanted = |item: &&Item| item.standing != Standing::Discarding;
+    // What is not in the journal either has ended in another tab.
+    let wanted = |item: &&Item| item.standing != Standing::Discarding && item.entry.fields.are_here();
     let mut pending = outbox.lane(key).filter(wanted).peekable();
     if pending.peek().is_none() && draft.is_none() {
         return base.filter(|row| row.deleted.is_none()).map(|row| row.data.clone());

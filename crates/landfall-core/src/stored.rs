@@ -20,6 +20,7 @@
 
 mod base;
 mod checkpoint;
+mod fields;
 mod indexed;
 
 use serde::de::DeserializeOwned;
@@ -28,12 +29,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Stamp;
 use crate::id::{Client, Collection, DocumentId, DocumentKey, Group, MutationId, Position, Version};
 use crate::json;
-use crate::mutation::{Field, Mutation, Op};
+use crate::mutation::{Mutation, Op};
 use crate::path::Path;
 use crate::time::WallTime;
 
 pub use base::{BaseRow, base_document, base_key, base_range};
 pub use checkpoint::{Checkpoint, Progress};
+pub use fields::Fields;
 pub use indexed::Indexed;
 pub(crate) use indexed::{INDEXES, index_key, indexed_collection};
 
@@ -148,6 +150,12 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Option<T> {
     json::read(text).ok()
 }
 
+/// Reads a record of the journal. There once, and not wherever one is read: it is much of what a page downloads.
+#[inline(never)]
+pub(crate) fn read_journal(text: &str) -> Option<JournalRecord> {
+    read(text)
+}
+
 /// Writes a record.
 pub fn write<T: Serialize>(record: &T) -> String {
     json::write(record)
@@ -211,8 +219,8 @@ pub struct Entry {
     /// What was done.
     pub op: Op,
     /// To which fields.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub fields: Fields,
     /// The confirmed version underneath.
     pub base: Version,
     /// The entry before it on the same document.
@@ -270,7 +278,7 @@ impl Entry {
             collection: self.collection.clone(),
             document: self.document.clone(),
             op: self.op,
-            fields: self.fields.clone(),
+            fields: self.fields.to_vec(),
             base: self.base,
             after: self.after,
             stamp,
@@ -291,9 +299,6 @@ pub struct JournalRecord {
 fn short<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Entry>, D::Error> {
     let mut entries = Vec::<Entry>::deserialize(deserializer)?;
     entries.shrink_to_fit();
-    for entry in &mut entries {
-        entry.fields.shrink_to_fit();
-    }
     Ok(entries)
 }
 

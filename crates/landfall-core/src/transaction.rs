@@ -7,6 +7,7 @@
 mod access;
 mod base;
 mod index;
+mod load;
 mod migrate;
 mod open;
 mod outbox;
@@ -67,11 +68,14 @@ pub enum Transaction {
         client: Client,
         /// The last of [`Store::Changes`] that is known.
         after: u64,
-        /// Documents to read again.
-        rows: Vec<DocumentKey>,
+        /// Documents to read again. What was written to them is read whole, too.
+        rows: Set<DocumentKey>,
+        /// Of what else waits to be sent for the first time, so many bytes of the journal, from the oldest on, are read
+        /// whole, and the rest without what it says.
+        tail: usize,
     },
-    /// Reads the confirmed state of some documents.
-    Load(Vec<DocumentKey>),
+    /// Reads the confirmed state of some documents, and what is written to them in some records of the journal.
+    Load(Set<DocumentKey>, Set<u64>),
     /// Reads the confirmed state of some documents, from a key on, up to and without another one.
     LoadPart(String, String),
     /// Reads which documents an index names.
@@ -196,6 +200,8 @@ pub enum Outcome {
         damaged: bool,
         /// The key to go on with, if there may be more of the collection.
         next: Option<String>,
+        /// Writes to them, as far as they were looked for.
+        entries: Vec<Entry>,
     },
     /// Keys of the index in the order asked for, if the index is there as a whole and has an order for them.
     Sought(Option<Rows>),
@@ -245,7 +251,7 @@ impl Transaction {
     /// What a power cut may undo of it.
     pub fn durability(&self) -> Durability {
         match self {
-            Transaction::Load(_) | Transaction::LoadPart(..) | Transaction::Seek { .. } => {
+            Transaction::Load(..) | Transaction::LoadPart(..) | Transaction::Seek { .. } => {
                 Durability::ReadOnly
             }
             Transaction::Commit(..) if cfg!(feature = "planted") => Durability::Relaxed,
@@ -277,7 +283,8 @@ impl Transaction {
                 };
                 Store::ALL.into_iter().filter(read).collect()
             }
-            Transaction::Load(_) | Transaction::LoadPart(..) => vec![Store::Base],
+            Transaction::Load(_, records) if !records.is_empty() => vec![Store::Base, Store::Journal],
+            Transaction::Load(..) | Transaction::LoadPart(..) => vec![Store::Base],
             Transaction::Seek { .. } => vec![Store::Index, Store::Meta],
             Transaction::Index { .. } => vec![Store::Base, Store::Index, Store::Meta],
             Transaction::Commit(_, parked) if !parked.is_empty() => vec![Store::Journal, Store::Parked],
@@ -307,6 +314,12 @@ impl Transaction {
             reads.extend(rows.iter().map(one));
             reads
         };
+        let and_all = |mut reads: Vec<Read>, rows: &Set<DocumentKey>| {
+            for key in rows.iter() {
+                reads.push(one(key));
+            }
+            reads
+        };
         let opening = |after: u64| {
             vec![
                 installation(),
@@ -323,8 +336,19 @@ impl Transaction {
             ]
         };
         match self {
-            Transaction::Open { after, rows, .. } => and(opening(*after), rows),
-            Transaction::Load(keys) => and(vec![], keys),
+            Transaction::Open { after, rows, .. } => and_all(opening(*after), rows),
+            Transaction::Load(keys, records) => {
+                let mut reads = and_all(vec![], keys);
+                for record in records.iter() {
+                    let (from, to) = (Key::Counted(*record), Key::Counted(record + 1));
+                    // Neighbours are read as one.
+                    match reads.last_mut() {
+                        Some(Read::Range(_, _, end, _)) if *end == from => *end = to,
+                        Some(_) | None => reads.push(Read::Range(Store::Journal, from, to, u32::MAX)),
+                    }
+                }
+                reads
+            }
             Transaction::LoadPart(from, to) => {
                 vec![Read::Range(Store::Base, text(from), text(to), PART)]
             }
@@ -368,8 +392,11 @@ impl Transaction {
     /// whoever runs it has it run once more where the first try came to nothing.
     pub fn decide(&self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
-            Transaction::Open { client, .. } => open::open(client, read),
-            Transaction::Load(_) => (vec![], loaded(&read, None)),
+            Transaction::Open { client, rows, tail, .. } => open::open(client, read, rows, *tail),
+            Transaction::Load(keys, _) => {
+                let (rows, journal) = read.split_at(keys.iter().count());
+                (vec![], load::loaded(rows, None, load::written(keys, journal)))
+            }
             Transaction::Seek { field, .. } => (vec![], index::sought(field, read)),
             Transaction::Index { collection, expected, version, fields } => {
                 let next = Indexed { version: *version, fields: fields.clone(), through: None };
@@ -381,7 +408,7 @@ impl Transaction {
                     Some((Key::Text(last), _)) if read[0].len() == PART as usize => Some(format!("{last}\0")),
                     Some(_) | None => None,
                 };
-                (vec![], loaded(&read, next))
+                (vec![], load::loaded(&read, next, vec![]))
             }
             Transaction::Commit(record, parked) => {
                 let mut writes = vec![Write::Add(Store::Journal, stored::write(record))];
@@ -389,7 +416,9 @@ impl Transaction {
                 writes.extend(parked.iter().map(park));
                 (writes, Outcome::Committed)
             }
-            Transaction::Migrate(migrated) => migrate::migrate(migrated, open::opened(read)),
+            Transaction::Migrate(migrated) => {
+                migrate::migrate(migrated, open::opened(read, &Set::new(), usize::MAX))
+            }
             Transaction::Amend(amendment) => outbox::amend(amendment, &read),
             Transaction::Adopt(legacy) => outbox::adopt(legacy, &read[0]),
             Transaction::Compact { record, ended } => outbox::compact(*record, ended, &read[0]),
@@ -459,10 +488,4 @@ fn put_checkpoint(checkpoint: &Checkpoint) -> Write {
 
 fn checkpoint(rows: &Rows) -> Checkpoint {
     rows.first().and_then(|(_, text)| stored::read(text)).unwrap_or_default()
-}
-
-fn loaded(read: &[Rows], next: Option<String>) -> Outcome {
-    let rows: Vec<_> = read.iter().flatten().filter_map(base::row).collect();
-    let damaged = rows.len() < read.iter().map(Vec::len).sum();
-    Outcome::Loaded { rows, damaged, next }
 }

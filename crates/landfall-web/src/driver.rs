@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, Ticket};
+use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, TAIL, Ticket};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
@@ -104,6 +104,7 @@ impl Driver {
             seed: u64::from_le_bytes(platform::random()),
             remote: options.remote(),
             collections: options.declared()?,
+            tail: TAIL,
         });
         Ok(Rc::new(Driver {
             name: options.database(),

@@ -109,6 +109,8 @@ impl Database {
     /// Visible rows of a document or of a whole collection, as JSON, as far as they do not come as events before
     /// this resolves; later changes come as events.
     ///
+    /// Without a name, nothing but documents that are written to by what is in the journal alone; so all of it is read.
+    ///
     /// With a field, all rows come as events: those in which it is `equals`, a JSON text, or the first `count` in
     /// its order; the last, where that is negative. What is answered then is how much is known: `null` for the whole
     /// collection, else a text: empty for all that was asked for, or the key in the index up to which that is so.
@@ -133,12 +135,12 @@ impl Database {
         }))
     }
 
-    /// Pending writes in journal order, then what needs attention, as JSON.
+    /// Pending writes in journal order, then what needs attention, as JSON. What is in the journal alone has no fields.
     pub fn outbox(&self) -> String {
         self.driver.with(|client| boundary::to_json(&client.entries()))
     }
 
-    /// Everything that the server does not have, whole, as JSON.
+    /// Everything that the server does not have, whole, as JSON. Not what `unread` counts: that is in the journal alone.
     pub fn export(&self) -> String {
         self.driver.with(|client| boundary::to_json(&client.export()))
     }

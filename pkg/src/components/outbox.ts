@@ -165,7 +165,7 @@ class ItemRow {
   readonly #retry = this.#button(() => void this.#act((item) => item.retry(), this.#words.retried));
   readonly #edit = this.#button(() => this.#acts.edit(this.#item));
   readonly #discard = this.#button((event) => this.#discarded(event));
-  readonly #export = this.#button(() => this.#acts.export(this.#item));
+  readonly #export = this.#button(() => void this.#act(async (item) => this.#acts.export(item), ""));
   readonly #actions = h("div", { class: "actions" }, this.#retry, this.#edit, this.#discard, this.#export);
   readonly element = h(
     "li",

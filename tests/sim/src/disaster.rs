@@ -4,7 +4,7 @@ mod among;
 
 use std::collections::BTreeSet;
 
-use landfall_core::client::Input;
+use landfall_core::client::{EntryView, Input, Status};
 use landfall_core::id::MutationId;
 use landfall_core::time::Millis;
 
@@ -331,7 +331,9 @@ impl World {
         if !subject.ready {
             return;
         }
-        let ids: Vec<_> = subject.client.export().items.iter().map(|item| item.entry.id).collect();
+        let entries = subject.client.entries().into_iter();
+        let ids: Vec<_> =
+            entries.filter(|one| one.status != Status::Accepted).map(|entry| entry.id).collect();
         let through = discard.then(|| subject.client.export().through);
         let ticket = subject.ask(Asked::Seal);
         match subject.client.seal(ticket, through) {
@@ -443,7 +445,11 @@ impl World {
     }
 }
 
-/// What a tab saves again when what was stored is gone.
+/// What a tab saves again when what was stored is gone: of a transaction all, or nothing.
 fn remembered(tab: &Tab) -> Vec<MutationId> {
-    tab.client.export().items.iter().map(|item| item.entry.id).collect()
+    let entries = tab.client.entries();
+    let torn = |one: &&EntryView<'_>| one.fields.is_none() && one.group.is_some();
+    let torn: BTreeSet<_> = entries.iter().filter(torn).map(|one| one.group).collect();
+    let items = tab.client.export().items.into_iter().map(|item| item.entry);
+    items.filter(|entry| !torn.contains(&entry.group.as_ref())).map(|entry| entry.id).collect()
 }

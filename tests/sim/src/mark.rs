@@ -154,6 +154,8 @@ landfall_core::listed! {
     Folded,
     /// A verdict had to wait for a pull.
     AcceptedAhead,
+    /// A document was read together with what is written to it and in the journal alone.
+    PendingRead,
     /// A refused write was tried once more.
     Retried,
     /// A refused write was edited.
@@ -250,6 +252,9 @@ impl Marks {
             (_, Outcome::Stale(_)) => self.hit(Mark::PageStale),
             (Transaction::Commit(_, parked), Outcome::Committed) => {
                 self.hit_if(!parked.is_empty(), Mark::ParkedAgain);
+            }
+            (Transaction::Load(..), Outcome::Loaded { entries, .. }) => {
+                self.hit_if(!entries.is_empty(), Mark::PendingRead);
             }
             (Transaction::Compact { .. }, Outcome::Committed) => self.hit(Mark::Compacted),
             (_, _) => {}

@@ -147,7 +147,7 @@ pub fn durability(durability: Durability, transaction: &Transaction) -> Durabili
         // what it has said.
         Transaction::Fix { .. } | Transaction::Settle { .. } => false,
         Transaction::Open { .. }
-        | Transaction::Load(_)
+        | Transaction::Load(..)
         | Transaction::LoadPart(..)
         | Transaction::Seek { .. }
         | Transaction::Index { .. }

@@ -34,6 +34,8 @@ pub struct Swarm {
     pub pace: Millis,
     /// Most changes on a page.
     pub page: usize,
+    /// How many bytes of the journal tabs keep in memory although nobody has asked for them.
+    pub tail: usize,
     /// How many receipts that are not settled keep a writer waiting.
     pub receipts_max: usize,
     /// How the collection decides conflicts.
@@ -104,6 +106,7 @@ impl Swarm {
             import: 0,
             pace: Millis(c.of(&[30, 300, 3_000, 20_000])),
             page: c.of(&[1, 2, 3, 10, 1_000]),
+            tail: Chance::new(seed, 23).of(&[0, 1_000, 4_000, usize::MAX]),
             receipts_max: 4_000,
             policy: Policy::LastWriteWins,
             spelled: c.one_in(10),

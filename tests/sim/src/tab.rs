@@ -113,6 +113,7 @@ impl Tab {
         installation: u128,
         writer: u128,
         version: u32,
+        tail: usize,
     ) -> Tab {
         let declared = Declared {
             version,
@@ -128,6 +129,7 @@ impl Tab {
             seed: writer as u64 ^ 0x5eed,
             remote: Remote::Present,
             collections: collections.iter().map(|name| (name.clone(), declared.clone())).collect(),
+            tail,
         });
         Tab {
             client,

@@ -270,7 +270,15 @@ impl World {
             collections.push(jobs());
             self.witness.authors.insert(Writer(writer), person.id);
         }
-        self.tabs.push(Some(Tab::new(device, person, collections, installation, writer, version)));
+        self.tabs.push(Some(Tab::new(
+            device,
+            person,
+            collections,
+            installation,
+            writer,
+            version,
+            self.swarm.tail,
+        )));
         self.perform(id);
         self.elect(device);
         id

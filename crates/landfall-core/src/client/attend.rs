@@ -118,10 +118,10 @@ impl Client {
                     let fields = merge::enter(old.op, edited(old, new)?, self.merges(&old.collection))?;
                     (fields, self.schema(old))
                 }
-                Some(_) | None => (old.fields.clone(), old.schema),
+                Some(_) | None => (old.fields.to_vec(), old.schema),
             };
             let entry = if in_place {
-                Entry { fields, schema, ..self.renamed(old, *place, &names) }
+                Entry { fields: fields.into(), schema, ..self.renamed(old, *place, &names) }
             } else {
                 let urgency = Urgency { priority: old.priority, network: old.network };
                 let fresh = self.compose(&old.key(), old.op, fields, schema, urgency, now)?;
@@ -336,7 +336,7 @@ fn edited(old: &Entry, new: &[Field]) -> Result<Vec<Field>, Refusal> {
                 outer.len() < inner.len() && inner.starts_with(outer)
             };
             let mut fields: Vec<Field> = Vec::new();
-            for field in &old.fields {
+            for field in old.fields.iter() {
                 if let Some(inner) = new.iter().find(|inner| around(field, &inner.path)) {
                     // A part of what was set as a whole: the whole is set again, with the part in it.
                     let mut document = Document::default();

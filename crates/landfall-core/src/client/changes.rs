@@ -4,7 +4,7 @@
 //! tab that knows all of them up to one finds the others behind it, unless it has slept for so long that they
 //! are deleted already: then it forgets what it has read, and reads again.
 
-use super::Client;
+use super::{Client, Opened};
 use crate::id::DocumentKey;
 use crate::map::Set;
 use crate::planted::{self, Bug};
@@ -81,10 +81,19 @@ impl Client {
         self.seen.collected(garbage);
     }
 
-    /// The documents known here that others have changed; `None` where that is not worth reading one by one.
-    pub(super) fn outdated(&self, changes: &[(u64, Vec<DocumentKey>)]) -> Option<Vec<DocumentKey>> {
-        let unseen = self.seen.unseen(changes)?.into_iter();
-        let known: Vec<_> = unseen.filter(|key| self.replica.follows(key)).collect();
-        (known.len() <= READ_MAX).then_some(known)
+    /// The documents known here that others have changed, or written to what is not in memory; `None` where that is not
+    /// worth reading one by one.
+    pub(super) fn outdated(&self, opened: &Opened) -> Option<Vec<DocumentKey>> {
+        let unseen = self.seen.unseen(&opened.changes)?.into_iter();
+        let mut known: Vec<_> = unseen.filter(|key| self.replica.follows(key)).collect();
+        if known.len() > READ_MAX {
+            return None;
+        }
+        for entry in opened.journal.iter().flat_map(|(_, record)| &record.entries) {
+            if !entry.fields.are_here() && self.outbox.fields(entry).is_none() {
+                known.extend(Some(entry.key()).filter(|key| self.replica.follows(key)));
+            }
+        }
+        Some(known)
     }
 }

@@ -1,5 +1,6 @@
 //! What follows from the end of each transaction.
 
+use super::load::Then;
 use super::{Client, Done, Outcome, Output, Purpose, Ticket};
 use crate::code::Code;
 use crate::drain::Nudge;
@@ -11,8 +12,8 @@ impl Client {
     /// A transaction is complete, or has failed with nothing done.
     pub(super) fn conclude(&mut self, purpose: Purpose, result: Result<Done, Code>, now: WallTime) {
         match (purpose, result) {
-            (Purpose::Open { rows }, Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
-                self.read(rows, *opened);
+            (Purpose::Open { rows, tail }, Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
+                self.read(rows, tail, *opened);
             }
             (Purpose::Commit { n, tickets, ids, .. }, Ok(Done { added, .. })) => {
                 self.committing = false;
@@ -48,16 +49,17 @@ impl Client {
                 self.commit();
             }
             (
-                Purpose::Load { tickets, keys },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, .. }, .. }),
+                Purpose::Load { keys, then },
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, entries, .. }, .. }),
             ) => {
                 self.refetch(damaged);
+                self.outbox.fill(entries);
                 self.loaded(keys, None, rows);
-                self.answer(tickets, &Output::Loaded);
+                self.go_on(then, now);
             }
             (
                 Purpose::LoadPart { ticket, collection, round },
-                Ok(Done { outcome: Outcome::Loaded { rows, damaged, next }, .. }),
+                Ok(Done { outcome: Outcome::Loaded { rows, damaged, next, .. }, .. }),
             ) => {
                 // The server has what cannot be read, so everything is fetched once more.
                 self.refetch(damaged);
@@ -73,19 +75,26 @@ impl Client {
             (Purpose::LoadPart { ticket, .. } | Purpose::Seek { ticket, .. }, Err(code)) => {
                 self.outputs.push_back(Output::Unloaded(ticket, code));
             }
-            (Purpose::Load { tickets, .. }, Err(code)) => {
-                self.answer(tickets, &|ticket| Output::Unloaded(ticket, code));
-            }
+            (Purpose::Load { then, .. }, Err(code)) => match then {
+                Then::Answer(None) => {}
+                Then::Answer(Some(ticket)) | Then::Rest(ticket, ..) => {
+                    self.outputs.push_back(Output::Unloaded(ticket, code))
+                }
+                Then::Fix | Then::Store(_) | Then::Unpack => {
+                    self.trouble = Some(code.to_string());
+                    self.drain.fail(None, now);
+                }
+            },
             (Purpose::Migrate, Ok(_)) => {
                 self.outputs.push_back(Output::Hint);
-                self.read_stored(vec![]);
+                self.reread();
             }
             (Purpose::Migrate, Err(code)) => {
                 self.migration_failed = true;
                 self.migrated = Set::new();
                 self.trouble = Some(code.to_string());
                 self.drain.fail(None, now);
-                self.read_stored(vec![]);
+                self.reread();
             }
             (
                 Purpose::Fix,

@@ -3,6 +3,7 @@
 //! What is sealed holds nothing, and nothing can be written to it, by whatever tab. So whoever finds a sealed
 //! database may delete it, and a crash between any two steps loses nothing and doubles nothing.
 
+use super::load::Then;
 use super::{Client, Output, Purpose, Ticket, Transaction};
 use crate::code::Code;
 use crate::drain::Nudge;
@@ -41,7 +42,7 @@ impl Client {
 
     /// The writes are in the journal.
     pub(super) fn adopted(&mut self, ticket: Ticket, entries: Vec<Entry>, added: &[u64], now: WallTime) {
-        let keys: Vec<_> = entries.iter().map(Entry::key).collect();
+        let keys = entries.iter().map(Entry::key).collect();
         if let Some(record) = added.first().copied() {
             let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
             self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
@@ -54,7 +55,6 @@ impl Client {
             self.progress.saw(self.outbox.unsettled());
             self.drain.nudge(Nudge::Wrote, now);
         }
-        let purpose = Purpose::Load { tickets: vec![ticket], keys: keys.clone() };
-        self.transact(purpose, Transaction::Load(keys));
+        self.read_documents(keys, Then::Answer(Some(ticket)));
     }
 }

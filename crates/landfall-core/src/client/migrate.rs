@@ -35,8 +35,9 @@ pub struct Older {
 }
 
 impl Client {
-    /// Asks the app about what is older than what it declares. Says whether there is anything.
-    pub(super) fn ask(&mut self, opened: &Opened) -> bool {
+    /// Asks the app about what is older than what it declares. Says whether there is anything; none where that is not read
+    /// whole.
+    pub(super) fn ask(&mut self, opened: &Opened) -> Option<bool> {
         let mut asked: Vec<Parked> = Vec::new();
         for parked in &opened.parked {
             if parked.code != Code::MigrationFailed.as_str() && self.is_older(&parked.entry) {
@@ -47,6 +48,9 @@ impl Client {
         for (record, journal) in &opened.journal {
             if !journal.entries.iter().any(|entry| self.is_older(entry)) {
                 continue;
+            }
+            if !journal.entries.iter().all(|entry| entry.fields.are_here()) && !self.migration_failed {
+                return None;
             }
             let closed = closed.get_or_insert_with(|| opened.closed());
             let open = |entry: &&Entry| !closed.contains(&entry.id);
@@ -60,7 +64,7 @@ impl Client {
             }
         }
         if asked.is_empty() || self.migration_failed {
-            return false;
+            return Some(false);
         }
         let mut questions = Vec::new();
         for Parked { entry, .. } in &asked {
@@ -73,7 +77,7 @@ impl Client {
         }
         self.outputs.push_back(Output::Migrate(questions));
         self.asked = asked;
-        true
+        Some(true)
     }
 
     /// Whether a write is of an older version, and this run has not asked about it.
@@ -141,7 +145,7 @@ impl Client {
         }
         let mut others = Vec::new();
         // All answers are taken, whatever is in the first.
-        for field in &entry.fields {
+        for field in entry.fields.iter() {
             if value(&field.change).is_some() {
                 continue;
             }
@@ -159,7 +163,7 @@ impl Client {
         let mut fields = document?;
         fields.extend(others);
         let fields = merge::enter(entry.op, fields, self.merges(&key.collection))?;
-        let entry = Entry { fields, schema: self.schema(entry), ..entry.clone() };
+        let entry = Entry { fields: fields.into(), schema: self.schema(entry), ..entry.clone() };
         within_limits(&entry)?;
         Ok(entry)
     }
@@ -174,7 +178,7 @@ fn has_document(entry: &Entry) -> bool {
 fn parts(entry: &Entry) -> Vec<Json> {
     let mut whole = Document::default();
     let mut parts = Vec::new();
-    for Field { path, change } in &entry.fields {
+    for Field { path, change } in entry.fields.iter() {
         if let Some(value) = value(change) {
             set(&mut whole, path, value.clone());
             continue;

@@ -19,7 +19,12 @@ pub struct Options {
     pub remote: Remote,
     /// Every collection that the app has declared.
     pub collections: Map<Collection, Declared>,
+    /// Of pending writes of documents that nobody has asked for, so many bytes of the journal are in memory as a whole.
+    pub tail: usize,
 }
+
+/// What [`Options::tail`] is where nobody has another wish.
+pub const TAIL: usize = 1 << 20;
 
 /// Whether there is a server, and somebody to be towards it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The client's half of pulling: ask, gather, store, and let go of what the base now holds.
 
+use super::load::Then;
 use super::{Client, Failure, Output, Purpose, Transaction, stage};
 use crate::code::{Class, Code};
 use crate::document::Register;
@@ -123,6 +124,18 @@ impl Client {
         self.store(Page { reached, changes, packed, reset, more: reply.more, horizon, garbage }, now);
     }
 
+    /// Documents that changes delete, that somebody here has written to and that are not known here. What was in them may
+    /// come back.
+    pub(super) fn revivable(&self, changes: &[PullChange]) -> Set<DocumentKey> {
+        let mut keys = Vec::new();
+        for change in changes {
+            if change.kind == "tombstone" && self.outbox.lane(&change.key()).next().is_some() {
+                keys.push(change.key());
+            }
+        }
+        self.unknown(keys)
+    }
+
     /// Puts changes into the base and lets go of what it now holds, unless something else has moved the checkpoint.
     pub(super) fn store(&mut self, page: Page, now: WallTime) {
         let Page { reached, changes, packed, reset, garbage, .. } = &page;
@@ -131,6 +144,10 @@ impl Client {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
+        let unknown = self.revivable(changes);
+        if !unknown.is_empty() {
+            return self.read_documents(unknown, Then::Store(Box::new(page)));
+        }
         let mut rows = if packed.is_empty() { self.rows(changes, reached.position) } else { vec![] };
         if planted::is(Bug::PageLosesRow) && rows.len() > 1 {
             rows.pop();

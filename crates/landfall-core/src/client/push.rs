@@ -1,5 +1,6 @@
 //! The client's half of pushing: choose, make final, send, store the verdicts.
 
+use super::load::Then;
 use super::{BATCH_BYTES, BATCH_MUTATIONS, Client, Failure, Output, Purpose, Settled, Status, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
@@ -12,18 +13,33 @@ use crate::outbox::Standing;
 use crate::planted::{self, Bug};
 use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
 use crate::time::WallTime;
-use crate::transaction::Fold;
+use crate::transaction::{Fold, PART};
 use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, SETTLED_MAX, Verdict};
 
 impl Client {
     /// Chooses a batch and makes its bytes final.
     pub(super) fn fix(&mut self, now: WallTime) {
+        self.drain.begin(Step::Fixing);
+        // The write before it on its document may be in the base already.
+        let chosen = self.choose(self.batch_max, now).into_iter();
+        let mut keys: Vec<DocumentKey> = chosen.map(|item| item.entry.key()).collect();
+        if !keys.iter().all(|key| self.replica.is_loaded(key)) {
+            // What goes next is in the same records, or in those beside them.
+            keys.extend(self.unread(None, PART as usize));
+            return self.read_documents(self.unknown(keys), Then::Fix);
+        }
         let server_now = now.shifted(self.offset.millis());
         let mut last: Map<DocumentKey, Stamp> = Map::new();
         let (mut batch, mut bytes): (Vec<Sent>, usize) = (Vec::new(), 0);
         // Where the unit of the last one begins: a transaction is not cut.
         let mut begun = 0;
+        let mut ended = false;
         for item in self.choose(self.batch_max, now) {
+            // It is not in the journal: another tab has brought it to an end.
+            ended |= !item.entry.fields.are_here();
+            if ended {
+                break;
+            }
             let group = &item.entry.group;
             if group.is_none() || batch.last().is_some_and(|last| last.mutation.group != *group) {
                 begun = batch.len();
@@ -49,7 +65,10 @@ impl Client {
             last.insert(key, sent.mutation.stamp);
             batch.push(sent);
         }
-        self.drain.begin(Step::Fixing);
+        if ended {
+            self.refresh = true;
+            return self.drain.fail(None, now);
+        }
         let (of, migrations) = (self.installation.clone(), self.migrations);
         self.transact(Purpose::Fix, Transaction::Fix { of, sent: batch, migrations });
     }

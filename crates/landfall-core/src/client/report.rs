@@ -80,6 +80,9 @@ pub struct SyncState {
     pub leads: bool,
     /// Stored records that cannot be read.
     pub damaged: usize,
+    /// Writes that were lost when the browser deleted what was stored, as far as is known here: this tab had only the
+    /// journal to tell what they say.
+    pub lost: usize,
     /// How often nothing was stored: when this was opened, and whenever it was found to be gone since.
     pub made: usize,
 }
@@ -128,8 +131,8 @@ pub struct EntryView<'a> {
     pub because: Option<MutationId>,
     /// Discarded, while the server is asked whether that came in time.
     pub discarding: bool,
-    /// What it writes.
-    pub fields: &'a [Field],
+    /// What it writes; none where that is in the journal alone, until its document is loaded.
+    pub fields: Option<&'a [Field]>,
 }
 
 /// Everything that the server does not have.
@@ -139,6 +142,8 @@ pub struct Export<'a> {
     pub client: &'a id::Client,
     /// The last journal record that is known here.
     pub through: u64,
+    /// How many pending writes are left out, because what they say is in the journal alone.
+    pub unread: usize,
     /// Pending writes in journal order, then what needs attention.
     pub items: Vec<Exported<'a>>,
     /// Stored records that cannot be read, as they are.
@@ -217,6 +222,7 @@ impl Client {
             // Until it has looked at what is stored, it begins nothing that it is asked for.
             leads: self.leading && !self.is_reading(),
             damaged: self.damaged.len(),
+            lost: self.lost,
             made: self.made,
         }
     }
@@ -253,11 +259,14 @@ impl Client {
         entries
     }
 
-    /// Everything that the server does not have, whole: for support, when nothing else works any more.
+    /// Everything that the server does not have, whole, once nothing is [`unread`](Client::unread): for support, when
+    /// nothing else works any more.
     pub fn export(&self) -> Export<'_> {
-        let mut items = vec![];
+        let (mut items, mut unread) = (vec![], 0);
         for item in self.outbox.items() {
-            if !matches!(item.standing, Standing::Accepted { .. }) {
+            if !item.entry.fields.are_here() {
+                unread += usize::from(!self.replica.is_loaded(&item.entry.key()));
+            } else if !matches!(item.standing, Standing::Accepted { .. }) {
                 items.push(Exported {
                     item: self.pending_view(item, None),
                     entry: &item.entry,
@@ -270,7 +279,13 @@ impl Client {
             let (item, place) = (parked_view(parked), parked.place);
             items.push(Exported { item, entry: &parked.entry, place, sent: None });
         }
-        Export { client: &self.installation, through: self.ledger.last(), items, damaged: &self.damaged }
+        Export {
+            client: &self.installation,
+            through: self.ledger.last(),
+            unread,
+            items,
+            damaged: &self.damaged,
+        }
     }
 
     fn pending_view<'a>(&'a self, item: &'a Item, hold: Option<Hold>) -> EntryView<'a> {
@@ -330,6 +345,6 @@ fn view(entry: &Entry, status: Status) -> EntryView<'_> {
         saved_at: entry.at,
         because: None,
         discarding: false,
-        fields: &entry.fields,
+        fields: entry.fields.get(),
     }
 }

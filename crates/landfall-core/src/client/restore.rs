@@ -1,6 +1,7 @@
 //! From what is stored to a living client: at the start, and when another tab has changed it.
 
 use super::changes::Seen;
+use super::load::Then;
 use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
 use crate::clock::Stamp;
 use crate::code::Code;
@@ -8,34 +9,44 @@ use crate::id::{Collection, DocumentKey, MutationId, Writer};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
 use crate::outbox::{Item, Standing, uncommitted};
-use crate::stored::{End, Parked, Place, Sent, SettledRecord, Store, void_key};
+use crate::stored::{End, Entry, Parked, Place, Sent, SettledRecord, Store, void_key};
 
 impl Client {
+    /// Has everything read anew.
+    pub(super) fn reread(&mut self) {
+        self.read_stored(Set::new(), self.options.tail);
+    }
+
     /// Has everything read but the base, and of that these documents.
-    pub(super) fn read_stored(&mut self, rows: Vec<DocumentKey>) {
+    fn read_stored(&mut self, rows: Set<DocumentKey>, tail: usize) {
         // Another name each time: so every tab sees that what was stored is gone, whichever is the first.
         let name = || format!("{}-{}", self.options.writer, self.made).parse().ok();
         let client = if self.opened { name() } else { None };
         let client = client.unwrap_or_else(|| self.installation.clone());
-        let open = Transaction::Open { client, after: self.seen.last(), rows: rows.clone() };
-        self.transact(Purpose::Open { rows }, open);
+        let after = self.seen.last();
+        let open = Transaction::Open { client, after, rows: rows.clone(), tail };
+        self.transact(Purpose::Open { rows, tail }, open);
     }
 
     /// What is stored is here. Documents that other tabs have changed are read together with everything else: a
     /// write must not leave the outbox before the document with its effect is here.
-    pub(super) fn read(&mut self, rows: Vec<DocumentKey>, opened: Opened) {
+    pub(super) fn read(&mut self, mut rows: Set<DocumentKey>, tail: usize, opened: Opened) {
         if opened.sealed {
             self.outputs.push_back(Output::Unready(Code::SignedOut));
             return;
         }
-        if self.ask(&opened) {
-            return;
+        match self.ask(&opened) {
+            Some(true) => return,
+            Some(false) => {}
+            None => return self.read_stored(rows, usize::MAX),
         }
         let same = self.opened && opened.client.as_ref() == Some(&self.installation);
-        let outdated = self.outdated(&opened.changes).filter(|_| same);
-        let rows: Set<_> = rows.into_iter().collect();
+        let outdated = self.outdated(&opened).filter(|_| same);
         match outdated {
-            Some(outdated) if !outdated.iter().all(|key| rows.contains(key)) => self.read_stored(outdated),
+            Some(outdated) if !outdated.iter().all(|key| rows.contains(key)) => {
+                rows.extend(outdated);
+                self.read_stored(rows, tail);
+            }
             outdated => self.restore(opened, outdated),
         }
     }
@@ -66,7 +77,8 @@ impl Client {
         let uncommitted = self.outbox.uncommitted();
         let unsettled = self.unsettled();
         let mut touched = self.pending();
-        self.outbox = self.outbox.successor();
+        let successor = self.outbox.successor();
+        let before = std::mem::replace(&mut self.outbox, successor);
         self.ledger = Ledger::default();
         // What a history that is no more had taken in goes again; nobody else's positions say anything of it.
         let gone = |record: &SettledRecord| record.epoch.is_some() && !self.checkpoint.is_of(record);
@@ -98,6 +110,9 @@ impl Client {
                 // Two tabs may have saved it again, and one of them late.
                 if self.has(id) {
                     continue;
+                }
+                if outdated.is_some() && !entry.fields.are_here() && self.replica.follows(&entry.key()) {
+                    entry.fields = before.fields(&entry).cloned().expect("BUG: what is shown is not read");
                 }
                 replaced.extend(entry.replaces.map(|old| (old, id)));
                 let (standing, stamp) = match ends.get(&id) {
@@ -201,7 +216,6 @@ impl Client {
             self.load_pending();
         } else {
             self.replica.clear();
-            self.load_pending();
             self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
         }
     }
@@ -215,9 +229,23 @@ impl Client {
     /// What this tab remembers of writes whose effect it has not seen, and of what was refused, when what was stored is
     /// gone, in the order in which they stood. What the server has accepted goes through it all again: it gives the same
     /// verdict, unless its own history was set back meanwhile.
-    fn rescued(&self) -> Vec<Parked> {
+    fn rescued(&mut self) -> Vec<Parked> {
         let mut rescued: Vec<Parked> = Vec::new();
+        // Of a transaction all is lost, or nothing.
+        let first = |entry: &Entry| {
+            entry.group.as_ref().and_then(|group| group.as_str().parse().ok()).unwrap_or(entry.id)
+        };
+        let mut torn = Set::new();
         for item in self.outbox.items() {
+            if !item.entry.fields.are_here() {
+                torn.insert(first(&item.entry));
+            }
+        }
+        for item in self.outbox.items() {
+            if torn.contains(&first(&item.entry)) {
+                self.lost += 1;
+                continue;
+            }
             let mut entry = item.entry.clone();
             // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
             if item.stamp != entry.stamp {
@@ -321,12 +349,11 @@ impl Client {
         }
     }
 
-    /// Pending writes are judged and folded against their documents, so these are always in memory.
+    /// What another tab has written to is shown where its collection is.
     fn load_pending(&mut self) {
-        let keys: Vec<_> = self.pending().into_iter().filter(|key| !self.replica.is_loaded(key)).collect();
+        let keys = self.unknown(self.pending().into_iter().filter(|key| self.replica.follows(key)).collect());
         if !keys.is_empty() {
-            let purpose = Purpose::Load { tickets: vec![], keys: keys.clone() };
-            self.transact(purpose, Transaction::Load(keys));
+            self.read_documents(keys, Then::Answer(None));
         }
     }
 }

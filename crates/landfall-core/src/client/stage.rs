@@ -5,6 +5,7 @@
 //! to go on after a crash; each goes into the base in a transaction of its own, between which the page
 //! lives. What is packed and visible is newer than the base, and whoever reads the base is given it on top.
 
+use super::load::Then;
 use super::{Client, Done, Purpose, Transaction};
 use crate::code::Code;
 use crate::id::{DocumentKey, Position};
@@ -45,6 +46,12 @@ impl Client {
 
     /// Puts the next packed record into the base, if there is one.
     pub(super) fn unpack(&mut self) -> bool {
+        let Some((_, changes)) = self.packed().first() else { return false };
+        let unknown = self.revivable(changes);
+        if !unknown.is_empty() {
+            self.read_documents(unknown, Then::Unpack);
+            return true;
+        }
         let Some((key, changes)) = self.packed().first() else { return false };
         let (key, rows) = (*key, self.rows(changes, self.checkpoint.position));
         let indexed = self.indexed_of(&rows);

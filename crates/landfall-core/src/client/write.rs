@@ -130,7 +130,7 @@ impl Client {
             document: key.document.clone(),
             op,
             parents: self.parents(key, &fields),
-            fields,
+            fields: fields.into(),
             base: self.replica.version(key),
             after,
             at: now,

@@ -47,11 +47,13 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// What may have been sent, has ended, or is no longer wanted.
+    /// What is not to be brought to another form.
     pub(crate) fn closed(&self) -> Set<MutationId> {
-        if planted::is(Bug::MigratesSent) {
-            return Set::new();
-        }
+        if planted::is(Bug::MigratesSent) { Set::new() } else { self.touched() }
+    }
+
+    /// What may have been sent, has ended, or is no longer wanted.
+    fn touched(&self) -> Set<MutationId> {
         let mut closed: Set<MutationId> = self.voids.iter().copied().collect();
         for (_, record) in &self.sent {
             closed.extend(record.sent.iter().map(|sent| sent.mutation.id));
@@ -64,16 +66,22 @@ impl Opened {
     }
 }
 
-pub(super) fn open(client: &Client, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
-    let mut opened = opened(read);
+pub(super) fn open(
+    client: &Client,
+    read: Vec<Rows>,
+    rows: &Set<DocumentKey>,
+    tail: usize,
+) -> (Vec<Write>, Outcome) {
+    let mut opened = opened(read, rows, tail);
     let write = (opened.made && !opened.sealed)
         .then(|| Write::Put(Store::Meta, Key::Text(CLIENT.into()), client.to_string()));
     opened.client.get_or_insert_with(|| client.clone());
     (write.into_iter().collect(), Outcome::Opened(Box::new(opened)))
 }
 
-/// What is there, without a name where there is none yet.
-pub(super) fn opened(mut read: Vec<Rows>) -> Opened {
+/// What is there, without a name where there is none yet. What waits to be sent for the first time is whole in the first
+/// part of the journal, of the length of `tail`, and where it was written to `whole`.
+pub(super) fn opened(mut read: Vec<Rows>, whole: &Set<DocumentKey>, mut tail: usize) -> Opened {
     fn records<T: serde::de::DeserializeOwned>(rows: Rows, damaged: &mut Vec<String>) -> Vec<(u64, T)> {
         let read = rows.into_iter().filter_map(|(key, text)| match (key, stored::read(&text)) {
             (Key::Counted(key), Some(record)) => Some((key, record)),
@@ -89,10 +97,9 @@ pub(super) fn opened(mut read: Vec<Rows>) -> Opened {
     let mut damaged = Vec::new();
     let checkpoint = checkpoint(&next());
     let mut journal = next();
-    let whole = journal.len();
+    let length = journal.len();
     journal.retain(|(key, _)| *key != SEAL);
-    let sealed = journal.len() < whole;
-    let journal = records(journal, &mut damaged);
+    let sealed = journal.len() < length;
     let sent = records(next(), &mut damaged);
     let settled = records(next(), &mut damaged);
     let mut parked: Vec<Parked> = Vec::new();
@@ -110,12 +117,12 @@ pub(super) fn opened(mut read: Vec<Rows>) -> Opened {
     let migrations = migrations(&next());
     // What cannot be read looks as if it were not there; whoever loads it notices.
     let rows = read.iter().flatten().filter_map(base::row).collect();
-    Opened {
+    let mut opened = Opened {
         made: client.is_none(),
         client,
         checkpoint,
         indexes,
-        journal,
+        journal: vec![],
         sent,
         settled,
         parked,
@@ -126,7 +133,25 @@ pub(super) fn opened(mut read: Vec<Rows>) -> Opened {
         changes,
         migrations,
         rows,
+    };
+    let touched = opened.touched();
+    // One after the other, so that not all of it is in memory as a whole for a moment.
+    for (key, text) in journal {
+        let length = text.len();
+        let (Key::Counted(key), Some(mut record)) = (key, stored::read_journal(&text)) else {
+            opened.damaged.push(text);
+            continue;
+        };
+        let fits = length <= tail;
+        tail = if fits { tail - length } else { 0 };
+        for entry in record.entries.iter_mut().filter(|_| !fits) {
+            if !touched.contains(&entry.id) && !whole.contains(&entry.key()) {
+                entry.fields.forget();
+            }
+        }
+        opened.journal.push((key, record));
     }
+    opened
 }
 
 /// How often writes were brought to a newer version.

@@ -4,7 +4,7 @@ use super::{Amendment, Outcome, Rows, Write, open};
 use crate::id::MutationId;
 use crate::map::Set;
 use crate::planted::{self, Bug};
-use crate::stored::{self, JournalRecord, Key, Legacy, Place, Sent, SentRecord, SettledRecord, Store};
+use crate::stored::{self, Key, Legacy, Place, Sent, SentRecord, SettledRecord, Store};
 
 pub(super) fn fix(new: &[Sent], migrations: u64, read: &[Rows]) -> (Vec<Write>, Outcome) {
     if open::migrations(&read[2]) != migrations && !planted::is(Bug::FixesOlder) {
@@ -59,7 +59,7 @@ pub(super) fn amend(amendment: &Amendment, read: &[Rows]) -> (Vec<Write>, Outcom
 /// A record under the same key, so that whoever knows it as it was can still say when nothing in it is needed. Another
 /// tab may have deleted it.
 pub(super) fn compact(record: u64, ended: &[MutationId], read: &Rows) -> (Vec<Write>, Outcome) {
-    let read: Option<JournalRecord> = read.first().and_then(|(_, text)| stored::read(text));
+    let read = read.first().and_then(|(_, text)| stored::read_journal(text));
     let write = read.map(|mut shorter| {
         for (index, entry) in (0..).zip(&mut shorter.entries) {
             entry.place.get_or_insert(Place { record, index });

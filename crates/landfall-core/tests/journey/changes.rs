@@ -49,6 +49,9 @@ fn only_what_another_tab_has_changed_is_read_again() {
 #[test]
 fn a_hint_of_a_write_alone_reads_no_document() {
     let mut world = followed();
+    world.app.tail = usize::MAX;
+    world.reopen(2, false);
+    world.run(2);
     world.tabs[0].input(Input::Pause(true), world.now);
     world.write(0, patch("d3", r#"{"a":1}"#));
     assert_eq!(read_by(&mut world, 2), 0);

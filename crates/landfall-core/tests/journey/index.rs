@@ -32,6 +32,7 @@ fn app(version: u32, indexes: &[&str]) -> App {
         indexes: indexes.iter().map(|field| (*field).into()).collect(),
         frugal: true,
         migrate: None,
+        tail: 0,
     }
 }
 
@@ -172,8 +173,10 @@ fn place(key: &DocumentKey, field: &str, value: Option<&Json>) -> String {
 
 /// The answer of an app on the same device that reads everything.
 fn scan(world: &mut World, tab: usize, seek: &Seek) -> Vec<(DocumentKey, String)> {
-    let app =
-        std::mem::replace(&mut world.app, App { version: 1, indexes: vec![], frugal: false, migrate: None });
+    let app = std::mem::replace(
+        &mut world.app,
+        App { version: 1, indexes: vec![], frugal: false, migrate: None, tail: 0 },
+    );
     let other = world.add_tab(tab);
     let rows = answer(&world.tabs[other].view(), seek);
     world.tabs.remove(other);

@@ -31,6 +31,7 @@ mod slept;
 mod staging;
 mod tab;
 mod tabs;
+mod tail;
 mod wholes;
 mod world;
 mod wrong_clock;

@@ -30,7 +30,7 @@ fn migrate(older: &Older) -> Json {
 }
 
 fn second() -> App {
-    App { version: 2, indexes: vec![], frugal: false, migrate: Some(migrate) }
+    App { version: 2, indexes: vec![], frugal: false, migrate: Some(migrate), tail: 0 }
 }
 
 /// The tab is closed, and opened by the second version of the app.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use landfall_core::client::Status;
 use landfall_core::id::MutationId;
 use landfall_core::mutation::Op;
-use landfall_core::stored::Store;
+use landfall_core::stored::{JournalRecord, Store, read};
 
 use crate::world::{World, key};
 
@@ -73,8 +73,17 @@ impl World {
         assert!(times.values().all(|times| *times == 1), "applied twice: {times:?}");
         for (device, id) in &self.saved {
             let kept = self.tabs.iter().filter(|tab| tab.device == *device).any(|tab| {
-                let mut entries = tab.client.export().items.into_iter().map(|item| item.entry);
-                entries.any(|entry| entry.id == *id || entry.replaces == Some(*id))
+                let exported = tab.client.export().items.into_iter().map(|item| item.entry.clone());
+                let disk = tab.disk.borrow();
+                let records = disk.texts(Store::Journal).filter_map(|text| read::<JournalRecord>(text));
+                let listed =
+                    tab.client.entries().into_iter().filter(|entry| entry.status != Status::Accepted);
+                let listed: Vec<_> = listed.map(|entry| entry.id).collect();
+                // Of what is in the journal alone nothing is exported.
+                let mut entries = exported.chain(records.flat_map(|record| record.entries));
+                entries.any(|entry| {
+                    listed.contains(&entry.id) && (entry.id == *id || entry.replaces == Some(*id))
+                })
             });
             let kept = kept || self.server.replaced.contains(id) || self.given_up.contains(id);
             assert!(kept || times.contains_key(id), "{id} was saved on device {device} and is nowhere");

@@ -44,6 +44,8 @@ pub(crate) struct App {
     pub(crate) frugal: bool,
     /// What it makes of what is older than its version, if anything.
     pub(crate) migrate: Option<fn(&Older) -> Json>,
+    /// How many bytes of the journal it keeps in memory although nobody has asked for them.
+    pub(crate) tail: usize,
 }
 
 /// One tab.
@@ -102,7 +104,7 @@ impl Tab {
         writer: u128,
         skew: i64,
         remote: Remote,
-        App { version, indexes, frugal, migrate }: App,
+        App { version, indexes, frugal, migrate, tail }: App,
     ) -> Tab {
         let client = Client::new(Options {
             // The name that a database gets from whoever makes it.
@@ -122,6 +124,7 @@ impl Tab {
                 },
             )]
             .into(),
+            tail,
         });
         let mut tab = Tab {
             client,
@@ -390,7 +393,8 @@ impl Tab {
 
     /// What another tab can take over.
     pub(crate) fn legacy(&self) -> Legacy {
-        let Export { client, through, items, damaged: _ } = self.client.export();
+        let Export { client, through, unread, items, damaged: _ } = self.client.export();
+        assert_eq!(unread, 0, "read before it is taken over");
         let entries = items.iter().map(|item| Entry { place: Some(item.place), ..item.entry.clone() });
         Legacy { from: client.clone(), through, record: JournalRecord { entries: entries.collect() } }
     }

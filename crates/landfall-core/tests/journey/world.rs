@@ -120,7 +120,7 @@ impl World {
             tabs: vec![],
             faults: VecDeque::new(),
             remote: Remote::Present,
-            app: App { version: 1, indexes: vec![], frugal: false, migrate: None },
+            app: App { version: 1, indexes: vec![], frugal: false, migrate: None, tail: 0 },
             signed_in: true,
             watched: false,
             saved: vec![],

@@ -1,6 +1,5 @@
 //! What a page asks for: writes, decisions about the outbox, and documents.
 
-use std::future::ready;
 use std::rc::Rc;
 
 use landfall_core::client::{Client, Found};
@@ -82,15 +81,18 @@ impl Driver {
 
     /// Reads documents that are not known here yet.
     fn know(self: &Rc<Driver>, keys: Vec<DocumentKey>) -> Asked {
-        let keys: Vec<_> =
-            keys.into_iter().filter(|key| !self.with(|client| client.is_loaded(key))).collect();
-        if keys.is_empty() {
-            return Box::pin(ready(Ok(vec![])));
-        }
         self.ask(&mut |client, ticket| {
             client.load(ticket, keys.clone());
             Ok(vec![])
         })
+    }
+
+    /// Reads documents part by part, and gives up to where that is all.
+    async fn know_all(self: &Rc<Driver>, Found { documents, through }: Found) -> Result<String, Error> {
+        for part in documents.chunks(PART as usize) {
+            self.know(part.to_vec()).await?;
+        }
+        Ok(to_json(&through))
     }
 
     pub(crate) async fn load(
@@ -99,6 +101,10 @@ impl Driver {
         document: Option<String>,
         seek: Option<Seek>,
     ) -> Result<String, Error> {
+        if collection.is_empty() {
+            let unread = self.with(|client| client.unread(None, usize::MAX));
+            return self.know_all(Found { documents: unread, through: String::new() }).await;
+        }
         let invalid = |code| move |_| Error::new(code, "not a name");
         let collection: Collection = collection.parse().map_err(invalid(Code::InvalidCollection))?;
         let document: Option<DocumentId> =
@@ -116,11 +122,8 @@ impl Driver {
                 })
                 .await?;
                 let found = self.client.borrow_mut().found(call);
-                if let Some(Found { documents, through }) = found {
-                    for part in documents.chunks(PART as usize) {
-                        self.know(part.to_vec()).await?;
-                    }
-                    return Ok(to_json(&through));
+                if let Some(found) = found {
+                    return self.know_all(found).await;
                 }
             }
             if !is_whole {

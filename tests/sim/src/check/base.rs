@@ -184,7 +184,9 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
         }
         Transaction::Amend(amendment) => format!("amends {amendment:?}"),
         Transaction::Open { .. } => "opens".to_owned(),
-        Transaction::Load(keys) => format!("loads {} documents", keys.len()),
+        Transaction::Load(keys, records) => {
+            format!("loads {} documents and what {records:?} write to them", keys.iter().count())
+        }
         Transaction::LoadPart(..) => "loads a part".to_owned(),
         Transaction::Seek { field, .. } => format!("asks the index of {field}"),
         Transaction::Index { fields, .. } => format!("indexes {fields:?}"),

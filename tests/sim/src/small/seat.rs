@@ -82,7 +82,7 @@ impl Seat {
     pub fn open(seat: usize, device: usize, drains: bool, lives: u8, left: Mishaps) -> Seat {
         let writer = 0x1_0000 * (seat as u128 + 1) + u128::from(lives);
         let mut new = Seat {
-            tab: Tab::new(device, &Person::alone(), vec![collection()], 0xd0 + device as u128, writer, 1),
+            tab: Tab::new(device, &Person::alone(), vec![collection()], 0xd0 + device as u128, writer, 1, 0),
             waiting: VecDeque::new(),
             leg: None,
             done: 0,
