@@ -171,6 +171,12 @@ export interface WireState {
    * tab knows: it saves again what it had in memory, which is not all where very much was pending.
    */
   lost: number;
+  /**
+   * Accepted writes that this device keeps no longer, though the server has not said that they are in a backup. Should
+   * the server be set back behind them, this device cannot give them to it again. They are kept for 30 days, 20 MiB of
+   * them, so this counts up where nobody tells the server of its backups.
+   */
+  dropped: number;
   /** How often nothing was stored: when this was opened, and whenever it was found to be gone since. */
   made: number;
 }

@@ -71,6 +71,7 @@ export class MemoryCore implements CoreDatabase {
     leads: true,
     damaged: 0,
     lost: 0,
+    dropped: 0,
     made: 0,
   };
   readonly #options: WireOptions;

@@ -19,6 +19,7 @@ const CALM = {
   reason: null,
   damaged: 0,
   lost: 0,
+  dropped: 0,
   storage: STORAGE,
 } as const satisfies SyncState;
 

@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use landfall_core::client::{
-    Act, Client, Declared, Failure, Input, Options, Output, Remote, Settled, TAIL, Ticket, TransactionId,
+    Act, Client, Declared, Failure, Input, KEPT_BYTES_MAX, Options, Output, Remote, Settled, TAIL, Ticket,
+    TransactionId,
 };
 use landfall_core::drain::Nudge;
 use landfall_core::id::DocumentKey;
@@ -140,6 +141,7 @@ impl Device<'_> {
                     writer: *writer,
                     seed: u64::from_str_radix(seed, 16).expect("hex digits"),
                     remote: Remote::Present,
+                    kept_bytes_max: KEPT_BYTES_MAX,
                     collections: declared.collect(),
                     tail: TAIL,
                 }));

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use landfall_core::client::{Client, Declared, Input, Options, Output, Remote, TAIL, TransactionId};
+use landfall_core::client::{
+    Client, Declared, Input, KEPT_BYTES_MAX, Options, Output, Remote, TAIL, TransactionId,
+};
 use landfall_core::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
@@ -60,6 +62,7 @@ impl Device {
             writer: Writer(self.opened << 64),
             seed: 7,
             remote: Remote::Present,
+            kept_bytes_max: KEPT_BYTES_MAX,
             collections: [(collection(), Declared::default())].into(),
             tail: TAIL,
         }));

@@ -52,7 +52,7 @@ pub use attend::Act;
 pub use failure::Failure;
 pub use find::Found;
 pub use migrate::Older;
-pub use options::{Declared, Options, Remote, TAIL};
+pub use options::{Declared, KEPT_BYTES_MAX, Options, Remote, TAIL};
 pub use report::{EntryView, Export, Exported, Phase, Settled, Status, SyncState};
 
 pub use crate::stored::Progress;
@@ -252,9 +252,13 @@ pub struct Client {
     strayed: bool,
     /// The server does not take the stored cursor: the next pull starts over.
     forget_cursor: bool,
+    /// The server's history is another one, and the next pull shows where earlier ones have ended.
+    shows: bool,
     /// Deletes up to here are forgotten by the server.
     horizon: Position,
-    /// Where looking for them goes on.
+    /// What the server has taken in up to here is in a backup.
+    backed_up: Position,
+    /// Where looking for forgotten deletes goes on.
     sweeping: String,
     /// The page that is on its way was asked for without a cursor although there is one.
     anew: bool,
@@ -315,7 +319,9 @@ impl Client {
             refresh: false,
             strayed: false,
             forget_cursor: false,
+            shows: false,
             horizon: Position(0),
+            backed_up: Position(0),
             sweeping: String::new(),
             anew: false,
             lap: (0, None),

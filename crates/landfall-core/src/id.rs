@@ -229,7 +229,7 @@ pub struct Position(pub u64);
 impl Position {
     /// The position of the next commit.
     pub const fn next(self) -> Position {
-        Position(self.0 + 1)
+        Position(self.0.saturating_add(1))
     }
 }
 

@@ -69,6 +69,12 @@ crate::listed! {
     ResyncDropsPending,
     /// A new epoch leaves writes accepted that it does not have.
     EpochNotReopened,
+    /// What was kept of accepted writes is not put back where the server has lost it.
+    KeptNotPutBack,
+    /// What can be kept no longer is let go without being counted.
+    DroppedUncounted,
+    /// What the server has lost is still taken for a part of its history.
+    LostStaysBase,
     /// A write goes by its own priority, ahead of what it builds on.
     PriorityNotInherited,
     /// The newest write goes first.

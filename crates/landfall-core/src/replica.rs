@@ -4,7 +4,7 @@
 //! own write neither flickers when the base moves nor vanishes when the server answers.
 
 use crate::document::{Document, Register};
-use crate::id::{Collection, DocumentKey, Version};
+use crate::id::{Collection, DocumentKey, Position, Version};
 use crate::json::Json;
 use crate::map::{Map, Set};
 use crate::mutation::Op;
@@ -97,9 +97,11 @@ impl Replica {
         *self = Replica { round: self.round + 1, ..Replica::default() };
     }
 
-    /// Forgets the confirmed state of everything; the pending writes stay visible.
-    pub fn reset(&mut self, outbox: &Outbox) {
-        let keys: Vec<_> = self.rows.keys().cloned().collect();
+    /// Forgets the confirmed state of everything behind a commit; the pending writes stay visible.
+    pub fn reset(&mut self, through: Position, outbox: &Outbox) {
+        let gone = |row: &Row| row.base.as_ref().is_none_or(|base| base.position > through);
+        let rows = self.rows.iter().filter(|(_, row)| gone(row));
+        let keys: Vec<_> = rows.map(|(key, _)| key.clone()).collect();
         for key in keys {
             self.confirm(key, None, outbox);
         }

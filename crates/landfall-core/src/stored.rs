@@ -16,6 +16,7 @@
 //! | `meta` | `adopted/`, installation | the last record of that database's journal whose writes are here |
 //! | `meta` | `index/`, collection | [`Indexed`]: what of it is in `index` |
 //! | `meta` | `migrations` | how often that has happened |
+//! | `meta` | `kept/`, position, and what [`keep`](crate::transaction) goes by | [`JournalRecord`], line break, [`SentRecord`]: what the server has taken in, should it lose it; not read before then |
 //! | `meta` | `void/`, mutation id | nothing: a write that is discarded, until the server has answered for it |
 
 mod base;
@@ -124,6 +125,15 @@ pub const SEAL: Key = Key::Counted(1 << 53);
 /// The key in [`Store::Meta`] that says how much of another database's journal is in this one.
 pub fn adopted_key(from: &Client) -> Key {
     Key::Text(format!("adopted/{from}"))
+}
+
+/// The keys in [`Store::Meta`] of what the server has taken in: from the first text, up to and without the second.
+pub const KEPT: (&str, &str) = ("kept/", "kept0");
+
+/// Where the first of these keys stands that is of this commit.
+pub fn kept_from(position: Position) -> String {
+    // As many digits as there can be, so that they sort as the positions do.
+    format!("{}{:020}", KEPT.0, position.0)
 }
 
 /// The keys of discarded writes in [`Store::Meta`]: from the first text, up to and without the second.

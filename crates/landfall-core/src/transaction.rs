@@ -11,6 +11,7 @@ mod load;
 mod migrate;
 mod open;
 mod outbox;
+mod reset;
 mod seal;
 
 use crate::clock::Stamp;
@@ -19,12 +20,13 @@ use crate::map::Set;
 use crate::mutation::Mutation;
 use crate::planted::{self, Bug};
 use crate::stored::{
-    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, Key, Legacy,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, Entry, INDEXES, Indexed, JournalRecord, KEPT, Key, Legacy,
     MIGRATIONS, Parked, SEAL, Sent, SettledMutation, Store, VOIDS,
 };
 
 pub use access::{Durability, Read, Rows, Write};
 pub use open::Opened;
+pub use reset::{ELSEWHERE, KEPT_MAX, Kept};
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
 pub const PART: u32 = 400;
@@ -147,6 +149,8 @@ pub enum Transaction {
         folds: Vec<Fold>,
         /// What was refused.
         parked: Vec<Parked>,
+        /// What was taken in.
+        kept: Kept,
         /// Records that nothing needs any more.
         garbage: Vec<(Store, Key)>,
     },
@@ -160,8 +164,10 @@ pub enum Transaction {
         rows: Vec<(DocumentKey, Option<BaseRow>)>,
         /// Changes that go into the base later, packed.
         staged: Vec<String>,
-        /// Whether what was there before goes first.
-        reset: bool,
+        /// Whether what was there before goes first, and up to which commit it need not.
+        reset: Option<Position>,
+        /// Up to here nothing has to be kept that the server has taken in.
+        backed_up: Position,
         /// Those of the documents that may be indexed.
         indexed: Vec<DocumentKey>,
         /// Records that nothing needs any more.
@@ -377,10 +383,22 @@ impl Transaction {
             Transaction::Settle { folds, .. } => {
                 let mut reads = vec![installation(), checkpoint(), indexes()];
                 reads.extend(folds.iter().map(|fold| one(&fold.mutation.key())));
+                reads.push(Read::Keys(Store::Meta, text(KEPT.0), text(KEPT.1), reset::LOOKED_AT, false));
                 reads.push(Read::Keys(Store::Staged, Key::Counted(0), SEAL, 1, false));
                 reads
             }
-            Transaction::Store { indexed, .. } => and(vec![checkpoint(), indexes()], indexed),
+            Transaction::Store { asked, reached, reset, indexed, .. } => {
+                let mut reads = and(vec![checkpoint(), indexes()], indexed);
+                let through = reset.unwrap_or_default();
+                if through > Position(0) {
+                    reads.push(Read::Range(Store::Base, text(""), text("\u{ffff}"), reset::ROWS_MAX));
+                }
+                if asked.resets != reached.resets {
+                    let from = Key::Text(stored::kept_from(through.next()));
+                    reads.push(Read::Range(Store::Meta, from, text(KEPT.1), u32::MAX));
+                }
+                reads
+            }
             Transaction::Unpack { key, indexed, .. } => {
                 let staged = Read::One(Store::Staged, Key::Counted(*key));
                 and(vec![installation(), staged, indexes()], indexed)
@@ -390,7 +408,7 @@ impl Transaction {
 
     /// What to write, from what was read; and what that means, once the transaction is complete. May be asked again:
     /// whoever runs it has it run once more where the first try came to nothing.
-    pub fn decide(&self, read: Vec<Rows>) -> (Vec<Write>, Outcome) {
+    pub fn decide(&self, mut read: Vec<Rows>) -> (Vec<Write>, Outcome) {
         match self {
             Transaction::Open { client, rows, tail, .. } => open::open(client, read, rows, *tail),
             Transaction::Load(keys, _) => {
@@ -432,20 +450,21 @@ impl Transaction {
             }
             Transaction::Fix { sent, migrations, .. } => outbox::fix(sent, *migrations, &read[1..]),
             Transaction::Seal { through, known, .. } => seal::seal(*through, known, &read[1]),
-            Transaction::Settle { epoch, head, settled, folds, parked, garbage, .. } => {
+            Transaction::Settle { epoch, head, settled, folds, parked, kept, garbage, .. } => {
                 let read = &read[1..];
-                let (mut writes, outcome) = base::settle(epoch, head.as_ref(), settled.clone(), folds, read);
+                let (mut writes, outcome) =
+                    base::settle(epoch, head.as_ref(), settled.clone(), folds, kept, read);
                 let parked: &[Parked] = if planted::is(Bug::ParkedNotStored) { &[] } else { parked };
                 writes.extend(parked.iter().map(park));
                 writes.extend(garbage.iter().map(delete));
                 (base::announced(writes), outcome)
             }
-            Transaction::Store { asked, reached, rows, staged, reset, indexed, garbage } => {
+            Transaction::Store { asked, reached, rows, staged, reset, backed_up, indexed, garbage } => {
                 let current = checkpoint(&read[0]);
-                let mut writes = Vec::new();
-                if *reset {
-                    writes.extend([Write::Clear(Store::Base), Write::Clear(Store::Staged)]);
-                }
+                let through = reset.unwrap_or_default();
+                let kept = if asked.resets == reached.resets { None } else { read.pop() };
+                let rest = if through > Position(0) { read.pop() } else { None };
+                let mut writes = reset.map_or(vec![], |through| reset::start_over(through, rest));
                 writes.extend(rows.iter().map(base::put));
                 let is_asked = current.mark() == asked.mark() || planted::is(Bug::PageNotCompared);
                 if !is_asked || !index::keep(&mut writes, indexed, &read[1..]) {
@@ -454,7 +473,10 @@ impl Transaction {
                 writes.extend(staged.iter().map(|record| Write::Add(Store::Staged, record.clone())));
                 writes.push(put_checkpoint(reached));
                 writes.extend(garbage.iter().map(delete));
-                (base::announced(writes), Outcome::Stored)
+                writes = base::announced(writes);
+                writes.extend(kept.map(reset::put_back).unwrap_or_default());
+                writes.push(reset::backed_up(*backed_up));
+                (writes, Outcome::Stored)
             }
             Transaction::Unpack { key, rows, indexed, .. } => {
                 let rows: &[_] = if planted::is(Bug::UnpackedNowhere) { &[] } else { rows };

@@ -25,6 +25,10 @@ pub const GROUP_MUTATIONS_MAX: usize = 100;
 pub const GROUP_BYTES_MAX: usize = 512 << 10;
 /// Most changes in one page, and how many there are by default.
 pub const PAGE_CHANGES_MAX: usize = 1_000;
+/// Behind so many bytes of cursors a device shows no further one.
+pub const CURSORS_BYTES: usize = 4 << 10;
+/// Most cursors of one pull that a server looks at.
+pub const CURSORS_MAX: usize = 64;
 
 /// `POST /api/v1/sync/batch`: mutations for the server to judge.
 #[derive(Clone, Debug, Serialize, Deserialize)]

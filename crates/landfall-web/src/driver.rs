@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
 use js_sys::Function;
-use landfall_core::client::{Client, Heard, Input, Options, Output, Remote, TAIL, Ticket};
+use landfall_core::client::{Client, Heard, Input, KEPT_BYTES_MAX, Options, Output, Remote, TAIL, Ticket};
 use landfall_core::code::Code;
 use landfall_core::drain::Nudge;
 use landfall_core::id::{MutationId, Writer};
@@ -103,6 +103,7 @@ impl Driver {
             writer: Writer(u128::from_le_bytes(platform::random())),
             seed: u64::from_le_bytes(platform::random()),
             remote: options.remote(),
+            kept_bytes_max: KEPT_BYTES_MAX,
             collections: options.declared()?,
             tail: TAIL,
         });

@@ -8,6 +8,7 @@ pub mod migration;
 pub mod order;
 pub mod receipts;
 pub mod sending;
+pub mod shelf;
 pub mod sight;
 pub mod verdict;
 pub mod view;

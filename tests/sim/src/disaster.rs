@@ -266,7 +266,16 @@ impl World {
                 self.server.rules.banned = digit;
                 self.marks.hit(Mark::RulesChanged);
             }
-            Disaster::Backup => self.server.backups.push(self.server.data.clone()),
+            Disaster::Backup => {
+                self.server.backups.push(self.server.data.clone());
+                if self.chances.fault.one_in(2) {
+                    for store in &mut self.server.data.stores {
+                        store.backed_up = store.position;
+                        self.witness.announced.extend(store.receipts.keys());
+                    }
+                    self.marks.hit(Mark::BackupAnnounced);
+                }
+            }
             Disaster::Restore | Disaster::Silent => self.restore(disaster == Disaster::Silent),
             Disaster::Purge => {
                 let gone: usize = self.server.data.stores.iter_mut().map(Store::purge).sum();
@@ -360,6 +369,7 @@ impl World {
     /// Nobody waits with signing out for what the server has taken in. Where a backup has taken it back and the
     /// device has not heard of that, it is lost together with the base, which is all that the device had of it.
     pub fn excuse_taken_back(&mut self, accepted: Vec<MutationId>) {
+        self.witness.unkept.extend(&accepted);
         let is_lost = |id: &MutationId| self.server.taken_back.contains(id) && !self.server.knows(*id);
         let lost = accepted.into_iter().filter(is_lost);
         self.witness.excused.extend(lost);
@@ -376,12 +386,15 @@ impl World {
         let refused = stores.iter().flat_map(|store| store.receipts.keys()).copied();
         let judged: Vec<_> = old.chain(refused).collect();
         self.server.restore(backup, silently);
+        // Some are still where the last one has left them.
+        let again = self.devices.iter().any(|device| device.tainted);
+        self.marks.hit_if(again && silently, Mark::RestoredAgain);
         self.set_back = true;
         self.marks.hit(if silently { Mark::RestoredSilently } else { Mark::Restored });
-        let kept = (0..self.devices.len()).flat_map(|device| self.kept(device)).collect::<Vec<_>>();
         let lost = judged.into_iter().filter(|id| !self.server.knows(*id));
         let lost: Vec<_> = lost.collect();
-        self.witness.excused.extend(lost.iter().filter(|id| !kept.contains(id)));
+        let excused = check::shelf::excused(self, &lost);
+        self.witness.excused.extend(excused);
         self.server.taken_back.extend(lost);
         self.devices.iter_mut().for_each(|device| device.tainted = true);
     }
@@ -411,7 +424,21 @@ impl World {
     /// A device's database is deleted.
     pub fn forget(&mut self, device: usize) {
         self.tabs_of(device).into_iter().for_each(|tab| self.close(tab));
+        self.wipe(device);
+    }
+
+    /// Nothing of what was stored is there any more.
+    fn wipe(&mut self, device: usize) {
+        let saved = self.witness.saved.iter().filter(|(_, at)| **at == device).map(|(id, _)| *id);
+        let unkept: Vec<_> = saved.chain(self.all_kept(device)).collect();
+        self.witness.unkept.extend(unkept);
+        // What a tab remembers it may still save again, and that is not what was kept beside it.
+        let (pending, kept) = (self.kept(device), check::shelf::kept(&self.devices[device].disk));
+        let lost = kept.into_iter().filter(|id| !pending.contains(id) && !self.server.knows(*id));
+        let lost: Vec<_> = lost.collect();
         self.devices[device].disk.wipe();
+        let excused = check::shelf::excused(self, &lost);
+        self.witness.excused.extend(excused);
     }
 
     fn evict(&mut self, device: usize) {
@@ -421,7 +448,7 @@ impl World {
         let known =
             tabs.iter().filter_map(|tab| self.tab(*tab)).flat_map(remembered).collect::<BTreeSet<_>>();
         self.witness.excused.extend(excused.into_iter().filter(|id| !known.contains(id)));
-        self.devices[device].disk.wipe();
+        self.wipe(device);
         self.devices[device].evicted = true;
         self.marks.hit(Mark::Evicted);
         tabs.into_iter().for_each(|tab| self.feed(tab, Input::Refresh));

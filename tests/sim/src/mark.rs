@@ -90,6 +90,18 @@ landfall_core::listed! {
     Restored,
     /// A backup was restored in silence.
     RestoredSilently,
+    /// A backup was restored in silence while somebody had not heard of the one before.
+    RestoredAgain,
+    /// Devices were told that a backup was made.
+    BackupAnnounced,
+    /// A device kept no longer what is in a backup.
+    KeptBackedUp,
+    /// A device kept no longer what was too much.
+    KeptDropped,
+    /// A device put back what the server had taken in and lost.
+    KeptPutBack,
+    /// A device went on from what the server still had.
+    RestoredInPart,
     /// A rollback was noticed by the nonce of a commit.
     RollbackNoticed,
     /// A device was told of a new epoch.

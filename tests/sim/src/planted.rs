@@ -42,6 +42,10 @@ landfall_core::listed! {
     TombstonesNotSent,
     /// A rollback is not noticed.
     NonceIgnored,
+    /// A place that a device has come to is taken for one of the history that there is.
+    ShownBelieved,
+    /// What was deleted since the place that a restored history shares with the one before is not told.
+    DeletesSinceNotTold,
     /// A device behind the horizon goes on as if nothing were.
     HorizonIgnored,
     /// A timer that lies far ahead is forgotten.

@@ -3,11 +3,13 @@
 //! Each seed draws its own mix and turns about half of the kinds of disaster off. A world with all of
 //! them at once would hide most bugs: one fault mends what another one broke.
 
+use landfall_core::client::KEPT_BYTES_MAX;
 use landfall_core::conflict::Policy;
 use landfall_core::time::Millis;
 
 use crate::chance::Chance;
 use crate::disaster::Disaster;
+use crate::tab::Keeps;
 
 /// The mix of one seed. Rates are in a thousand.
 #[derive(Clone, Debug)]
@@ -34,10 +36,10 @@ pub struct Swarm {
     pub pace: Millis,
     /// Most changes on a page.
     pub page: usize,
-    /// How many bytes of the journal tabs keep in memory although nobody has asked for them.
-    pub tail: usize,
     /// How many receipts that are not settled keep a writer waiting.
     pub receipts_max: usize,
+    /// How much tabs and devices keep.
+    pub keeps: Keeps,
     /// How the collection decides conflicts.
     pub policy: Policy,
     /// Whether the text of requests and answers is written and read on the way.
@@ -106,8 +108,11 @@ impl Swarm {
             import: 0,
             pace: Millis(c.of(&[30, 300, 3_000, 20_000])),
             page: c.of(&[1, 2, 3, 10, 1_000]),
-            tail: Chance::new(seed, 23).of(&[0, 1_000, 4_000, usize::MAX]),
             receipts_max: 4_000,
+            keeps: Keeps {
+                tail: Chance::new(seed, 23).of(&[0, 1_000, 4_000, usize::MAX]),
+                kept_bytes_max: KEPT_BYTES_MAX,
+            },
             policy: Policy::LastWriteWins,
             spelled: c.one_in(10),
             loss: 0,
@@ -146,6 +151,10 @@ impl Swarm {
         let mut own = Chance::new(seed, 11);
         if own.one_in(8) {
             swarm.receipts_max = own.of(&[20, 150]);
+        }
+        let mut own = Chance::new(seed, 24);
+        if own.one_in(8) {
+            swarm.keeps.kept_bytes_max = own.of(&[2_000, 20_000]);
         }
         // In one of ten nothing goes wrong: there, nothing may be tried twice.
         if !c.one_in(10) {

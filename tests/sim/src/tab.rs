@@ -104,6 +104,15 @@ pub fn job(document: &str) -> DocumentKey {
     DocumentKey { collection: jobs(), document: document.parse().expect("BUG: a name that is none") }
 }
 
+/// How much a tab has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Keeps {
+    /// How many bytes of the journal it keeps in memory although nobody has asked for them.
+    pub tail: usize,
+    /// Most bytes that its device keeps of what the server has taken in.
+    pub kept_bytes_max: u64,
+}
+
 impl Tab {
     /// A tab that knows nothing yet.
     pub fn new(
@@ -113,7 +122,7 @@ impl Tab {
         installation: u128,
         writer: u128,
         version: u32,
-        tail: usize,
+        keeps: Keeps,
     ) -> Tab {
         let declared = Declared {
             version,
@@ -128,8 +137,9 @@ impl Tab {
             writer: Writer(writer),
             seed: writer as u64 ^ 0x5eed,
             remote: Remote::Present,
+            kept_bytes_max: keeps.kept_bytes_max,
             collections: collections.iter().map(|name| (name.clone(), declared.clone())).collect(),
-            tail,
+            tail: keeps.tail,
         });
         Tab {
             client,

@@ -32,6 +32,13 @@ pub struct Witness {
     pub replaced: BTreeMap<MutationId, Vec<MutationId>>,
     /// Writes that a person or a browser has thrown away, or a backup without them.
     pub excused: BTreeSet<MutationId>,
+    /// Writes that devices keep no longer: they were too much, and counted, or the server has said that they are in a
+    /// backup.
+    pub let_go: BTreeSet<MutationId>,
+    /// Writes of which everybody was told that they are in a backup.
+    pub announced: BTreeSet<MutationId>,
+    /// Writes whose device has lost all that it had.
+    pub unkept: BTreeSet<MutationId>,
     /// Values of writes that may come and go.
     pub fickle: BTreeSet<u64>,
     /// Writes that the app could not bring to a newer version.

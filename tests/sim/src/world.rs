@@ -270,15 +270,9 @@ impl World {
             collections.push(jobs());
             self.witness.authors.insert(Writer(writer), person.id);
         }
-        self.tabs.push(Some(Tab::new(
-            device,
-            person,
-            collections,
-            installation,
-            writer,
-            version,
-            self.swarm.tail,
-        )));
+        let keeps = self.swarm.keeps;
+        let tab = Tab::new(device, person, collections, installation, writer, version, keeps);
+        self.tabs.push(Some(tab));
         self.perform(id);
         self.elect(device);
         id

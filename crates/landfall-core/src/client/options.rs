@@ -4,6 +4,9 @@ use crate::id::{Client, Collection, User, Writer};
 use crate::map::Map;
 use crate::merge::Merges;
 
+/// Most bytes of what the server has taken in that an app's device keeps.
+pub const KEPT_BYTES_MAX: u64 = 20 << 20;
+
 /// What a tab is told when it starts.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -17,6 +20,8 @@ pub struct Options {
     pub seed: u64,
     /// Whether anything can be exchanged with a server.
     pub remote: Remote,
+    /// Most bytes of what the server has taken in that are kept, should it lose it: [`KEPT_BYTES_MAX`].
+    pub kept_bytes_max: u64,
     /// Every collection that the app has declared.
     pub collections: Map<Collection, Declared>,
     /// Of pending writes of documents that nobody has asked for, so many bytes of the journal are in memory as a whole.

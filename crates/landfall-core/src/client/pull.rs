@@ -9,9 +9,9 @@ use crate::id::{DocumentKey, Position, Version};
 use crate::map::Set;
 use crate::outbox::Standing;
 use crate::planted::{self, Bug};
-use crate::stored::{BaseRow, Checkpoint, Key, Store};
+use crate::stored::{BaseRow, Checkpoint, Key, Progress, Store};
 use crate::time::WallTime;
-use crate::wire::{PullChange, PullReply};
+use crate::wire::{CURSORS_BYTES, PullChange, PullReply};
 
 /// What a page brings, once it is stored.
 #[derive(Clone, Debug)]
@@ -20,16 +20,24 @@ pub(super) struct Page {
     changes: Vec<PullChange>,
     /// The same as they came, where they are packed first.
     packed: Vec<String>,
-    reset: bool,
+    /// Up to where what was there before may stay, where everything comes anew.
+    reset: Option<Position>,
     more: bool,
     horizon: Position,
+    backed_up: Position,
     garbage: Vec<(Store, Key)>,
 }
 
 impl Page {
     /// Changes that were not pulled.
-    pub(super) fn between(reached: Checkpoint, changes: Vec<PullChange>, horizon: Position) -> Page {
-        Page { reached, changes, packed: vec![], reset: false, more: false, horizon, garbage: vec![] }
+    pub(super) fn between(
+        reached: Checkpoint,
+        changes: Vec<PullChange>,
+        horizon: Position,
+        backed_up: Position,
+    ) -> Page {
+        let (packed, garbage) = (vec![], vec![]);
+        Page { reached, changes, packed, reset: None, more: false, horizon, backed_up, garbage }
     }
 }
 
@@ -45,15 +53,20 @@ impl Client {
     /// Asks for the next page.
     pub(super) fn pull(&mut self) {
         let (cursor, _) = self.checkpoint.mark();
-        let cursor = cursor.filter(|_| !self.forget_cursor).cloned();
+        let mut shown = cursor.filter(|_| !self.forget_cursor).cloned().unwrap_or_default();
         // What the server has answered for since is as much a part of its history as what was pulled.
-        let cursor = match &self.checkpoint.head {
-            Some(head) => Some(format!("{}~{head}", cursor.unwrap_or_default())),
-            None => cursor,
-        };
+        if let Some(head) = &self.checkpoint.head {
+            shown.push('~');
+            shown.push_str(head);
+        }
+        for milestone in self.checkpoint.milestones.iter().rev() {
+            if self.shows && shown.len() < CURSORS_BYTES {
+                shown.push_str(milestone.trim_start_matches(|c: char| c != '~'));
+            }
+        }
         self.anew = self.forget_cursor;
         self.drain.begin(Step::Pulling);
-        self.outputs.push_back(Output::Pull(cursor));
+        self.outputs.push_back(Output::Pull(Some(shown).filter(|shown| !shown.is_empty())));
     }
 
     /// The server has answered a pull, or has not.
@@ -63,8 +76,16 @@ impl Client {
             Err(failure) => return self.failed(&failure, now),
         };
         self.reached(reply.server_time, sent, now);
+        // A first page may be of another history than the verdicts before it.
+        let moved = self.checkpoint.epoch.as_ref().is_some_and(|epoch| *epoch != reply.epoch);
         // Only what was asked for without a cursor can take the place of everything.
-        let reset = self.anew || reply.reset.is_some();
+        let reset = self.anew || moved || reply.reset.is_some();
+        let through = reply.reset.as_ref().map_or(Position(0), |reset| reset.restored_through);
+        // How much of it the server still has it can only say of what it is shown.
+        let unsure = moved && through == Position(0) && !self.checkpoint.milestones.is_empty();
+        if unsure && !std::mem::replace(&mut self.shows, true) {
+            return self.drain.stale(now);
+        }
         // A server that leads in a circle would keep this going for ever (R. P. Brent, 1980), and a page that is older
         // than what is known here is the answer to something else.
         let repeats = reply.more && self.lap.1.as_ref() == Some(&reply.cursor);
@@ -83,22 +104,29 @@ impl Client {
             self.drain.arrive();
         }
         self.forget_cursor &= !reset;
+        self.shows = false;
         // What was never complete may be shown as it comes; after that, reads are causal.
         let early = reset || !self.checkpoint.complete;
         let hidden = reply.more && !early;
         let mut reached = self.checkpoint.clone();
-        // A first page may be of another history than the verdicts before it.
-        reached.resets += u64::from(reached.epoch.as_ref().is_some_and(|epoch| *epoch != reply.epoch));
-        if reset {
-            let Checkpoint { resets, folds, synced_at, .. } = reached;
-            reached = Checkpoint { resets, folds, synced_at, ..Checkpoint::default() };
-        }
+        reached.resets += u64::from(moved);
         let horizon = reply.forgotten_through;
-        if early {
+        if reset {
+            reached.forget_milestones(through.next());
+            // The newest commit that an answer has named is still to be shown.
+            (reached.cursor, reached.staged) = (None, None);
+            (reached.position, reached.complete) = (Position(0), false);
+            reached.progress = Progress::default();
+            reached.swept = reached.swept.min(through);
+        }
+        if early && through == Position(0) {
             // Whoever begins is told of no delete.
             reached.swept = horizon;
         }
         reached.epoch = Some(reply.epoch);
+        if !reply.more {
+            reached.set_milestone(reply.position, &reply.cursor);
+        }
         if hidden {
             reached.staged = Some(reply.cursor);
         } else {
@@ -120,8 +148,9 @@ impl Client {
         // What is staged already comes before this page.
         let direct = !hidden && stage::is_small(&changes) && (reset || self.staged.is_empty());
         let packed = if direct { vec![] } else { stage::pack(&reply.changes) };
-        let garbage = self.garbage();
-        self.store(Page { reached, changes, packed, reset, more: reply.more, horizon, garbage }, now);
+        let (more, backed_up, garbage) = (reply.more, reply.backed_up_through, self.garbage());
+        let reset = reset.then_some(through);
+        self.store(Page { reached, changes, packed, reset, more, horizon, backed_up, garbage }, now);
     }
 
     /// Documents that changes delete, that somebody here has written to and that are not known here. What was in them may
@@ -138,9 +167,10 @@ impl Client {
 
     /// Puts changes into the base and lets go of what it now holds, unless something else has moved the checkpoint.
     pub(super) fn store(&mut self, page: Page, now: WallTime) {
-        let Page { reached, changes, packed, reset, garbage, .. } = &page;
+        let Page { reached, changes, packed, reset, backed_up, garbage, .. } = &page;
         let same = reached.mark() == self.checkpoint.mark() && reached.complete == self.checkpoint.complete;
-        if same && changes.is_empty() && garbage.is_empty() && !reset {
+        let same = same && *backed_up == self.backed_up;
+        if same && changes.is_empty() && garbage.is_empty() && reset.is_none() {
             return self.stored(page, &[], now);
         }
         self.drain.begin(Step::Storing);
@@ -159,6 +189,7 @@ impl Client {
             rows,
             staged: packed.clone(),
             reset: *reset,
+            backed_up: *backed_up,
             garbage: garbage.clone(),
         };
         self.transact(Purpose::Store(Box::new(page)), transaction);
@@ -220,10 +251,11 @@ impl Client {
     pub(super) fn stored(&mut self, page: Page, added: &[u64], now: WallTime) {
         self.collected(&page.garbage);
         self.horizon = page.horizon;
+        self.backed_up = page.backed_up;
         let (staged, made) = added.split_at(page.packed.len());
         self.seen.made(made.first().copied());
         let mut rows = vec![];
-        if page.reset {
+        if page.reset.is_some() {
             self.staged.clear();
             self.indexes.clear();
         }
@@ -250,7 +282,7 @@ impl Client {
         if planted::is(Bug::CheckpointOffByOne) {
             through = through.next();
         }
-        if planted::is(Bug::ResyncDropsPending) && page.reset {
+        if planted::is(Bug::ResyncDropsPending) && page.reset.is_some() {
             self.outbox = self.outbox.successor();
         }
         let ended = self.outbox.items().filter(|item| passed(item.standing, through));
@@ -260,10 +292,10 @@ impl Client {
             touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));
             self.ledger.end(id);
         }
-        if page.reset {
-            self.replica.reset(&self.outbox);
+        if let Some(through) = page.reset {
+            self.replica.reset(through, &self.outbox);
         }
-        let changed = later || page.reset || !rows.is_empty() || !touched.is_empty();
+        let changed = later || page.reset.is_some() || !rows.is_empty() || !touched.is_empty();
         self.show(rows);
         for key in touched {
             self.replica.replay(&key, &self.outbox);

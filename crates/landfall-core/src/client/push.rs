@@ -11,9 +11,11 @@ use crate::map::{Map, Set};
 use crate::mutation::Mutation;
 use crate::outbox::Standing;
 use crate::planted::{self, Bug};
-use crate::stored::{self, BaseRow, End, Entry, Parked, Place, Sent, SettledMutation, Store};
+use crate::stored::{
+    self, BaseRow, End, Entry, JournalRecord, Parked, Place, Sent, SentRecord, SettledMutation, Store,
+};
 use crate::time::WallTime;
-use crate::transaction::{Fold, PART};
+use crate::transaction::{ELSEWHERE, Fold, Kept, PART};
 use crate::wire::{Batch, BatchReply, PROTOCOL, PushResult, SETTLED_MAX, Verdict};
 
 impl Client {
@@ -180,6 +182,7 @@ impl Client {
         }
         let (mut settled, mut folds, mut parked, mut keys, mut strays) =
             (vec![], vec![], vec![], vec![], vec![]);
+        let (mut entries, mut sent, mut newest) = (vec![], vec![], Position(0));
         let mut answered = Set::new();
         // Creations that are held for and that nobody here knows.
         let mut unknown = Vec::new();
@@ -198,7 +201,14 @@ impl Client {
             match result.verdict {
                 Verdict::Applied | Verdict::Merged | Verdict::Conflict => {
                     settled.push(SettledMutation { id, end: accepted(result) });
-                    folds.extend(item.sent.as_ref().and_then(|sent| fold(&sent.mutation, result)));
+                    let bytes = item.sent.as_deref();
+                    folds.extend(bytes.and_then(|bytes| fold(&bytes.mutation, result)));
+                    if let Some(bytes) = bytes.filter(|_| !discarding) {
+                        let place = self.outbox.place(id);
+                        entries.push(Entry { place, ..item.entry.clone() });
+                        sent.push(bytes.clone());
+                        newest = newest.max(self.kept_at(result));
+                    }
                 }
                 Verdict::Rejected if discarding => settled.push(SettledMutation { id, end: End::Discarded }),
                 Verdict::Rejected => {
@@ -236,9 +246,30 @@ impl Client {
         garbage.extend(strays);
         self.drain.begin(Step::Settling);
         let purpose = Purpose::Settle { keys, garbage: garbage.clone() };
-        let BatchReply { epoch, head, .. } = reply;
+        let BatchReply { epoch, head, server_time, .. } = reply;
+        let kept = Kept {
+            position: newest,
+            at: server_time,
+            count: sent.len(),
+            text: format!(
+                "{}\n{}",
+                stored::write(&JournalRecord { entries }),
+                stored::write(&SentRecord { sent })
+            ),
+            bytes_max: self.options.kept_bytes_max,
+        };
         let of = self.installation.clone();
-        self.transact(purpose, Transaction::Settle { of, epoch, head, settled, folds, parked, garbage });
+        self.transact(
+            purpose,
+            Transaction::Settle { of, epoch, head, settled, folds, parked, kept, garbage },
+        );
+    }
+
+    /// Of which commit something is kept. Where that has been passed already, the server was set back behind it, and may
+    /// come back to the other one that was there. Nobody knows which one it is where nothing was changed.
+    fn kept_at(&self, result: &PushResult) -> Position {
+        let unknown = result.position <= self.checkpoint.position && !result.duplicate;
+        if unknown || result.position == Position(0) { ELSEWHERE } else { result.position }
     }
 
     /// The verdicts are stored.

@@ -83,6 +83,9 @@ pub struct SyncState {
     /// Writes that were lost when the browser deleted what was stored, as far as is known here: this tab had only the
     /// journal to tell what they say.
     pub lost: usize,
+    /// Writes that the server has taken in and that are kept here no longer, though as far as is known no backup has
+    /// them: should the server lose them, only another device may have them.
+    pub dropped: u64,
     /// How often nothing was stored: when this was opened, and whenever it was found to be gone since.
     pub made: usize,
 }
@@ -223,6 +226,7 @@ impl Client {
             leads: self.leading && !self.is_reading(),
             damaged: self.damaged.len(),
             lost: self.lost,
+            dropped: self.checkpoint.dropped,
             made: self.made,
         }
     }

@@ -58,6 +58,6 @@ impl Client {
             reached.swept = horizon;
         }
         self.sweeping = next.unwrap_or_default();
-        self.store(pull::Page::between(reached, changes, horizon), now);
+        self.store(pull::Page::between(reached, changes, horizon, self.backed_up), now);
     }
 }

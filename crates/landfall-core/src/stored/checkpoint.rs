@@ -49,6 +49,15 @@ pub struct Checkpoint {
     /// Deletes up to here were forgotten by the server, and looked for in the base: they are not in it any more.
     #[serde(default, skip_serializing_if = "is_default")]
     pub swept: Position,
+    /// Where earlier pulls have ended, oldest first, at distances that double: position, `~`, cursor.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub milestones: Vec<String>,
+    /// Bytes of what the server has taken in that were ever kept here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kept: u64,
+    /// How many writes of these were let go though nobody has said that they are in a backup.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub dropped: u64,
 }
 
 impl Checkpoint {
@@ -57,9 +66,62 @@ impl Checkpoint {
         (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
     }
 
+    /// Forgets where pulls have ended from there on.
+    pub fn forget_milestones(&mut self, from: Position) {
+        self.milestones.retain(|one| place(one) < from.0);
+    }
+
+    /// A pull has ended. Of the milestones about as far away as each other only the oldest stays: it will be that for
+    /// twice the distance, when those in front of it have come as far.
+    pub fn set_milestone(&mut self, position: Position, cursor: &str) {
+        let mut last = None;
+        self.milestones.retain(|one| {
+            // None where it is no earlier end than this one.
+            let distance = position.0.saturating_sub(place(one)).checked_ilog2();
+            distance.is_some() && std::mem::replace(&mut last, distance) != distance
+        });
+        self.milestones.push(format!("{}~{cursor}", position.0));
+    }
+
     /// Whether verdicts are of the history that there is now. They may have come before its first page did; and where
     /// a backup is restored twice its name comes again.
     pub fn is_of(&self, record: &SettledRecord) -> bool {
         record.epoch == self.epoch && record.resets + 1 >= self.resets
+    }
+}
+
+fn place(milestone: &str) -> u64 {
+    milestone.split_once('~').and_then(|(position, _)| position.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_far_back_there_is_a_milestone_less_than_twice_as_far() {
+        let mut checkpoint = Checkpoint::default();
+        for position in 1..5_000 {
+            checkpoint.set_milestone(Position(position), "cursor");
+            let places: Vec<u64> = checkpoint.milestones.iter().map(|one| place(one)).collect();
+            assert!(places.len() <= 14 && places.is_sorted(), "{places:?}");
+            for back in (0..14).map(|n| 1 << n).filter(|back| 4 * back < position) {
+                let wanted = position - 4 * back..=position - back;
+                assert!(
+                    places.iter().any(|place| wanted.contains(place)),
+                    "{back} before {position}: {places:?}"
+                );
+            }
+        }
+        // A history that goes on elsewhere.
+        checkpoint.forget_milestones(Position(3_001));
+        checkpoint.set_milestone(Position(3_002), "other");
+        checkpoint.set_milestone(Position(3_002), "third");
+        let places: Vec<u64> = checkpoint.milestones.iter().map(|one| place(one)).collect();
+        assert!(
+            places.is_sorted() && places.iter().filter(|place| **place > 3_000).eq([&3_002]),
+            "{places:?}"
+        );
+        assert_eq!(checkpoint.milestones.last().map(String::as_str), Some("3002~third"));
     }
 }

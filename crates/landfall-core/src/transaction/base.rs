@@ -1,6 +1,6 @@
 //! Confirmed documents: what verdicts make of them, and what follows from a change of them.
 
-use super::{Fold, Outcome, Rows, Write, checkpoint, index, put_checkpoint};
+use super::{ELSEWHERE, Fold, Kept, Outcome, Rows, Write, checkpoint, index, put_checkpoint, reset};
 use crate::document::Register;
 use crate::id::{DocumentKey, Version};
 use crate::map::Map;
@@ -25,12 +25,14 @@ pub(super) fn settle(
     head: Option<&String>,
     mut settled: Vec<SettledMutation>,
     folds: &[Fold],
+    kept: &Kept,
     read: &[Rows],
 ) -> (Vec<Write>, Outcome) {
     let mut checkpoint = checkpoint(&read[0]);
     checkpoint.folds += 1;
     // Before the first page, this is what says which history the verdicts' positions are of.
     checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.to_owned()));
+    let elsewhere = checkpoint.epoch.as_deref() != Some(epoch) && !planted::is(Bug::EpochsMixed);
     // The first since the last pull and the newest: a server may be set back before either.
     checkpoint.head = match (checkpoint.head.take(), head) {
         (Some(old), Some(new)) if old != *new => {
@@ -45,7 +47,7 @@ pub(super) fn settle(
         // A document without a row may never have been made, or it is gone. A late answer to another tab's
         // sending must not bring it back, so what a pull has covered is left alone.
         let covered = fold.position <= checkpoint.position && !planted::is(Bug::FoldsLate);
-        if packed || !checkpoint.complete || covered {
+        if packed || elsewhere || !checkpoint.complete || covered {
             continue;
         }
         let key = fold.mutation.key();
@@ -74,6 +76,8 @@ pub(super) fn settle(
         }
     }
     let rows: Vec<_> = rows.into_iter().collect();
+    let position = if elsewhere { ELSEWHERE } else { kept.position };
+    let kept = reset::keep(kept, position, &mut checkpoint, &read[read.len() - 2]);
     let mut writes = vec![
         put_checkpoint(&checkpoint),
         Write::Add(
@@ -85,6 +89,7 @@ pub(super) fn settle(
             }),
         ),
     ];
+    writes.extend(kept);
     writes.extend(rows.iter().map(put));
     let folded: Vec<_> = folds.iter().map(|fold| fold.mutation.key()).collect();
     assert!(index::keep(&mut writes, &folded, &read[1..]), "BUG: folded into a document that was not read");
@@ -107,7 +112,8 @@ pub(super) fn announced(mut writes: Vec<Write>) -> Vec<Write> {
             Write::Put(Store::Base, Key::Text(key), _) | Write::Delete(Store::Base, Key::Text(key)) => {
                 changed.push(key);
             }
-            Write::Clear(store) => everything |= *store == Store::Base,
+            // What is staged goes only where everything is fetched anew.
+            Write::Clear(store) => everything |= *store == Store::Staged,
             Write::Add(..) | Write::Put(..) | Write::Delete(..) | Write::DeleteRange(..) => {}
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn keep(writes: &mut Vec<Write>, asked: &[DocumentKey], read: &[Rows]
     if indexes.is_empty() {
         return true;
     }
-    if writes.contains(&Write::Clear(Store::Base)) {
+    if writes.contains(&Write::Clear(Store::Staged)) {
         // They are made anew, from the start.
         let records = indexes.iter().map(|(collection, _)| stored::index_key(collection));
         writes.extend(records.map(|key| Write::Delete(Store::Meta, key)));

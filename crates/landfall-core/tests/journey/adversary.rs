@@ -207,7 +207,7 @@ fn a_server_that_leads_in_a_circle_is_asked_seldom() {
             let at = circle.iter().position(|name| Some(*name) == cursor.as_deref());
             let next = circle[at.map_or(0, |at| at + 1) % circle.len()];
             let position = landfall_core::id::Position(1);
-            Ok(PullReply { position, ..page(now, next, true) })
+            Ok(PullReply { position, epoch: "epoch-1".into(), ..page(now, next, true) })
         };
         let requests = hour(&mut world, |_| unreachable!("nothing to push"), next);
         assert!(requests < 600, "{requests} requests in an hour, {circle:?}");

@@ -159,6 +159,11 @@ impl Disk {
         self.texts(store).count()
     }
 
+    /// Under which keys a store holds something.
+    pub(crate) fn keys(&self, store: Store) -> impl Iterator<Item = &Key> {
+        self.now.texts.keys().filter(move |(other, _)| *other == store).map(|(_, key)| key)
+    }
+
     /// What a store holds.
     pub(crate) fn texts(&self, store: Store) -> impl Iterator<Item = &String> {
         self.now.texts.iter().filter(move |((other, _), _)| *other == store).map(|(_, text)| text)

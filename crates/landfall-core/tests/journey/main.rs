@@ -14,6 +14,7 @@ mod crash;
 mod disaster;
 mod disk;
 mod edits;
+mod epochs;
 mod eviction;
 mod failing;
 mod forgotten;

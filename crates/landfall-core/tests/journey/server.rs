@@ -47,6 +47,12 @@ impl Rules for Decency {
 pub(crate) struct Server {
     pub(crate) epoch: u32,
     pub(crate) position: Position,
+    /// What tells each commit from another one at its position.
+    nonces: Vec<usize>,
+    /// How many histories there were.
+    histories: usize,
+    /// What it says is in a backup.
+    pub(crate) backed_up: Position,
     /// Deletes up to here are forgotten.
     horizon: Position,
     pub(crate) documents: BTreeMap<DocumentKey, Stored>,
@@ -81,6 +87,9 @@ impl Default for Server {
         Server {
             epoch: 1,
             position: Position(0),
+            nonces: vec![0],
+            histories: 0,
+            backed_up: Position(0),
             horizon: Position(0),
             documents: BTreeMap::new(),
             receipts: BTreeMap::new(),
@@ -145,6 +154,7 @@ impl Server {
         authority::close(&batch.void, &receipts, &mut decision);
         if !decision.documents.is_empty() {
             self.position = self.position.next();
+            self.nonces.push(self.histories);
         }
         for result in decision.results.iter().filter(|result| !result.duplicate) {
             if matches!(result.verdict, Verdict::Applied | Verdict::Merged | Verdict::Conflict) {
@@ -218,32 +228,42 @@ impl Server {
         }
         let mut reset = None;
         let mut after = (Position(0), None);
-        if let Some(cursor) = cursor {
+        let (asked, shown) = cursor.map_or(("", ""), |text| text.split_once('~').unwrap_or((text, "")));
+        if !asked.is_empty() {
             if self.refuse_cursors > 0 {
                 self.refuse_cursors -= 1;
                 return Err(refused());
             }
-            let mut parts = cursor.splitn(4, ' ');
-            let mut next = || parts.next().ok_or_else(refused);
-            let (epoch, position) = (next()?, next()?.parse().map_err(|_| refused())?);
-            let (collection, document) = (next()?.parse().ok(), next()?.parse().ok());
-            if epoch == self.name() {
-                let key = collection.zip(document);
+            let [epoch, place, collection, document] = parts(asked).ok_or_else(refused)?;
+            let position = self.knows(place);
+            if epoch == self.name() && position.is_none() {
+                self.histories += 1;
+                self.epoch += 100;
+            }
+            if let Some(position) = position.filter(|_| epoch == self.name()) {
+                let key = collection.parse().ok().zip(document.parse().ok());
                 let key = key.map(|(collection, document)| DocumentKey { collection, document });
-                after = (Position(position), key);
+                after = (position, key);
                 if after.0 < self.horizon {
                     after = (Position(0), None);
                     reset = Some(Reset { reason: "resync_required".into(), restored_through: Position(0) });
                 }
             } else {
-                reset = Some(Reset { reason: "new_epoch".into(), restored_through: Position(0) });
+                let ends = shown.split('~').filter_map(parts).filter(|parts| parts[2].is_empty());
+                let restored_through =
+                    ends.filter_map(|parts| self.knows(parts[1])).max().unwrap_or_default();
+                reset = Some(Reset { reason: "new_epoch".into(), restored_through });
             }
         }
+        let through = reset.as_ref().map_or(Position(0), |reset| reset.restored_through);
         let mut due: Vec<_> = self
             .documents
             .iter()
             // Who has nothing has nothing to forget.
-            .filter(|(_, stored)| (cursor.is_some() && reset.is_none()) || !stored.document.is_deleted())
+            .filter(|(_, stored)| {
+                let had = stored.position > through && through > Position(0);
+                (cursor.is_some() && reset.is_none()) || had || !stored.document.is_deleted()
+            })
             .map(|(key, stored)| ((stored.position, Some(key.clone())), stored))
             .filter(|(place, _)| match &after {
                 (position, None) => place.0 > *position,
@@ -256,9 +276,9 @@ impl Server {
         due.truncate(self.limit);
         let cursor = match due.last() {
             Some(((position, Some(key)), _)) if more => {
-                format!("{} {} {} {}", self.name(), position.0, key.collection, key.document)
+                format!("{} {} {} {}", self.name(), self.place(*position), key.collection, key.document)
             }
-            Some(_) | None => format!("{} {}  ", self.name(), self.position.0),
+            Some(_) | None => format!("{} {}  ", self.name(), self.place(self.position)),
         };
         let changes = due.into_iter().filter_map(|((_, key), stored)| Some(change(key?, stored)));
         let changes = serde_json::to_string(&changes.collect::<Vec<_>>()).expect("changes are JSON");
@@ -267,7 +287,7 @@ impl Server {
             server_time: now,
             epoch: self.name(),
             reset,
-            backed_up_through: Position(0),
+            backed_up_through: self.backed_up,
             position: self.position,
             changes,
             cursor,
@@ -286,7 +306,23 @@ impl Server {
 
     /// A backup of long ago is put back: everything is gone, and the history is another one.
     pub(crate) fn lose_everything(&mut self) {
-        *self = Server { epoch: self.epoch + 1, ..Server::default() };
+        self.restore(Server::default());
+        self.epoch = self.histories as u32 + 1;
+    }
+
+    /// A backup is put back, and nobody says so.
+    pub(crate) fn restore(&mut self, backup: Server) {
+        *self = Server { histories: self.histories + 1, ..backup };
+    }
+
+    fn place(&self, position: Position) -> String {
+        format!("{}:{}", position.0, self.nonces[position.0 as usize])
+    }
+
+    /// The commit of that name, if it is there.
+    fn knows(&self, place: &str) -> Option<Position> {
+        let position = Position(place.split_once(':')?.0.parse().ok()?);
+        (position <= self.position && self.place(position) == place).then_some(position)
     }
 
     /// What everybody should see in the end.
@@ -317,4 +353,8 @@ fn change(key: DocumentKey, stored: &Stored) -> PullChange {
         },
         stamps: if hidden { Map::new() } else { encoded.stamps.listed },
     }
+}
+
+fn parts(cursor: &str) -> Option<[&str; 4]> {
+    cursor.splitn(4, ' ').collect::<Vec<_>>().try_into().ok()
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use landfall_core::client::{
-    Act, Client, Declared, Done, EntryView, Export, Heard, Input, Older, Options, Output, Remote, Settled,
-    Status, SyncState, Ticket, TransactionId,
+    Act, Client, Declared, Done, EntryView, Export, Heard, Input, KEPT_BYTES_MAX, Older, Options, Output,
+    Remote, Settled, Status, SyncState, Ticket, TransactionId,
 };
 use landfall_core::code::Code;
 use landfall_core::id::{Collection, DocumentKey, MutationId, Writer};
@@ -113,6 +113,7 @@ impl Tab {
             writer: Writer(writer),
             seed: writer as u64,
             remote,
+            kept_bytes_max: KEPT_BYTES_MAX,
             collections: [(
                 collection(),
                 Declared {

@@ -2,13 +2,15 @@
 
 use landfall_core::authority::FUTURE_MAX;
 use landfall_core::backoff::{DELAY_MAX, FAST_ATTEMPTS, RETRY_AFTER_MAX, SPREAD};
+use landfall_core::client::KEPT_BYTES_MAX;
 use landfall_core::code::Code;
 use landfall_core::id::NAME_BYTES_MAX;
 use landfall_core::json::{DEPTH_MAX, KEYS_MAX};
 use landfall_core::mutation::STEP_MAX;
+use landfall_core::transaction::KEPT_MAX;
 use landfall_core::wire::{
-    BATCH_MUTATIONS_MAX, BODY_BYTES_MAX, DOCUMENT_BYTES_MAX, GROUP_BYTES_MAX, GROUP_MUTATIONS_MAX,
-    PAGE_CHANGES_MAX,
+    BATCH_MUTATIONS_MAX, BODY_BYTES_MAX, CURSORS_BYTES, CURSORS_MAX, DOCUMENT_BYTES_MAX, GROUP_BYTES_MAX,
+    GROUP_MUTATIONS_MAX, PAGE_CHANGES_MAX,
 };
 use landfall_server::error::status;
 use landfall_server::limits::Limits;
@@ -75,6 +77,12 @@ fn every_limit_is_listed_as_it_is() {
         ("how far a stamp may lie ahead of the server", seconds(FUTURE_MAX.0)),
         ("`Retry-After` that a device believes", seconds(RETRY_AFTER_MAX.0)),
         ("delay between two tries without it", seconds(DELAY_MAX.0)),
+        (
+            "accepted mutations that a device keeps, as far as they are in no backup",
+            format!("{} days, {}", KEPT_MAX.0 / 86_400_000, bytes(KEPT_BYTES_MAX as usize)),
+        ),
+        ("bytes of cursors that a device shows", bytes(CURSORS_BYTES)),
+        ("cursors of one pull that are looked at", count(CURSORS_MAX as u64)),
         ("failures in a row before only probes are sent", count(u64::from(FAST_ATTEMPTS))),
         ("time over which shared wake-ups are spread", seconds(SPREAD.0)),
     ];

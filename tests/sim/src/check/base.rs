@@ -3,9 +3,7 @@
 use landfall_core::client::Done;
 use landfall_core::id::{DocumentKey, Position};
 use landfall_core::json::Json;
-use landfall_core::stored::{
-    BaseRow, CHECKPOINT, Checkpoint, End, Key, SettledRecord, Store, base_document, read,
-};
+use landfall_core::stored::{BaseRow, CHECKPOINT, Checkpoint, End, Key, Store, base_document, read};
 use landfall_core::transaction::{Outcome, Transaction};
 
 use crate::check::{Invariant, sight};
@@ -17,7 +15,7 @@ use crate::world::World;
 /// How far a device has come before a page that goes on from there is stored.
 pub fn through(world: &World, device: usize, transaction: &Transaction) -> Option<Position> {
     match transaction {
-        Transaction::Store { reset: false, .. } => {
+        Transaction::Store { reset: None, .. } => {
             stored(&world.devices[device].disk).map(|checkpoint| checkpoint.position)
         }
         _ => None,
@@ -45,7 +43,7 @@ pub fn stored(disk: &Disk) -> Option<Checkpoint> {
 pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, outcome: &Outcome) {
     match (transaction, outcome) {
         (Transaction::Store { asked, reached, rows, reset, .. }, Outcome::Stored) => {
-            if *reset {
+            if reset.is_some() {
                 let current = reached.epoch.as_deref() == Some(&*world.server.store(0).name());
                 world.devices[device].tainted = !current;
             } else if reached.position < asked.position {
@@ -53,52 +51,22 @@ pub fn transacted(world: &mut World, device: usize, transaction: &Transaction, o
                 return world.violate(Invariant::I10, what);
             }
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
-            let swept = !reset && asked.cursor == reached.cursor && !rows.is_empty();
+            let swept = reset.is_none() && asked.cursor == reached.cursor && !rows.is_empty();
             world.marks.hit_if(swept, Mark::TombstonesSwept);
-            if world.set_back {
-                forgive(world, device, reached);
-            }
+            world.marks.hit_if(reset.is_some_and(|through| through > Position(0)), Mark::RestoredInPart);
         }
         (Transaction::Unpack { rows, .. }, Outcome::Stored) => {
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
         }
         (_, Outcome::Settled { rows, settled, .. }) => {
             rows.iter().for_each(|(key, row)| compare(world, device, key, row.as_ref()));
-            let through =
-                stored(&world.devices[device].disk).map_or(Position(0), |checkpoint| checkpoint.position);
             for one in settled {
-                let is_over = match one.end {
-                    End::Folded => {
-                        world.marks.hit(Mark::Folded);
-                        true
-                    }
-                    End::Accepted { position, .. } => {
-                        world.marks.hit(Mark::AcceptedAhead);
-                        position <= through
-                    }
-                    End::Parked | End::Discarded | End::Replaced { .. } => false,
-                };
-                // The answer is of a history that is no more, and the device thinks it is done.
-                if is_over && !world.server.has(one.id) {
-                    world.witness.excused.insert(one.id);
-                }
+                world.marks.hit_if(one.end == End::Folded, Mark::Folded);
+                world.marks.hit_if(matches!(one.end, End::Accepted { .. }), Mark::AcceptedAhead);
             }
         }
         (_, _) => {}
     }
-}
-
-/// What is in a base is lost with the history that it is of: keeping it is not built. So a write is forgiven
-/// that a page of a history that is no more has taken out of the outbox.
-fn forgive(world: &mut World, device: usize, reached: &Checkpoint) {
-    let records = world.devices[device].disk.records(Store::Settled).values();
-    let records = records.filter_map(|text| read::<SettledRecord>(text));
-    let of_it = records.filter(|record| record.epoch == reached.epoch).flat_map(|record| record.settled);
-    let passed =
-        of_it.filter(|one| matches!(one.end, End::Accepted { position, .. } if position <= reached.position));
-    let lost = passed.filter(|one| !world.server.has(one.id)).map(|one| one.id);
-    let lost: Vec<_> = lost.collect();
-    world.witness.excused.extend(lost);
 }
 
 /// A confirmed document is what the server had at that version.
@@ -173,7 +141,7 @@ pub fn line(transaction: &Transaction, done: &Done) -> String {
     let what = match transaction {
         Transaction::Store { asked, reached, rows, staged, reset, .. } => {
             let (Position(from), Position(to)) = (asked.position, reached.position);
-            format!("stores {} rows, {} packed, {from} to {to}, reset {reset}", rows.len(), staged.len())
+            format!("stores {} rows, {} packed, {from} to {to}, reset {reset:?}", rows.len(), staged.len())
         }
         Transaction::Settle { settled, .. } => format!("settles {settled:?}"),
         Transaction::Fix { sent, .. } => {

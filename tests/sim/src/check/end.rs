@@ -11,7 +11,7 @@ use landfall_core::stored::{
     BaseRow, CHECKPOINT, Checkpoint, End, JournalRecord, Key, Parked, SettledRecord, Store, read,
 };
 
-use crate::check::{Invariant, base, order, sight};
+use crate::check::{Invariant, base, order, shelf, sight};
 use crate::disk::Disk;
 use crate::reference::Reference;
 use crate::server;
@@ -213,6 +213,13 @@ impl World {
     /// Writes that a device's disk holds and whose effect is not in its base.
     pub fn kept(&self, device: usize) -> Vec<MutationId> {
         kept(&self.devices[device].disk)
+    }
+
+    /// The same, and those that it keeps should the server lose them.
+    pub fn all_kept(&self, device: usize) -> Vec<MutationId> {
+        let mut all = self.kept(device);
+        all.extend(shelf::kept(&self.devices[device].disk));
+        all
     }
 }
 

@@ -51,10 +51,9 @@ impl Server {
         let read = cursor(text)?;
         let seen = seen.split('~').map(cursor).collect::<Result<Vec<_>, _>>()?;
         let store = self.store(caller.tenant);
-        let is_gone = |one: &Cursor| {
-            let there = store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
-            one.epoch == store.epoch && !there && !planted::is(Bug::NonceIgnored)
-        };
+        let is_there = |one: &Cursor| store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
+        let is_gone =
+            |one: &Cursor| one.epoch == store.epoch && !is_there(one) && !planted::is(Bug::NonceIgnored);
         if read.iter().chain(seen.iter().flatten()).any(is_gone) {
             // The commit that this device has seen is not the one that is here.
             marks.hit(Mark::RollbackNoticed);
@@ -82,8 +81,23 @@ impl Server {
             marks.hit_if(reason.is_some() && behind, Mark::ResyncRequired);
             marks.hit_if(reason.is_some() && other, Mark::SightChanged);
             marks.hit_if(reason == Some("new_epoch"), Mark::NewEpoch);
-            reset = reason.map(|reason| Reset { reason: reason.into(), restored_through: Position(0) });
-            from = if reset.is_some() { cold } else { Cursor { sight, ..read } };
+            // What was forgotten since cannot be told, and what was left out before may be visible by now.
+            let is_end = |one: &&Cursor| (one.ordinal, one.sight) == (END, sight) && one.position >= horizon;
+            let is_there = |one: &&Cursor| {
+                store.nonces.get(one.position.0 as usize) == Some(&one.nonce)
+                    || planted::is(Bug::ShownBelieved)
+            };
+            let ends = seen.iter().flatten().filter(|_| reason == Some("new_epoch"));
+            let ends = ends.filter(is_end).filter(is_there).map(|one| one.position);
+            let restored_through = ends.max().unwrap_or_default();
+            reset = reason.map(|reason| Reset { reason: reason.into(), restored_through });
+            from = match reset {
+                Some(_) if restored_through > Position(0) && !planted::is(Bug::DeletesSinceNotTold) => {
+                    Cursor { floor: restored_through, ..cold }
+                }
+                Some(_) => cold,
+                None => Cursor { sight, ..read },
+            };
         }
         let rules = self.rules.of(caller);
         let place = (from.position, from.ordinal);
@@ -125,7 +139,7 @@ impl Server {
             server_time: now,
             epoch: store.name(),
             reset,
-            backed_up_through: Position(0),
+            backed_up_through: store.backed_up,
             position: head,
             changes: Json::array(lines.iter().map(|line| &**line)),
             cursor: next.write(caller.tenant),

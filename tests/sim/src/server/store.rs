@@ -57,6 +57,8 @@ pub struct Store {
     pub position: Position,
     /// What tells each commit from another at its position.
     pub nonces: Vec<u64>,
+    /// Everything up to here is in a backup.
+    pub backed_up: Position,
     /// Deletes up to here are forgotten.
     pub horizon: Position,
     /// Documents that are forgotten, and how long the log was then.
@@ -86,6 +88,7 @@ impl Store {
             epoch,
             position: Position(0),
             nonces: vec![0],
+            backed_up: Position(0),
             horizon: Position(0),
             forgotten: BTreeMap::new(),
             documents: BTreeMap::new(),

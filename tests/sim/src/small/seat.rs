@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use landfall_core::client::{Failure, Input, Output, Settled, Status, Ticket, TransactionId};
+use landfall_core::client::{Failure, Input, KEPT_BYTES_MAX, Output, Settled, Status, Ticket, TransactionId};
 use landfall_core::id::MutationId;
 use landfall_core::intent::Intent;
 use landfall_core::json::Json;
@@ -16,7 +16,7 @@ use super::life::Step;
 use super::{Mishaps, NOW};
 use crate::person::Person;
 use crate::server::REFUSED;
-use crate::tab::{Asked, Tab, collection, key};
+use crate::tab::{Asked, Keeps, Tab, collection, key};
 use crate::witness::values;
 
 /// Most that is told of one step.
@@ -81,8 +81,17 @@ impl Seat {
     /// A user who opens a tab.
     pub fn open(seat: usize, device: usize, drains: bool, lives: u8, left: Mishaps) -> Seat {
         let writer = 0x1_0000 * (seat as u128 + 1) + u128::from(lives);
+        let keeps = Keeps { tail: 0, kept_bytes_max: KEPT_BYTES_MAX };
         let mut new = Seat {
-            tab: Tab::new(device, &Person::alone(), vec![collection()], 0xd0 + device as u128, writer, 1, 0),
+            tab: Tab::new(
+                device,
+                &Person::alone(),
+                vec![collection()],
+                0xd0 + device as u128,
+                writer,
+                1,
+                keeps,
+            ),
             waiting: VecDeque::new(),
             leg: None,
             done: 0,

@@ -71,7 +71,7 @@ impl World {
         }
         let stores = transaction.stores();
         let accepted =
-            if matches!(transaction, Transaction::Seal { .. }) { self.kept(device) } else { vec![] };
+            if matches!(transaction, Transaction::Seal { .. }) { self.all_kept(device) } else { vec![] };
         let disk = &self.devices[device].disk;
         let read = disk.read(&transaction.reads(), &stores);
         let seen = transaction.clone();
@@ -79,6 +79,8 @@ impl World {
         let closed = check::migration::before(self, device, &seen);
         let (writes, outcome) = transaction.decide(read);
         let durability = planted::durability(durability, &seen);
+        let disk = &self.devices[device].disk;
+        let (leaving, dropped) = (check::shelf::leaving(disk, &writes), check::shelf::dropped(disk));
         let done = self.devices[device].disk.write(writes, outcome, &stores, durability)?;
         self.marks.transacted(&seen, &done.outcome);
         let incarnation = self.devices[device].disk.incarnation;
@@ -86,9 +88,10 @@ impl World {
         self.witness.transacted(device, incarnation, &seen, &done.outcome, &done.added);
         check::base::forward(self, device, before, &done.outcome);
         check::base::transacted(self, device, &seen, &done.outcome);
+        check::shelf::transacted(self, device, &seen, &done.outcome, leaving, dropped);
         check::migration::transacted(self, device, &closed, &seen);
         if let (Transaction::Store { reached, reset, .. }, Outcome::Stored) = (&seen, &done.outcome) {
-            if *reset {
+            if reset.is_some() {
                 check::view::reset(self, device);
             }
             check::sight::stored(self, tab, reached);
