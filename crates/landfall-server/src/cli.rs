@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use landfall_core::id::User;
-use landfall_core::time::Millis;
-use landfall_server::Config;
+use landfall_core::time::{Millis, WallTime};
 use landfall_server::app::system_time;
 use landfall_server::caller::{Caller, Tenant};
 use landfall_server::token::Tokens;
+use landfall_server::{Config, Store};
 
 const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
+const DATABASE: &str = "sqlite://./landfall.db";
 
 /// Offline-first sync: the server.
 #[derive(Parser)]
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Prints a token for a user.
     Token(TokenOptions),
+    /// Says that a backup was made: devices then keep no longer what is in it.
+    BackedUp(BackedUpOptions),
 }
 
 /// Where the server is told what it may do.
@@ -43,13 +46,23 @@ pub(crate) struct ServeOptions {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8787")]
     pub(crate) listen: String,
     /// Where the data is.
-    #[arg(long, value_name = "URL", default_value = "sqlite://./landfall.db")]
+    #[arg(long, value_name = "URL", default_value = DATABASE)]
     pub(crate) database: String,
     /// Files to serve beside the API: the app.
     #[arg(long, value_name = "DIR")]
     pub(crate) www: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct BackedUpOptions {
+    /// Where the data is.
+    #[arg(long, value_name = "URL", default_value = DATABASE)]
+    database: String,
+    /// When the backup was begun: seconds since 1970, as `date +%s` says before.
+    #[arg(long, value_name = "SECONDS")]
+    begun: u64,
 }
 
 #[derive(Args)]
@@ -81,6 +94,23 @@ impl ConfigOptions {
         let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
         config.key = key.or(config.key);
         Ok(config)
+    }
+}
+
+impl BackedUpOptions {
+    /// Notes it, and says how many tenants have something in the backup that was in none before.
+    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
+        let begun = WallTime(self.begun.saturating_mul(1_000));
+        if begun > system_time() {
+            return Err(format!("a backup that begins at {} is not made yet", self.begun).into());
+        }
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+            let store = Store::open(&self.database).await?;
+            let news = store.backed_up(begun).await?;
+            store.close().await;
+            println!("news for {news} tenants");
+            Ok(())
+        })
     }
 }
 

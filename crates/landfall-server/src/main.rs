@@ -13,6 +13,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(options) => serve::run(options),
         Command::Token(options) => options.run(),
+        Command::BackedUp(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

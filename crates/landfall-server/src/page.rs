@@ -4,7 +4,6 @@
 
 use std::fmt::Write;
 
-use landfall_core::id::Position;
 use landfall_core::time::WallTime;
 use landfall_core::wire::Reset;
 use serde::Serialize;
@@ -26,7 +25,7 @@ impl Page {
             now.0,
             snapshot.epoch(),
             json(&reset),
-            Position(0).0,
+            snapshot.backed_up().0,
             snapshot.head().0,
         ));
         page

@@ -4,6 +4,7 @@
 //! from the start; a snapshot sees one moment of the database however long it is read. What is
 //! particular to one database is in the file named after it.
 
+mod backups;
 mod commits;
 mod conflicts;
 mod database;

@@ -6,7 +6,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use landfall_core::code::Code;
 use landfall_core::id::{Position, User};
-use landfall_core::wire::Reset;
+use landfall_core::wire::{CURSORS_MAX, Reset};
 use serde::Deserialize;
 
 use crate::app::App;
@@ -44,9 +44,9 @@ pub(super) async fn pull(
         return Err(ApiError::new(Code::UserMismatch, message));
     }
     let limit = limit(&ask.limit, app.limits.page_changes)?;
-    // What the client has seen beside the place where it goes on: answers to pushes.
+    // What the client has seen beside the place where it goes on: answers to pushes, and where earlier pulls have ended.
     let mut seen = Vec::new();
-    for text in ask.cursor.split('~') {
+    for text in ask.cursor.split('~').take(CURSORS_MAX) {
         seen.push(cursor(&app, &caller, text)?);
     }
     let cursor = seen[0];
@@ -65,20 +65,24 @@ pub(super) async fn pull(
     let rules = app.rules.of(&caller);
     let sight = app.rules.sight(&caller);
     let start = match cursor {
-        Some(cursor) if cursor.epoch != snapshot.epoch() => Start::Over("new_epoch"),
+        Some(cursor) if cursor.epoch != snapshot.epoch() => {
+            Start::Over("new_epoch", restored_through(&mut snapshot, &seen[1..], sight).await?)
+        }
         // What was left out on the way may be visible by now, and what was shown may be so no longer.
-        Some(cursor) if cursor.sight != Some(sight) => Start::Over("resync_required"),
+        Some(cursor) if cursor.sight != Some(sight) => Start::Over("resync_required", Position(0)),
         Some(cursor) => Start::Behind(cursor),
         None => Start::Cold,
     };
     let reset = match start {
-        Start::Over(reason) => Some(Reset { reason: reason.to_owned(), restored_through: Position(0) }),
+        Start::Over(reason, restored_through) => Some(Reset { reason: reason.to_owned(), restored_through }),
         Start::Cold | Start::Behind(_) => None,
     };
     let mut page = Page::begin(now, &snapshot, reset);
     let (mut place, floor) = match start {
         Start::Behind(cursor) => ((cursor.position, cursor.ordinal), cursor.floor),
-        Start::Cold | Start::Over(_) => ((Position(0), Cursor::END), snapshot.head()),
+        // Whoever has something is told what is gone since.
+        Start::Over(_, through) if through > Position(0) => ((Position(0), Cursor::END), through),
+        Start::Cold | Start::Over(..) => ((Position(0), Cursor::END), snapshot.head()),
     };
     let from = place;
     let mut bytes = 0;
@@ -105,12 +109,29 @@ pub(super) async fn pull(
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
 }
 
+/// The newest of the ends of pulls that a client has shown that this history has too, and that all it was shown up to
+/// there is still its to see; 0 where there is none.
+async fn restored_through(
+    snapshot: &mut Snapshot,
+    shown: &[Option<Cursor>],
+    sight: u64,
+) -> Result<Position, StoreError> {
+    let mut through = Position(0);
+    for end in shown.iter().flatten() {
+        let is_end = end.ordinal == Cursor::END && end.sight == Some(sight) && end.position > through;
+        if is_end && snapshot.nonce(end.position).await? == Some(end.nonce) {
+            through = end.position;
+        }
+    }
+    Ok(through)
+}
+
 /// Where a pull begins.
 enum Start {
     /// With nothing.
     Cold,
-    /// With nothing, though the client has something, and why.
-    Over(&'static str),
+    /// From the start, though the client has something: why, and up to which commit that is part of this history.
+    Over(&'static str, Position),
     /// Behind what the client has.
     Behind(Cursor),
 }

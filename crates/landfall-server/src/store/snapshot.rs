@@ -14,6 +14,7 @@ pub struct Snapshot {
     tenant: Tenant,
     epoch: Epoch,
     head: Position,
+    backed_up: Position,
 }
 
 /// A document as it was changed last. Its text is as it was stored; nobody has parsed it.
@@ -73,12 +74,13 @@ type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, St
 
 impl Snapshot {
     pub(super) async fn take(mut tx: Box<dyn Transaction>, tenant: &Tenant) -> Result<Snapshot, StoreError> {
-        let moment =
-            sql("SELECT meta.value, tenants.position FROM meta LEFT JOIN tenants ON tenants.tenant = $1 \
+        let moment = sql("SELECT meta.value, tenants.position, backups.position FROM meta \
+             LEFT JOIN tenants ON tenants.tenant = $1 LEFT JOIN backups ON backups.tenant = $1 \
              WHERE meta.name = 'epoch'");
-        let (epoch, head): (String, Option<i64>) = tx.one(moment.bind(tenant.as_str())).await?;
-        let head = Position(head.map_or(0, count));
-        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head })
+        let (epoch, head, backed_up): (String, Option<i64>, Option<i64>) =
+            tx.one(moment.bind(tenant.as_str())).await?;
+        let [head, backed_up] = [head, backed_up].map(|position| Position(position.map_or(0, count)));
+        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head, backed_up })
     }
 
     /// What queries of other tables need.
@@ -94,6 +96,11 @@ impl Snapshot {
     /// The newest commit.
     pub fn head(&self) -> Position {
         self.head
+    }
+
+    /// The newest commit that is known to be in a backup.
+    pub fn backed_up(&self) -> Position {
+        self.backed_up
     }
 
     /// What is known of an installation, whoever it belongs to.

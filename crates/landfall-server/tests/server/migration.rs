@@ -9,7 +9,7 @@ use crate::harness::{Device, Server, verdicts};
 /// Takes the tables back to their second version, as far as anybody can tell.
 pub(crate) const SECOND: &str = "ALTER TABLE documents DROP COLUMN whole_stamp; \
     ALTER TABLE documents DROP COLUMN whole_version; ALTER TABLE history DROP COLUMN stamp; \
-    DROP TABLE settled; DROP TABLE earlier";
+    DROP TABLE settled; DROP TABLE earlier; DROP TABLE backups";
 
 #[tokio::test]
 async fn a_file_of_the_server_that_used_another_library_keeps_all_that_is_in_it() {

@@ -174,10 +174,33 @@ fn files_that_are_not_there_are_not_served() {
 async fn a_database_of_a_newer_version_is_left_alone() {
     let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
     assert_eq!(Running::on(&database.url(), directory.path()).end(), 0);
-    database.mark(5).await;
+    database.mark(6).await;
     let mut command = landfall(directory.path());
     let text = refusal(command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()]));
-    assert!(text.contains("newer Landfall (tables of version 5, this one knows 4)"), "{text}");
+    assert!(text.contains("newer Landfall (tables of version 6, this one knows 5)"), "{text}");
+}
+
+#[tokio::test]
+async fn a_backup_is_announced_beside_a_running_server_and_none_that_is_not_made_yet() {
+    let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
+    let server = Running::on(&database.url(), directory.path());
+    let ada = Device::of("ada", 1);
+    let batch = ada.batch(&[ada.create(1, "d", &json!({}))]);
+    server.call("POST /api/v1/sync/batch", &batch.to_string());
+    // As if that had been an hour ago.
+    database.change("UPDATE commits SET at = at - 3600000").await;
+    let command = |begun: u64| {
+        let mut command = landfall(directory.path());
+        command.args(["backed-up", "--database", &database.url(), "--begun", &begun.to_string()]);
+        command
+    };
+    let now = landfall_server::app::system_time().0 / 1_000;
+    let text = refusal(&mut command(now + 60));
+    assert!(text.contains("is not made yet"), "{text}");
+    let output = command(now).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "news for 1 tenants\n");
+    assert_eq!(server.call("GET /api/v1/sync/pull", "")["backedUpThrough"], 1);
 }
 
 #[tokio::test]
