@@ -17,6 +17,9 @@ pub struct Progress {
     pub bytes: u64,
 }
 
+/// Of the commits that answers to pushes have named, so much is kept.
+const HEADS_BYTES: usize = 2 << 10;
+
 /// How far pulling has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
@@ -31,7 +34,7 @@ pub struct Checkpoint {
     /// `staged` is visible, and newer than the base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staged: Option<String>,
-    /// The first and the newest commit that answers to pushes have named since the last pull, with `~` between.
+    /// The commits that answers to pushes have named since the last pull, with `~` between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<String>,
     /// Everything up to here is visible.
@@ -66,6 +69,18 @@ impl Checkpoint {
         (self.staged.as_ref().or(self.cursor.as_ref()), self.folds)
     }
 
+    /// An answer to a push has named a commit. A server may be set back between any two, so all are kept; of more than
+    /// there is room for, the newest takes the place of the one before it.
+    pub fn saw(&mut self, head: &str) {
+        let seen = self.head.get_or_insert_with(|| head.to_owned());
+        if !seen.ends_with(head) {
+            let last = seen.rfind('~').filter(|_| seen.len() > HEADS_BYTES);
+            seen.truncate(last.unwrap_or(seen.len()));
+            seen.push('~');
+            seen.push_str(head);
+        }
+    }
+
     /// Forgets where pulls have ended from there on.
     pub fn forget_milestones(&mut self, from: Position) {
         self.milestones.retain(|one| place(one) < from.0);
@@ -97,6 +112,23 @@ fn place(milestone: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// With the first and the newest alone, seed 762 of the simulator lost what only a commit in between had.
+    #[test]
+    fn all_commits_that_answers_name_are_shown_and_beyond_two_kibibytes_the_newest() {
+        let mut checkpoint = Checkpoint::default();
+        for head in ["one", "one", "two", "two", "three"] {
+            checkpoint.saw(head);
+        }
+        assert_eq!(checkpoint.head.as_deref(), Some("one~two~three"));
+        for n in 0..1_000 {
+            checkpoint.saw(&format!("{n:064}"));
+        }
+        let head = checkpoint.head.unwrap_or_default();
+        let heads: Vec<_> = head.split('~').collect();
+        assert_eq!((&heads[..4], heads.len()), (&["one", "two", "three", &format!("{:064}", 0)][..], 35));
+        assert_eq!(heads[34], format!("{:064}", 999));
+    }
 
     #[test]
     fn however_far_back_there_is_a_milestone_less_than_twice_as_far() {

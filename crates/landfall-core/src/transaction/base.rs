@@ -33,13 +33,9 @@ pub(super) fn settle(
     // Before the first page, this is what says which history the verdicts' positions are of.
     checkpoint.epoch = checkpoint.epoch.or_else(|| Some(epoch.to_owned()));
     let elsewhere = checkpoint.epoch.as_deref() != Some(epoch) && !planted::is(Bug::EpochsMixed);
-    // The first since the last pull and the newest: a server may be set back before either.
-    checkpoint.head = match (checkpoint.head.take(), head) {
-        (Some(old), Some(new)) if old != *new => {
-            Some(format!("{}~{new}", old.split_once('~').map_or(&*old, |(first, _)| first)))
-        }
-        (old, new) => old.or_else(|| new.cloned()),
-    };
+    if let Some(head) = head {
+        checkpoint.saw(head);
+    }
     let mut rows: Map<DocumentKey, Option<BaseRow>> = Map::new();
     // What is packed goes into the base later, and would take back what is folded into it before.
     let packed = read.last().is_some_and(|staged| !staged.is_empty());
