@@ -345,14 +345,7 @@ impl Transaction {
             Transaction::Open { after, rows, .. } => and_all(opening(*after), rows),
             Transaction::Load(keys, records) => {
                 let mut reads = and_all(vec![], keys);
-                for record in records.iter() {
-                    let (from, to) = (Key::Counted(*record), Key::Counted(record + 1));
-                    // Neighbours are read as one.
-                    match reads.last_mut() {
-                        Some(Read::Range(_, _, end, _)) if *end == from => *end = to,
-                        Some(_) | None => reads.push(Read::Range(Store::Journal, from, to, u32::MAX)),
-                    }
-                }
+                load::read_journal(&mut reads, records);
                 reads
             }
             Transaction::LoadPart(from, to) => {
@@ -420,14 +413,7 @@ impl Transaction {
                 let next = Indexed { version: *version, fields: fields.clone(), through: None };
                 index::index(collection, expected.as_ref(), next, &read)
             }
-            Transaction::LoadPart(..) => {
-                let next = match read[0].last() {
-                    // No key is between this one and the one behind it.
-                    Some((Key::Text(last), _)) if read[0].len() == PART as usize => Some(format!("{last}\0")),
-                    Some(_) | None => None,
-                };
-                (vec![], load::loaded(&read, next, vec![]))
-            }
+            Transaction::LoadPart(..) => (vec![], load::loaded(&read, load::next(&read[0]), vec![])),
             Transaction::Commit(record, parked) => {
                 let mut writes = vec![Write::Add(Store::Journal, stored::write(record))];
                 let parked: &[Parked] = if planted::is(Bug::ParkedOnce) { &[] } else { parked };
