@@ -105,7 +105,7 @@ impl BackedUpOptions {
             return Err(format!("a backup that begins at {} is not made yet", self.begun).into());
         }
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-            let store = Store::open(&self.database).await?;
+            let store = Store::open_existing(&self.database).await?;
             let news = store.backed_up(begun).await?;
             store.close().await;
             println!("news for {news} tenants");

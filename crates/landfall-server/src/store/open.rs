@@ -10,7 +10,7 @@ use super::database::{Database, sql};
 use super::postgres::Postgres;
 use super::push::Push;
 use super::snapshot::Snapshot;
-use super::sqlite::Sqlite;
+use super::sqlite::{self, Sqlite};
 use super::turns::Turns;
 use super::{Epoch, Sender, StoreError, postgres, tables};
 use crate::caller::Tenant;
@@ -92,6 +92,19 @@ impl Store {
         database.pass_on(&commits).await;
         let turns = Turns::of(&*database);
         Ok(Store { database, cursor_key, commits, turns })
+    }
+
+    /// Opens a database for something that makes no sense where there was none.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; there is no file at the address.
+    pub async fn open_existing(url: &str) -> Result<Store, OpenError> {
+        match sqlite::path(url) {
+            Some(path) if !path.exists() => {
+                Err(OpenError::Unusable { url: url.to_owned(), reason: "there is no such file".to_owned() })
+            }
+            Some(_) | None => Store::open(url).await,
+        }
     }
 
     /// What cursors are signed with.

@@ -22,6 +22,13 @@ use connection::Connection;
 const APPLICATION_ID: i64 = 0x4c4e_4446;
 const READERS: u32 = 4;
 
+/// The file at an address.
+pub(super) fn path(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
+    // Settings of other libraries; none of them is meant for us.
+    (!path.is_empty() && !path.contains('?')).then(|| PathBuf::from(path))
+}
+
 /// An open file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -33,10 +40,7 @@ pub(super) struct Sqlite {
 impl Sqlite {
     /// Opens a file, creates it where there is none, and makes its tables those of this binary.
     pub(super) async fn open(url: &str) -> Result<Sqlite, OpenError> {
-        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-        // Settings of other libraries; none of them is meant for us.
-        let path = path.filter(|path| !path.is_empty() && !path.contains('?'));
-        let path = PathBuf::from(path.ok_or_else(|| OpenError::Address(url.to_owned()))?);
+        let path = path(url).ok_or_else(|| OpenError::Address(url.to_owned()))?;
         let opened = Sqlite { path, writer: Pool::of(1), readers: Pool::of(READERS) };
         let unusable = |reason: StoreError| OpenError::Unusable {
             url: url.to_owned(),

@@ -203,6 +203,15 @@ async fn a_backup_is_announced_beside_a_running_server_and_none_that_is_not_made
     assert_eq!(server.call("GET /api/v1/sync/pull", "")["backedUpThrough"], 1);
 }
 
+#[test]
+fn a_backup_of_what_is_not_there_is_not_announced_and_makes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = landfall(directory.path());
+    let text = refusal(command.args(["backed-up", "--database", "sqlite://./other.db", "--begun", "1"]));
+    assert!(text.contains("there is no such file"), "{text}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn a_database_of_somebody_else_is_left_alone() {
     let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
