@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Object, Promise, Reflect};
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use landfall_core::client::Done;
 use landfall_core::stored::{Key, Store as StoreName};
 use landfall_core::transaction::{Durability, Outcome, Read, Rows, Transaction, Write};
@@ -44,16 +44,25 @@ extern "C" {
 /// What was decided, and the requests whose results are the keys of added records.
 type Decided = Rc<RefCell<Option<(Outcome, Vec<IdbRequest>)>>>;
 
+/// What gives up transactions under way, as if they had come to nothing; one for each of a connection's.
+pub(crate) type Running = Rc<RefCell<Vec<Function>>>;
+
 /// A transaction under way.
 pub(crate) struct Run {
     complete: Promise,
+    give_up: Function,
+    running: Running,
     decided: Decided,
     /// Kept until the transaction is over: the browser calls it.
     _last_read: Option<Closure<dyn FnMut() -> Result<(), JsValue>>>,
 }
 
 impl Run {
-    pub(crate) fn start(connection: &Connection, transaction: Rc<Transaction>) -> Result<Run, JsValue> {
+    pub(crate) fn start(
+        connection: &Connection,
+        running: &Running,
+        transaction: Rc<Transaction>,
+    ) -> Result<Run, JsValue> {
         let stores: Array =
             transaction.stores().iter().map(|store| JsValue::from_str(store.name())).collect();
         let (mode, durability) = match transaction.durability() {
@@ -64,13 +73,17 @@ impl Run {
         let options = Object::new();
         Reflect::set(&options, &"durability".into(), &durability.into())?;
         let idb = connection.begin(&stores, mode, &options)?;
+        let mut give_up: Function = JsValue::UNDEFINED.unchecked_into();
         let complete = Promise::new(&mut |resolve, reject| {
             idb.set_oncomplete(Some(&resolve));
             idb.set_onabort(Some(&reject));
+            give_up = resolve;
         });
         let decided = Decided::default();
         let reads = transaction.reads();
-        let mut run = Run { complete, decided: decided.clone(), _last_read: None };
+        running.borrow_mut().push(give_up.clone());
+        let running = running.clone();
+        let mut run = Run { complete, give_up, running, decided: decided.clone(), _last_read: None };
         if reads.is_empty() {
             decide(&idb, &transaction, &[], &decided)?;
             return Ok(run);
@@ -101,11 +114,17 @@ impl Run {
     /// # Errors
     /// Why nothing was done: Chromium reports a full disk by the abort alone, so the reason is the transaction's.
     pub(crate) async fn finish(self) -> Result<Done, JsValue> {
-        JsFuture::from(self.complete).await.map_err(|event| {
+        let end = JsFuture::from(self.complete).await;
+        self.running.borrow_mut().retain(|other| *other != self.give_up);
+        let end = end.map_err(|event| {
             let target = Reflect::get(&event, &"target".into()).unwrap_or(JsValue::UNDEFINED);
             let error = target.dyn_into::<IdbTransaction>().ok().and_then(|idb| idb.error());
             error.map_or(JsValue::UNDEFINED, JsValue::from)
         })?;
+        // Given up, and no event.
+        if end.is_undefined() {
+            return Err(end);
+        }
         let (outcome, added) = self.decided.take().expect("BUG: a transaction that completed undecided");
         let key =
             |request: IdbRequest| request.result().ok().and_then(|key| key.as_f64()).map(|key| key as u64);

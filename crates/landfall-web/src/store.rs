@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
+use gloo_timers::callback::Timeout;
 use landfall_core::client::Done;
 use landfall_core::code::Code;
 use landfall_core::transaction::Transaction;
@@ -13,7 +14,7 @@ use web_sys::IdbVersionChangeEvent;
 
 use crate::connection::{self, Connection};
 use crate::oneshot;
-use crate::run::Run;
+use crate::run::{Run, Running};
 
 type Ran = Result<Done, Code>;
 type Told = Rc<dyn Fn(Cut)>;
@@ -28,6 +29,10 @@ pub(crate) enum Cut {
     /// Somebody deletes the database.
     Deleted,
 }
+
+/// When a connection is lost, its transactions are aborted and say so before that. Chromium has been seen to say nothing
+/// of one that was begun in the same moment; so what has not ended so long after is taken for aborted.
+const ABORTED_MILLIS: u32 = 1_000;
 
 /// The open database.
 pub(crate) struct Store {
@@ -46,6 +51,7 @@ pub(crate) struct Store {
 /// A connection, and what listens to it.
 struct Link {
     connection: Connection,
+    running: Running,
     _closed: Closure<dyn FnMut()>,
     _changing: Closure<dyn FnMut(IdbVersionChangeEvent)>,
 }
@@ -113,7 +119,11 @@ impl Store {
     }
 
     fn begin(&self, transaction: Rc<Transaction>) -> Option<Run> {
-        let begun = Run::start(&self.link.borrow().as_ref()?.connection, transaction);
+        let begun = {
+            let link = self.link.borrow();
+            let Link { connection, running, .. } = link.as_ref()?;
+            Run::start(connection, running, transaction)
+        };
         if begun.is_err() {
             self.lose(self.links.get());
         }
@@ -176,7 +186,18 @@ impl Store {
             }
         };
         let store = Rc::downgrade(self);
-        let closed = Closure::<dyn FnMut()>::new(move || cut(store.clone(), Cut::Lost));
+        let running = Running::default();
+        let left = running.clone();
+        let closed = Closure::<dyn FnMut()>::new(move || {
+            let left = left.clone();
+            Timeout::new(ABORTED_MILLIS, move || {
+                for give_up in left.take() {
+                    let _ = give_up.call0(&JsValue::NULL);
+                }
+            })
+            .forget();
+            cut(store.clone(), Cut::Lost);
+        });
         let store = Rc::downgrade(self);
         let changing = Closure::<dyn FnMut(_)>::new(move |event: IdbVersionChangeEvent| {
             // Out of the way of whoever wants to change the schema, and then on with the changed one.
@@ -185,7 +206,7 @@ impl Store {
         });
         connection.set_onclose(Some(closed.as_ref().unchecked_ref()));
         connection.set_onversionchange(Some(changing.as_ref().unchecked_ref()));
-        *self.link.borrow_mut() = Some(Link { connection, _closed: closed, _changing: changing });
+        *self.link.borrow_mut() = Some(Link { connection, running, _closed: closed, _changing: changing });
     }
 
     /// Drops a link that may be dead, unless there is another one already.
