@@ -119,7 +119,8 @@ impl Client {
             reached.progress = Progress::default();
             reached.swept = reached.swept.min(through);
         }
-        if early && through == Position(0) {
+        let begins = reset || self.checkpoint.cursor.is_none();
+        if begins && through == Position(0) {
             // Whoever begins is told of no delete.
             reached.swept = horizon;
         }

@@ -1,8 +1,9 @@
 //! A backup is put back: what the server has lost, its devices have kept.
 
 use landfall_core::client::Input;
+use landfall_core::drain::Nudge;
 use landfall_core::id::Position;
-use landfall_core::stored::{KEPT, Key, Store};
+use landfall_core::stored::{KEPT, Key, Store, base_key};
 use landfall_core::time::Millis;
 
 use crate::world::{World, create, delete, key, patch};
@@ -157,4 +158,24 @@ fn what_was_discarded_too_late_is_not_put_back() {
     world.sleep();
     world.rest();
     assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1}"#));
+}
+
+/// Found by the simulator (seed 3967): whoever comes to another history with what is part of it too has deletes, and was
+/// taken for one who begins.
+#[test]
+fn deletes_of_both_histories_are_forgotten_on_the_device_too() {
+    let mut world = World::new(1);
+    world.write(0, create("d", "{}"));
+    world.rest();
+    world.write(0, delete("d"));
+    world.write(0, create("e", "{}"));
+    world.write(0, create("f", "{}"));
+    world.rest();
+    world.server.forget_deletes();
+    world.server.epoch += 10;
+    world.server.limit = 1;
+    world.tabs[0].input(Input::Nudge(Nudge::Asked), world.now);
+    world.rest();
+    let base = world.tabs[0].disk.borrow().records(Store::Base);
+    assert_eq!(base.keys().collect::<Vec<_>>(), [&base_key(&key("e")), &base_key(&key("f"))]);
 }
