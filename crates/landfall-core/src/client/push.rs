@@ -295,6 +295,12 @@ impl Client {
                     self.outbox.remove(id);
                     self.ledger.end(id);
                 }
+                // A copy of this device has settled it, and what has come of it was pulled. Nobody knows any more which
+                // stamp it has, so it must not stand above what the server has of what was written later.
+                End::Accepted { position, stamp: None } if position <= self.checkpoint.position => {
+                    self.outbox.remove(id);
+                    self.ledger.end(id);
+                }
                 End::Accepted { .. } if planted::is(Bug::LeavesOnVerdict) => {
                     self.outbox.remove(id);
                     self.ledger.end(id);

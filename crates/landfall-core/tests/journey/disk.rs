@@ -15,7 +15,7 @@ struct Records {
 }
 
 /// What is stored now, and what would be left after a power cut.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     now: Records,
     synced: Records,
