@@ -88,11 +88,14 @@ fn unrest_of(
         return Some("has not pulled since its owner's rights have changed".to_owned());
     }
     let checkpoint = base::stored(&world.devices[device].disk).unwrap_or_default();
-    if checkpoint.epoch.as_deref() != Some(&*world.server.store(0).name()) {
+    let store = world.store_of(device);
+    let tenant = world.people[world.devices[device].person].tenant;
+    if checkpoint.epoch.as_deref() != Some(&*store.name()) || !store.is_of(checkpoint.cursor.as_ref(), tenant)
+    {
         return Some(format!("has come to {checkpoint:?} of another history"));
     }
     let base = world.devices[device].disk.records(Store::Base).values();
-    let horizon = world.store_of(device).horizon;
+    let horizon = store.horizon;
     let forgotten = |row: &BaseRow| row.deleted.is_some() && row.position <= horizon;
     if let Some(row) = base.filter_map(|text| read::<BaseRow>(text)).find(forgotten) {
         return Some(format!(

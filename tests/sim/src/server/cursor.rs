@@ -3,6 +3,7 @@
 use landfall_core::code::Code;
 use landfall_core::id::Position;
 
+use super::Store;
 use crate::person::Person;
 
 /// A place in one history, as `landfall-server` has it.
@@ -42,6 +43,19 @@ impl Cursor {
         let ordinal = u32::try_from(ordinal).map_err(|_| Code::InvalidCursor)?;
         let (position, floor) = (Position(position), Position(floor));
         Ok(Cursor { epoch, position, nonce, ordinal, floor, sight })
+    }
+}
+
+impl Store {
+    /// Whether the commit that a cursor names is there, whatever the history is called.
+    pub(super) fn has_commit(&self, cursor: &Cursor) -> bool {
+        self.nonces.get(cursor.position.0 as usize) == Some(&cursor.nonce)
+    }
+
+    /// Whether somebody of a tenant has come to a place in the history that there is.
+    pub fn is_of(&self, cursor: Option<&String>, tenant: usize) -> bool {
+        let read = cursor.and_then(|text| Cursor::read(text, tenant).ok());
+        read.is_some_and(|cursor| cursor.epoch == self.epoch && self.has_commit(&cursor))
     }
 }
 

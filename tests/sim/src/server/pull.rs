@@ -51,9 +51,9 @@ impl Server {
         let read = cursor(text)?;
         let seen = seen.split('~').map(cursor).collect::<Result<Vec<_>, _>>()?;
         let store = self.store(caller.tenant);
-        let is_there = |one: &Cursor| store.nonces.get(one.position.0 as usize) == Some(&one.nonce);
-        let is_gone =
-            |one: &Cursor| one.epoch == store.epoch && !is_there(one) && !planted::is(Bug::NonceIgnored);
+        let is_gone = |one: &Cursor| {
+            one.epoch == store.epoch && !store.has_commit(one) && !planted::is(Bug::NonceIgnored)
+        };
         if read.iter().chain(seen.iter().flatten()).any(is_gone) {
             // The commit that this device has seen is not the one that is here.
             marks.hit(Mark::RollbackNoticed);
@@ -83,10 +83,7 @@ impl Server {
             marks.hit_if(reason == Some("new_epoch"), Mark::NewEpoch);
             // What was forgotten since cannot be told, and what was left out before may be visible by now.
             let is_end = |one: &&Cursor| (one.ordinal, one.sight) == (END, sight) && one.position >= horizon;
-            let is_there = |one: &&Cursor| {
-                store.nonces.get(one.position.0 as usize) == Some(&one.nonce)
-                    || planted::is(Bug::ShownBelieved)
-            };
+            let is_there = |one: &&Cursor| store.has_commit(one) || planted::is(Bug::ShownBelieved);
             let ends = seen.iter().flatten().filter(|_| reason == Some("new_epoch"));
             let ends = ends.filter(is_end).filter(is_there).map(|one| one.position);
             let restored_through = ends.max().unwrap_or_default();
