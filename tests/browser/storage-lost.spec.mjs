@@ -63,10 +63,33 @@ function lose(life) {
   };
 }
 
+/** Every other connection is let go of, as when another tab wants another version, while its last transaction never ends. */
+function hang(life) {
+  const begin = IDBDatabase.prototype.transaction;
+  globalThis.cuts = 0;
+  let connections = 0;
+  IDBDatabase.prototype.transaction = function (...options) {
+    this.number ??= connections++;
+    this.served = (this.served ?? 0) + 1;
+    if (this.number % 2 === 1 && this.served > 3 * life) this.close();
+    const transaction = begin.apply(this, options);
+    if (this.number % 2 === 0 && this.served === life + 1) {
+      globalThis.cuts += 1;
+      const abort = transaction.abort.bind(transaction);
+      for (const name of ["oncomplete", "onabort"]) Object.defineProperty(transaction, name, { set() {} });
+      Object.assign(transaction, { commit: abort, abort: () => {} });
+      const change = new IDBVersionChangeEvent("versionchange", { oldVersion: 1, newVersion: 2 });
+      setTimeout(() => this.dispatchEvent(change));
+    }
+    return transaction;
+  };
+}
+
 for (const [how, prepare, least] of [
   ["is closed before a transaction", close, VISITS / LIFE],
   ["aborts a transaction", abort, VISITS / LIFE],
   ["is lost and does not end a transaction", lose, 2],
+  ["is let go of and does not end a transaction", hang, 2],
 ]) {
   test(`a connection that ${how} is made anew, and nobody notices`, async (t) => {
     const { server, proxy, browser } = await world(t, { www: bare });

@@ -44,8 +44,21 @@ extern "C" {
 /// What was decided, and the requests whose results are the keys of added records.
 type Decided = Rc<RefCell<Option<(Outcome, Vec<IdbRequest>)>>>;
 
-/// What gives up transactions under way, as if they had come to nothing; one for each of a connection's.
-pub(crate) type Running = Rc<RefCell<Vec<Function>>>;
+/// A connection's transactions under way.
+#[derive(Clone, Default)]
+pub(crate) struct Running(Rc<RefCell<Vec<(IdbTransaction, Function)>>>);
+
+impl Running {
+    /// Gives up what is still under way, as if it had come to nothing. While the connection is not known to be dead,
+    /// what cannot be aborted any more is left: it comes to an end by itself.
+    pub(crate) fn give_up(&self, dead: bool) {
+        self.0.borrow().iter().for_each(|(idb, give_up)| {
+            if idb.abort().is_ok() || dead {
+                let _ = give_up.call0(&JsValue::NULL);
+            }
+        });
+    }
+}
 
 /// A transaction under way.
 pub(crate) struct Run {
@@ -81,7 +94,7 @@ impl Run {
         });
         let decided = Decided::default();
         let reads = transaction.reads();
-        running.borrow_mut().push(give_up.clone());
+        running.0.borrow_mut().push((idb.clone(), give_up.clone()));
         let running = running.clone();
         let mut run = Run { complete, give_up, running, decided: decided.clone(), _last_read: None };
         if reads.is_empty() {
@@ -115,7 +128,7 @@ impl Run {
     /// Why nothing was done: Chromium reports a full disk by the abort alone, so the reason is the transaction's.
     pub(crate) async fn finish(self) -> Result<Done, JsValue> {
         let end = JsFuture::from(self.complete).await;
-        self.running.borrow_mut().retain(|other| *other != self.give_up);
+        self.running.0.borrow_mut().retain(|(_, other)| *other != self.give_up);
         let end = end.map_err(|event| {
             let target = Reflect::get(&event, &"target".into()).unwrap_or(JsValue::UNDEFINED);
             let error = target.dyn_into::<IdbTransaction>().ok().and_then(|idb| idb.error());

@@ -189,13 +189,7 @@ impl Store {
         let running = Running::default();
         let left = running.clone();
         let closed = Closure::<dyn FnMut()>::new(move || {
-            let left = left.clone();
-            Timeout::new(ABORTED_MILLIS, move || {
-                for give_up in left.take() {
-                    let _ = give_up.call0(&JsValue::NULL);
-                }
-            })
-            .forget();
+            give_up(&left, true);
             cut(store.clone(), Cut::Lost);
         });
         let store = Rc::downgrade(self);
@@ -215,6 +209,13 @@ impl Store {
             && let Some(link) = self.link.take()
         {
             link.connection.close();
+            give_up(&link.running, false);
         }
     }
+}
+
+/// Gives up what is under way, unless it ends in time.
+fn give_up(running: &Running, dead: bool) {
+    let running = running.clone();
+    Timeout::new(ABORTED_MILLIS, move || running.give_up(dead)).forget();
 }
