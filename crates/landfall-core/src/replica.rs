@@ -192,7 +192,7 @@ fn overlay(base: Option<&BaseRow>, key: &DocumentKey, outbox: &Outbox) -> Option
     }
     let mut before = None;
     for item in pending {
-        let stamp = item.raised_above(before);
+        let stamp = item.raised_above(before.max(base.and_then(|row| row.newest_before(&item.entry))));
         before = before.max(Some(stamp));
         apply(&item.entry, stamp);
     }

@@ -50,10 +50,10 @@ impl Client {
             let sent = item.sent.as_deref().cloned().unwrap_or_else(|| {
                 let before = last.get(&key).copied().or_else(|| {
                     let lane = self.outbox.lane(&key).take_while(|other| other.entry.id != item.entry.id);
-                    // The one before it may be in the base already, with a stamp that this one has not seen.
-                    let base = || self.replica.base(&key)?.newest_of(item.entry.after?.writer);
-                    lane.map(|other| other.stamp).chain(base()).max()
+                    lane.map(|other| other.stamp).max()
                 });
+                let before =
+                    before.max(self.replica.base(&key).and_then(|row| row.newest_before(&item.entry)));
                 let stamp = self.final_stamp(&item.entry, before.unwrap_or(Stamp::ZERO), server_now);
                 // A clock that was set back, and nobody has told yet, must not make it look old.
                 let at = server_now.max(stamp.wall());

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Key;
+use super::{Entry, Key};
 use crate::clock::Stamp;
 use crate::document::{Document, Register};
 use crate::encoding::{Encoded, Listed};
-use crate::id::{Collection, DocumentKey, Position, Version, Writer};
+use crate::id::{Collection, DocumentKey, Position, Version};
 use crate::json::Json;
 use crate::map::Map;
 use crate::path::Path;
@@ -70,8 +70,10 @@ impl BaseRow {
         self.all_stamps().max().unwrap_or(self.stamp)
     }
 
-    /// The newest stamp of one writer's in it.
-    pub fn newest_of(&self, writer: Writer) -> Option<Stamp> {
+    /// The newest stamp of the writer of an entry's predecessor in it: that one may be in it already, with a stamp that
+    /// the entry has not seen.
+    pub fn newest_before(&self, entry: &Entry) -> Option<Stamp> {
+        let writer = entry.after?.writer;
         self.all_stamps().filter(|stamp| stamp.writer == writer).max()
     }
 

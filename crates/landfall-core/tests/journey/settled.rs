@@ -114,6 +114,27 @@ fn what_a_copy_of_a_device_has_settled_is_not_shown_above_what_was_written_later
     assert_eq!(shown, [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#]);
 }
 
+/// Found by the simulator (seed 3270): the copy has sent it with a newer stamp than what was written later has.
+#[test]
+fn what_a_copy_of_a_device_has_sent_is_not_shown_above_what_was_written_later() {
+    let mut world = World::new(0);
+    for device in 0..2 {
+        world.add_device(device, -3_600_000);
+        world.disk(device);
+        world.tabs[device].input(Input::Nudge(Nudge::Asked), world.now);
+    }
+    world.write(0, create("d", r#"{"n":0}"#));
+    world.write(0, patch("d", r#"{"n":1}"#));
+    let copy = world.tabs[0].disk.borrow().clone();
+    *world.tabs[1].disk.borrow_mut() = copy;
+    world.write(0, patch("d", r#"{"n":2}"#));
+    world.reopen(1, false);
+    world.run(1);
+    world.rest();
+    let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
+    assert_eq!(shown, [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#]);
+}
+
 /// What goes once more after a restore is not settled any more.
 #[test]
 fn a_history_that_is_no_more_settles_nothing() {
