@@ -414,3 +414,6 @@ fn is_unsettled(standing: Standing) -> bool {
         Standing::Accepted { .. } | Standing::Discarding => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

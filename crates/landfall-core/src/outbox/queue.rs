@@ -177,3 +177,6 @@ fn cut<'a>(ready: impl Iterator<Item = &'a Item>, count_max: usize) -> Vec<&'a I
     }
     picked
 }
+
+#[cfg(test)]
+mod tests;
