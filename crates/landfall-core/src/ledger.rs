@@ -349,4 +349,52 @@ mod tests {
         ledger.settled(4, &[verdict(1, End::Folded)]);
         assert_eq!(ledger.garbage().len(), 3);
     }
+
+    #[test]
+    fn a_record_of_the_journal_is_known_until_it_is_deleted() {
+        let mut ledger = Ledger::default();
+        ledger.journal(5, vec![id(1), id(2)], Set::from_iter([id(1), id(2)]));
+        ledger.journal(3, vec![id(3)], Set::new());
+        ledger.journal(7, vec![id(1)], Set::from_iter([id(1)]));
+        assert_eq!(ledger.journals(), Set::from_iter([3, 5, 7]));
+        assert_eq!(ledger.last(), 7, "whatever comes in which order");
+        assert_eq!(ledger.records(id(1)).collect::<Vec<_>>(), [5, 7]);
+        ledger.end(id(1));
+        assert_eq!(ledger.journals(), Set::from_iter([3, 5, 7]));
+        assert_eq!(ledger.records(id(1)).count(), 0);
+        ledger.collected(&ledger.garbage());
+        assert_eq!((ledger.journals(), ledger.last()), (Set::from_iter([5]), 7));
+    }
+
+    #[test]
+    fn only_what_was_deleted_is_garbage_no_longer() {
+        let mut ledger = Ledger::default();
+        let [page, mark] = [(Store::Staged, Key::Counted(1)), (Store::Meta, Key::Text("void/1".to_owned()))];
+        ledger.stray(page.0, page.1.clone());
+        ledger.stray(mark.0, mark.1.clone());
+        ledger.journal(1, vec![id(1)], Set::new());
+        ledger.sent(1, Set::new());
+        ledger.settled(2, &[]);
+        let all = ledger.garbage();
+        assert_eq!(all.len(), 5);
+        ledger.collected(&[page, (Store::Sent, Key::Counted(1))]);
+        let left = [(Store::Journal, Key::Counted(1)), (Store::Settled, Key::Counted(2)), mark];
+        assert_eq!(ledger.garbage(), left);
+    }
+
+    #[test]
+    fn a_record_is_made_shorter_only_once_more_than_half_of_it_has_ended() {
+        let mut ledger = Ledger::default();
+        let all: Vec<_> = (1..=4).map(id).collect();
+        ledger.journal(1, all.clone(), all.iter().copied().collect());
+        ledger.journal(2, all.clone(), Set::from_iter([id(1)]));
+        assert_eq!(ledger.sparse(), Some((2, vec![id(2), id(3), id(4)])), "as it was found");
+        ledger.forget(2, vec![id(2), id(3), id(4)]);
+        ledger.end(id(1));
+        ledger.end(id(2));
+        assert_eq!(ledger.sparse(), None, "half of it");
+        ledger.end(id(3));
+        assert_eq!(ledger.sparse(), Some((1, vec![id(1), id(2), id(3)])));
+        assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(2))]);
+    }
 }

@@ -134,4 +134,45 @@ mod tests {
         assert_eq!((refused.verdict, refused.position), (Verdict::Rejected, Position(0)));
         assert_eq!(refused.code.as_deref(), Some("forbidden"));
     }
+
+    #[test]
+    fn verdicts_are_kept_for_four_hundred_days() {
+        assert_eq!(VERDICTS_KEPT.0, 34_560_000_000);
+    }
+
+    #[test]
+    fn a_full_writer_gets_the_verdicts_that_there_are_and_no_new_ones() {
+        let mut facts = Facts { full: [Writer(1)].into(), ..Facts::default() };
+        let receipt = Receipt { hash: None, result: result(1, None) };
+        facts.receipts.insert(id(1), receipt);
+        let other = MutationId { writer: Writer(2), n: 1 };
+        for (sent, must) in [(vec![], false), (vec![id(1), other], false), (vec![id(1), other, id(2)], true)]
+        {
+            assert_eq!(facts.must_settle(&sent.into_iter().collect()), must);
+        }
+    }
+
+    #[test]
+    fn what_is_discarded_is_closed_unless_it_has_a_verdict_already() {
+        let there = |n| Receipt { hash: None, result: result(n, None) };
+        let mut decision = Decision::default();
+        decision.receipts.insert(id(1), there(1));
+        close(&[id(1), id(2), id(3)], &BTreeMap::from([(id(2), there(2))]), &mut decision);
+        let duplicate = |n| PushResult { duplicate: true, ..result(n, None) };
+        assert_eq!(decision.results[..2], [duplicate(1), duplicate(2)]);
+        let closed = &decision.results[2];
+        assert_eq!((closed.id, closed.verdict, closed.duplicate), (Some(id(3)), Verdict::Rejected, false));
+        assert_eq!(closed.code.as_deref(), Some("discarded"));
+        let kept: Vec<_> = decision.receipts.keys().map(|id| id.n).collect();
+        assert_eq!(kept, [1, 3]);
+        assert_eq!(decision.receipts[&id(3)], Receipt { hash: None, result: closed.clone() });
+    }
+
+    #[test]
+    fn a_refusal_that_is_settled_is_told_in_words_and_what_is_in_needs_none() {
+        let refused = Run::of(5, &result(5, Some(Code::Forbidden))).receipt(id(5), HEAD).result;
+        assert_eq!(refused.message.as_deref(), Some("the server has refused this before"));
+        let there = Run::of(4, &result(4, None)).receipt(id(4), HEAD).result;
+        assert_eq!((there.message, there.code), (None, None));
+    }
 }

@@ -85,3 +85,6 @@ pub(super) fn adopt(Legacy { from, through, record }: &Legacy, read: &Rows) -> (
     }
     (writes, Outcome::Adopted(record.entries))
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ fn claim(world: &mut World) {
 fn what_a_guest_wrote_is_sent_as_whoever_signs_in() {
     let mut world = guest_and_user();
     claim(&mut world);
+    assert_eq!(world.tabs[0].unsaved, [], "nothing keeps the guest's database");
     assert_eq!(world.text(1, "d").as_deref(), Some(r#"{"a":1,"b":2}"#), "visible at once");
     world.tabs.remove(0);
     world.rest();
