@@ -10,6 +10,7 @@ pub mod caller;
 pub mod config;
 pub mod cursor;
 pub mod error;
+mod faults;
 pub mod limits;
 pub mod page;
 pub mod payload;

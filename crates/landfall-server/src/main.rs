@@ -9,7 +9,7 @@ use clap::Parser;
 
 use cli::{Cli, Command};
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(options) => serve::run(options),
         Command::Token(options) => options.run(),

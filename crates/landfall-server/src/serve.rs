@@ -17,7 +17,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::ServeOptions;
+use super::cli::ServeOptions;
 
 /// How long requests may still run once the server was asked to end.
 const GRACE: Duration = Duration::from_secs(20);

@@ -20,6 +20,7 @@ use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
 use super::{OpenError, StoreError};
+use crate::faults::{self, Point};
 use connection::Connection;
 
 /// Connections of one server: some that write, and others that nobody who writes can take away.
@@ -210,6 +211,7 @@ async fn migrate(connection: &mut Connection, url: &str) -> Result<(), OpenError
     for step in steps {
         // Text is compared byte by byte, as everywhere else, whatever language the database was made for.
         tx.batch_execute(&step.replace(" TEXT", " TEXT COLLATE \"C\"")).await.map_err(unusable)?;
+        faults::pass(Point::InMigration);
     }
     let write = "INSERT INTO meta (name, value) VALUES ($1, $2) \
         ON CONFLICT (name) DO UPDATE SET value = excluded.value";
@@ -217,7 +219,10 @@ async fn migrate(connection: &mut Connection, url: &str) -> Result<(), OpenError
     for (name, value) in beginnings.chain([("tables", tables::VERSION.to_string())]) {
         tx.execute(write, &[&name, &value]).await.map_err(unusable)?;
     }
-    tx.commit().await.map_err(unusable)
+    faults::pass(Point::InMigration);
+    tx.commit().await.map_err(unusable)?;
+    faults::pass(Point::InMigration);
+    Ok(())
 }
 
 /// An address that may be shown.

@@ -14,6 +14,7 @@ use super::database::{Database, Statement, firsts, sql};
 use super::snapshot::nonce;
 use super::turns::{Joined, Turn};
 use super::{Epoch, Named, Sender, StoreError, count, stored};
+use crate::faults::{self, Bug, Point};
 use crate::random;
 
 /// A transaction that holds the tenant's counter. Dropped without [`Push::commit`], it changes nothing; nor does what it
@@ -56,6 +57,10 @@ impl Push {
         let epoch: String = answer()?.next()?;
         let position = Position(count(position)).next();
         let epoch = read_epoch(&epoch)?;
+        faults::pass(Point::AfterBegin);
+        if faults::is(Bug::StaysBusy) && position.0 > 20 {
+            return Err(StoreError::Busy("planted".to_owned()));
+        }
         Ok(Push {
             joined,
             sender,
@@ -136,12 +141,14 @@ impl Push {
             earlier.chain([sender.write_document(position, ordinal, key, stored)])
         });
         let receipts = decision.receipts.iter().map(|(id, receipt)| sender.write_receipt(*id, receipt));
+        let receipts = receipts.filter(|_| !faults::is(Bug::ForgetsReceipts));
         let history = sender.write_history(position, mutations, &decision.results, before);
         let history = changes.then_some(history).into_iter().flatten();
         let new_nonce = i64::from_le_bytes(random::bytes());
         let advance = changes.then(|| sender.advance(position, new_nonce)).into_iter().flatten();
         let writes = documents.chain(receipts).chain(conflicts).chain(history).chain(advance);
         self.joined.tx.run_all(Box::new(writes)).await?;
+        faults::pass(Point::AfterApply);
         let head = if changes {
             (position, new_nonce.cast_unsigned())
         } else {

@@ -11,6 +11,7 @@ use landfall_core::wire::PushResult;
 use super::database::{Statement, sql};
 use super::push::{corrupt, json};
 use super::{Push, Sender, Store, StoreError, count, stored};
+use crate::faults::{self, Point};
 
 /// A device may be wrong about when it sent something first, by as much as about the time.
 const DOUBT: Millis = Millis::seconds(24 * 60 * 60);
@@ -171,7 +172,10 @@ impl Store {
         let tables = ["DELETE FROM receipts WHERE at < $1", "DELETE FROM settled WHERE at < $1"];
         let mut tx = self.database.write().await?;
         tx.ask(tables.map(|table| sql(table).bind(before)).into()).await?;
-        tx.commit().await
+        faults::pass(Point::InPruning);
+        tx.commit().await?;
+        faults::pass(Point::InPruning);
+        Ok(())
     }
 }
 

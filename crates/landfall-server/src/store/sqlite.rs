@@ -16,6 +16,7 @@ use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
 use super::{OpenError, StoreError};
+use crate::faults::{self, Point};
 use connection::Connection;
 
 /// Says that a file is ours: "LNDF".
@@ -188,6 +189,7 @@ fn migrate(handle: &mut Handle, url: &str) -> Result<(), OpenError> {
     }
     for step in steps {
         tx.execute_batch(step).map_err(unusable)?;
+        faults::pass(Point::InMigration);
     }
     if found == Found::Nothing {
         for (name, value) in tables::beginnings() {
@@ -196,7 +198,10 @@ fn migrate(handle: &mut Handle, url: &str) -> Result<(), OpenError> {
     }
     let mark = format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}", tables::VERSION);
     tx.execute_batch(&mark).map_err(unusable)?;
-    tx.commit().map_err(unusable)
+    faults::pass(Point::InMigration);
+    tx.commit().map_err(unusable)?;
+    faults::pass(Point::InMigration);
+    Ok(())
 }
 
 /// Asks SQLite what it does, whatever it was told: a database in memory, for one, keeps nothing.

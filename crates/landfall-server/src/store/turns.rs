@@ -18,6 +18,7 @@ use super::StoreError;
 use super::commits::Commits;
 use super::database::{Database, Transaction};
 use crate::caller::Tenant;
+use crate::faults::{self, Bug, Point};
 
 /// How long somebody waits for others.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -138,6 +139,9 @@ impl Turn {
         } else {
             drop(left);
         }
+        if faults::is(Bug::RepliesBeforeCommit) {
+            return Ok(());
+        }
         done.await.unwrap_or_else(|_| Err(StoreError::Contended("a push beside it has failed".to_owned())))
     }
 }
@@ -151,7 +155,12 @@ async fn close(mut left: OwnedMutexGuard<Option<Joined>>, commits: Commits) {
 
 impl Joined {
     async fn commit(self, commits: &Commits) {
+        if faults::is(Bug::RepliesBeforeCommit) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        faults::pass(Point::BeforeCommit);
         let outcome = self.tx.commit().await;
+        faults::pass(Point::AfterCommit);
         for Member { tenant, position, told } in self.members {
             if let (Ok(()), Some(position)) = (&outcome, position) {
                 commits.tell(&tenant, position);

@@ -237,3 +237,11 @@ fn a_database_that_keeps_nothing_or_is_none_is_refused() {
         assert!(text.contains(reason), "{url}: {text}");
     }
 }
+
+#[test]
+fn the_product_cannot_be_told_to_die() {
+    let program = std::fs::read(env!("CARGO_BIN_EXE_landfall")).unwrap();
+    let holds = |text: &str| program.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(holds("LANDFALL_JWT_KEY"), "what it can be told is in it as text");
+    assert!(!holds("LANDFALL_FAULT") && !holds("LANDFALL_PLANTED"));
+}
