@@ -232,6 +232,23 @@ fn fault(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy(reason),
         Some(ErrorCode::DiskFull) => StoreError::Full(reason),
+        // The disk is at fault and not what was asked, and what was to be committed may be in.
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => StoreError::Unreachable(reason),
         Some(_) | None => StoreError::Database(reason),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::{StoreError, fault};
+
+    #[test]
+    fn a_disk_that_fails_is_no_fault_of_what_was_asked() {
+        let failed = |code| fault(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        assert!(matches!(failed(ffi::SQLITE_IOERR_FSYNC), StoreError::Unreachable(_)));
+        assert!(matches!(failed(ffi::SQLITE_FULL), StoreError::Full(_)));
+        assert!(matches!(failed(ffi::SQLITE_CORRUPT), StoreError::Database(_)));
     }
 }

@@ -24,7 +24,8 @@ pub(super) fn fault(error: Error) -> StoreError {
         "57P01" | "57P02" | "57P03" | "57P04" | "57P05" | "25P03" | "25006" => {
             StoreError::Unreachable(reason)
         }
-        other if other.starts_with("08") => StoreError::Unreachable(reason),
+        // Of connections, and of the system below it, such as a disk that fails.
+        other if other.starts_with("08") || other.starts_with("58") => StoreError::Unreachable(reason),
         _ => StoreError::Database(reason),
     }
 }
