@@ -5,6 +5,7 @@
 
 mod arguments;
 mod bench;
+mod crash;
 mod demo;
 mod layout;
 mod report;
@@ -36,6 +37,9 @@ usage: cargo xtask COMMAND
                          live through N worlds (2000), or the one of a seed; --trace tells its story,
                          --shrink that of the smallest world that still breaks; --planted finds planted bugs;
                          --node has Node live through the same worlds
+  crash [--kills N] [--store sqlite|postgres] [--seed N] [--planted]
+                         kill N servers (100) under real devices and look whether anything is lost; --planted
+                         sees whether bugs in the server are found
   help                   this text
 ";
 
@@ -91,6 +95,7 @@ fn run(mut arguments: Arguments) -> Result<()> {
             arguments.finish()?;
             bench::run(&Layout::find()?, name.as_deref())
         }
+        "crash" => crash::run(&Layout::find()?, arguments),
         "sim" => sim::run(&Layout::find()?, arguments),
         "help" => {
             print!("{USAGE}");

@@ -3,7 +3,7 @@
 
 use crate::layout::Layout;
 use crate::report::Report;
-use crate::{setup, shell, sim, size, wasm};
+use crate::{crash, setup, shell, sim, size, wasm};
 use anyhow::Result;
 use std::path::Path;
 use std::process::Command;
@@ -29,6 +29,7 @@ pub(crate) fn steps(report: &mut Report, layout: &Layout) -> Result<()> {
         "xtask tests",
         shell::cargo().args(["test", "--release", "--package", "xtask"]).current_dir(&layout.root),
     )?;
+    report.step("crash", || crash::steps(layout))?;
     report.tests("simulator in Node", &mut sim::replay(layout)?)?;
     report.step("plant bugs", || shell::run(&mut sim::plant(layout)))?;
     report.step("simulator", || shell::run(&mut sim::seeds(layout)))?;
@@ -66,7 +67,7 @@ pub(crate) fn build_binaries(layout: &Layout) -> Command {
 
 /// Cargo on all crates but xtask. Together with them, xtask's dependencies would be resolved to other
 /// features than when it was built to run, and all be compiled a second time.
-fn workspace(layout: &Layout, subcommand: &str) -> Command {
+pub(crate) fn workspace(layout: &Layout, subcommand: &str) -> Command {
     let mut command = shell::cargo();
     command.args([subcommand, "--release", "--workspace", "--exclude", "xtask"]);
     command.current_dir(&layout.root);
