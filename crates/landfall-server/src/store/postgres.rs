@@ -66,11 +66,12 @@ impl Postgres {
     }
 
     async fn begin(&self, writes: bool) -> Result<Box<dyn Transaction>, StoreError> {
-        let connection = self.lease(writes).await?;
-        let begin = if writes {
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-        } else {
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        let mut connection = self.lease(writes).await?;
+        let begin = match (writes, connection.plans_anew()) {
+            (true, true) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; DISCARD PLANS",
+            (true, false) => "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+            (false, true) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; DISCARD PLANS",
+            (false, false) => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
         };
         Ok(Box::new(Open { connection, begin: Some(begin), is_over: false }))
     }

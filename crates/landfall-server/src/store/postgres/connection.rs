@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::str::FromStr;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{FutureExt, maybe_done};
 use futures_util::stream::{BoxStream, StreamExt, TryStreamExt};
@@ -40,11 +40,17 @@ pub(super) fn config(url: &str) -> Option<Config> {
     Some(config)
 }
 
+/// PostgreSQL keeps a plan for as long as it does not know better. One that was made while a table was small may read all of
+/// a tenant for one document once it has grown.
+const PLANS_KEPT: Duration = Duration::from_secs(1);
+
 /// An open connection. Its statements are run in the order in which they were sent.
 pub(super) struct Connection {
     pub(super) client: Client,
     prepared: BTreeMap<&'static str, Prepared>,
     driver: JoinHandle<()>,
+    /// When its plans were made, or before that.
+    planned_at: Instant,
 }
 
 impl Connection {
@@ -58,12 +64,21 @@ impl Connection {
             }
         });
         client.batch_execute(SETTINGS).await.map_err(fault)?;
-        Ok(Connection { client, prepared: BTreeMap::new(), driver })
+        Ok(Connection { client, prepared: BTreeMap::new(), driver, planned_at: Instant::now() })
     }
 
     /// Whether it can still be used, as far as is known.
     pub(super) fn is_usable(&self) -> bool {
         !self.client.is_closed()
+    }
+
+    /// Whether plans are to be made anew; from now on they are.
+    pub(super) fn plans_anew(&mut self) -> bool {
+        let is_due = self.planned_at.elapsed() > PLANS_KEPT;
+        if is_due {
+            self.planned_at = Instant::now();
+        }
+        is_due
     }
 
     /// Says that nothing more will come, and waits until that has arrived.
