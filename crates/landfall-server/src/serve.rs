@@ -108,7 +108,8 @@ async fn accept(
         tracing::info!("ending: running requests finish first");
         drop(told);
     };
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(ended);
+    // Not the routes themselves: of these every connection would get a copy for as long as it lasts.
+    let serving = axum::serve(listener, routes.into_make_service()).with_graceful_shutdown(ended);
     let overdue = async {
         while ending.changed().await.is_ok() {}
         tokio::time::sleep(GRACE).await;
