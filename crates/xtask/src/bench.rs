@@ -16,7 +16,10 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>) -> Result<()> {
         cargo.args(["--", "--nocapture"]).env("LANDFALL_PENDING", "100000").current_dir(&layout.root);
         shell::run(&mut cargo)?;
     }
-    if matches!(name, Some("sim" | "outbox")) {
+    if name.is_none_or(|name| name == "server") {
+        server(layout)?;
+    }
+    if matches!(name, Some("sim" | "outbox" | "server")) {
         return Ok(());
     }
     let node = setup::node()?;
@@ -31,4 +34,16 @@ pub(crate) fn run(layout: &Layout, name: Option<&str>) -> Result<()> {
     let mut bench = Command::new("node");
     bench.arg("bench/run.mjs").args(name).current_dir(layout.browser());
     shell::run(test::with_products(&mut bench, layout, &chromium))
+}
+
+/// The server on both databases, on the disk of the temporary directory. Thousands of connections are thousands of
+/// files, in the server as well.
+fn server(layout: &Layout) -> Result<()> {
+    setup::postgres()?;
+    let mut build = test::workspace(layout, "build");
+    shell::run(build.args(["--bin", "load", "--bin", "landfall"]))?;
+    let mut load = Command::new("sh");
+    load.args(["-c", r#"ulimit -n "$(ulimit -H -n)"; exec "$0" "$@""#]);
+    load.arg(layout.binary("load")).arg(layout.binary("landfall"));
+    shell::run(load.env("LANDFALL_TEST_PLACE", std::env::temp_dir()))
 }
