@@ -12,6 +12,7 @@ use landfall_core::mutation::Refusal;
 use landfall_core::time::Millis;
 use landfall_core::wire::PROTOCOL;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::random;
 use crate::store::{Failure, StoreError};
@@ -163,23 +164,34 @@ impl Failure for ApiError {
     }
 }
 
-/// The body of a refusal.
-#[derive(Serialize)]
+/// The body of a refusal (RFC 9457).
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct Problem<'a> {
+pub(crate) struct Problem<'a> {
     r#type: &'a str,
     title: &'a str,
     status: u16,
+    /// As `message`.
     detail: &'a str,
+    /// A stable name: what programs look at.
+    #[schema(value_type = String)]
     code: Code,
+    /// For people.
     message: &'a str,
+    /// Whether the same may succeed later.
     retryable: bool,
+    /// How long to wait at least, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after_ms: Option<u64>,
     request_id: &'a str,
+    /// The bound that was crossed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     limit: Option<u64>,
+    /// The first and the last version of the protocol that the server speaks.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     supported: Option<[u32; 2]>,
 }
 

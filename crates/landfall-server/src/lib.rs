@@ -12,6 +12,7 @@ pub mod cursor;
 pub mod error;
 mod faults;
 pub mod limits;
+mod openapi;
 pub mod page;
 pub mod payload;
 mod random;

@@ -1,8 +1,11 @@
 //! What the server answers to, path by path.
 
+#![allow(unused_qualifications, reason = "`utoipa::path` makes some")]
+
 mod batch;
 mod conflicts;
 mod demo;
+mod description;
 mod health;
 mod live;
 mod pull;
@@ -11,35 +14,42 @@ mod status;
 
 use std::time::Duration;
 
-use axum::Router;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, Method};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::{Extension, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
+use self::description::Described;
 use crate::app::App;
 use crate::error::{ApiError, finish, method_not_allowed, not_found};
+use crate::openapi::{self, Beginning};
 
 /// Everything the server answers to, ready to be called or served.
 pub fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/api/v1/sync/batch", post(batch::batch))
-        .route("/api/v1/sync/live", get(live::live))
-        .route("/api/v1/sync/pull", get(pull::pull))
-        .route("/api/v1/sync/conflicts", get(conflicts::conflicts))
-        .route("/api/v1/sync/resolve", post(resolve::resolve))
-        .route("/api/v1/sync/status", get(status::status))
-        .route("/healthz", get(health::healthz))
-        .route("/readyz", get(health::readyz));
+    let mut router = OpenApiRouter::with_openapi(Beginning::openapi())
+        .routes(routes!(batch::batch))
+        .routes(routes!(live::live))
+        .routes(routes!(pull::pull))
+        .routes(routes!(conflicts::conflicts))
+        .routes(routes!(resolve::resolve))
+        .routes(routes!(status::status))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(description::openapi));
     // A server with a key of its own has no such door.
     if app.tokens.are_for_development() {
-        router = router.route("/demo/token", post(demo::token));
+        router = router.routes(routes!(demo::token));
     }
+    let (router, api) = router.split_for_parts();
     router
+        .layer(Extension(Described::of(&openapi::complete(api))))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))

@@ -9,6 +9,7 @@ mod crash;
 mod demo;
 mod layout;
 mod report;
+mod schemathesis;
 mod setup;
 mod shell;
 mod sim;
@@ -40,6 +41,7 @@ usage: cargo xtask COMMAND
   crash [--kills N] [--store sqlite|postgres] [--seed N] [--planted]
                          kill N servers (100) under real devices and look whether anything is lost; --planted
                          sees whether bugs in the server are found
+  schemathesis           ask a server on either store thousands of things made from its /openapi.json
   help                   this text
 ";
 
@@ -96,6 +98,10 @@ fn run(mut arguments: Arguments) -> Result<()> {
             bench::run(&Layout::find()?, name.as_deref())
         }
         "crash" => crash::run(&Layout::find()?, arguments),
+        "schemathesis" => {
+            arguments.finish()?;
+            schemathesis::run(&Layout::find()?)
+        }
         "sim" => sim::run(&Layout::find()?, arguments),
         "help" => {
             print!("{USAGE}");

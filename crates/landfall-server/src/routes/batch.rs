@@ -15,14 +15,31 @@ use crate::caller::Caller;
 use crate::cursor::Cursor;
 use crate::error::ApiError;
 use crate::limits::Limits;
+use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
 use crate::rules::CallerRules;
 use crate::store::{Named, Push, Sender};
 
-/// `POST /api/v1/sync/batch`: judges a batch of mutations and applies each at most once.
+refusals!(Refusals: SIGNED, BODY, STORE, &[
+    Code::UserMismatch,
+    Code::WriterMismatch,
+    Code::UnsupportedProtocol,
+    Code::BatchTooLarge,
+    Code::SettleFirst,
+]);
+
+/// Judges a batch of mutations and applies each at most once.
 ///
 /// Once the reply is on its way its verdicts are durable. Where the reply is lost, sending the same
 /// batch again gives the same verdicts and changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sync/batch",
+    operation_id = "push",
+    security(("token" = [])),
+    request_body = shapes::Batch,
+    responses((status = 200, description = "One result per mutation.", body = shapes::BatchReply), Refusals),
+)]
 pub(super) async fn batch(
     State(app): State<App>,
     caller: Caller,

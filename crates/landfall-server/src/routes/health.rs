@@ -5,13 +5,29 @@ use landfall_core::code::Code;
 
 use crate::app::App;
 use crate::error::ApiError;
+use crate::openapi::refusals;
 
-/// `GET /healthz`: the process answers. Where it does not, restart it.
+refusals!(Sick:);
+refusals!(Unready: &[Code::Unavailable]);
+
+/// The process answers. Where it does not, restart it.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "healthz",
+    responses((status = 200, description = "It does.", body = str, content_type = "text/plain"), Sick),
+)]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database answers too. Where it does not, send requests elsewhere.
+/// The database answers too. Where it does not, send requests elsewhere.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "readyz",
+    responses((status = 200, description = "It does.", body = str, content_type = "text/plain"), Unready),
+)]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, ApiError> {
     match app.store.ping().await {
         Ok(()) => Ok("ok\n"),

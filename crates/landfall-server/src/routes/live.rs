@@ -19,13 +19,26 @@ use crate::app::App;
 use crate::caller::Session;
 use crate::error::ApiError;
 use crate::limits::Pace;
+use crate::openapi::{SIGNED, STORE, refusals};
 use crate::random;
 
 const HINT: &str = "event: hint\ndata: {}\n\n";
 /// A comment. Nobody reads it, but a connection that is dead shows by it.
 const BEAT: &str = ":\n\n";
 
-/// `GET /api/v1/sync/live`: a hint after each commit of the caller's tenant, until the token runs out.
+refusals!(Refusals: SIGNED, STORE);
+
+/// A hint after each commit of the caller's tenant, until the token runs out.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sync/live",
+    operation_id = "live",
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "Server-sent events.", body = str, content_type = "text/event-stream"),
+        Refusals,
+    ),
+)]
 pub(super) async fn live(State(app): State<App>, session: Session) -> Result<Response, ApiError> {
     let now = Instant::now();
     let left = Duration::from_millis(session.expires.since((app.clock)()).0);

@@ -8,11 +8,13 @@ use landfall_core::code::Code;
 use landfall_core::id::{Position, User};
 use landfall_core::wire::{CURSORS_MAX, Reset};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::cursor::{Cursor, CursorError};
 use crate::error::ApiError;
+use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::page::Page;
 use crate::rules::CallerRules;
 use crate::store::{Change, Snapshot, StoreError};
@@ -22,17 +24,37 @@ use crate::store::{Change, Snapshot, StoreError};
 pub(super) const PAGE_BYTES: usize = 1 << 20;
 
 /// Which page is asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Ask {
+    /// Whose database the changes are for: the token's user.
     #[serde(default)]
-    pub(super) user: Option<String>,
+    #[param(nullable = false, min_length = 1, max_length = 256)]
+    user: Option<String>,
+    /// What an earlier pull has named; the start where there is none. Others may follow, each after a `~`.
     #[serde(default)]
-    pub(super) cursor: String,
-    #[serde(default)]
-    pub(super) limit: String,
+    cursor: String,
+    /// Most changes on the page; 1,000 where it is not said, and at most, whatever is.
+    #[param(value_type = u64, required = false, minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
+    limit: Option<String>,
 }
 
-/// `GET /api/v1/sync/pull`: one page of changes, oldest first, and the cursor behind it.
+refusals!(Refusals: SIGNED, STORE, &[
+    Code::InvalidRequest,
+    Code::InvalidCursor,
+    Code::UserMismatch,
+    Code::TenantMismatch,
+]);
+
+/// One page of changes, oldest first, and the cursor behind it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sync/pull",
+    operation_id = "pull",
+    security(("token" = [])),
+    params(Ask),
+    responses((status = 200, description = "A page.", body = shapes::PullReply), Refusals),
+)]
 pub(super) async fn pull(
     State(app): State<App>,
     caller: Caller,
@@ -43,7 +65,7 @@ pub(super) async fn pull(
         let message = "this pull is for another user than the token's";
         return Err(ApiError::new(Code::UserMismatch, message));
     }
-    let limit = limit(&ask.limit, app.limits.page_changes)?;
+    let limit = limit(ask.limit.as_deref(), app.limits.page_changes)?;
     // What the client has seen beside the place where it goes on: answers to pushes, and where earlier pulls have ended.
     let mut seen = Vec::new();
     for text in ask.cursor.split('~').take(CURSORS_MAX) {
@@ -163,11 +185,11 @@ async fn deliver(
     Ok(())
 }
 
-pub(super) fn limit(text: &str, max: usize) -> Result<usize, ApiError> {
-    match text.parse::<usize>() {
-        _ if text.is_empty() => Ok(max),
-        Ok(limit) if limit > 0 => Ok(limit.min(max)),
-        Ok(_) | Err(_) => {
+pub(super) fn limit(text: Option<&str>, max: usize) -> Result<usize, ApiError> {
+    match text.map(str::parse::<usize>) {
+        None => Ok(max),
+        Some(Ok(limit)) if limit > 0 => Ok(limit.min(max)),
+        Some(Ok(_) | Err(_)) => {
             let message = "`limit` must be a number above 0";
             Err(ApiError::new(Code::InvalidRequest, message))
         }

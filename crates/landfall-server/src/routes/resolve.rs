@@ -14,27 +14,33 @@ use landfall_core::mutation::Refusal;
 use landfall_core::path::Path;
 use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::batch::concerning;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
 use crate::random;
 use crate::rules::CallerRules;
 use crate::store::{Choice, ConflictId, Effect, Named, Push, Recorded, Sender};
 
 /// What was decided about which conflict.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Decision)]
 struct Ask {
     id: String,
     choice: Name,
+    /// With the choice `value`, and with no other.
     #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = serde_json::Value, required = false)]
     value: Option<Json>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Choice)]
 enum Name {
     Won,
     Lost,
@@ -42,16 +48,41 @@ enum Name {
 }
 
 /// The conflict as it is now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Settled {
+    #[schema(value_type = shapes::WallTime)]
     server_time: WallTime,
     conflict: Recorded,
 }
 
-/// `POST /api/v1/sync/resolve`: settles a conflict, once and for all devices.
+refusals!(Refusals: SIGNED, BODY, STORE, &[
+    Code::NotFound,
+    Code::Forbidden,
+    Code::WriterMismatch,
+    Code::ConflictResolved,
+    Code::InvalidMutation,
+    Code::InvalidPath,
+    Code::InvalidOperation,
+    Code::ReservedField,
+    Code::UnknownCollection,
+    Code::Gone,
+    Code::ValidationFailed,
+    Code::DocumentTooLarge,
+    Code::TooManyKeys,
+]);
+
+/// Settles a conflict, once and for all devices.
 ///
 /// Asking for the same once more gives the same answer and changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sync/resolve",
+    operation_id = "resolve",
+    security(("token" = [])),
+    request_body = Ask,
+    responses((status = 200, description = "The conflict as it is now.", body = Settled), Refusals),
+)]
 pub(super) async fn resolve(
     State(app): State<App>,
     caller: Caller,

@@ -7,44 +7,56 @@ use landfall_core::code::Code;
 use landfall_core::id::{Client, Position, User};
 use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::limits::Limits;
+use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::store::{Seen, StoreError};
 
 /// Which device is asked about; none for the user alone.
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Ask {
+    /// An installation of the caller's.
+    #[param(nullable = false, min_length = 1, max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]+$")]
     client: Option<String>,
 }
 
 /// What the server knows.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Status {
+    #[schema(value_type = shapes::WallTime)]
     server_time: WallTime,
     epoch: String,
+    #[schema(value_type = u64)]
     position: Position,
+    #[schema(value_type = String)]
     user: User,
     tenant: String,
     roles: Vec<String>,
+    /// Null where none is asked about or it has sent nothing yet.
+    #[schema(required)]
     client: Option<Device>,
     limits: Bounds,
 }
 
 /// A device that has sent something before.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Device {
+    #[schema(value_type = shapes::WallTime)]
     first_seen: WallTime,
+    #[schema(value_type = shapes::WallTime)]
     last_seen: WallTime,
     pending_conflicts: usize,
 }
 
 /// How much the server takes and gives at a time.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Bounds {
     body_bytes: usize,
@@ -53,7 +65,17 @@ struct Bounds {
     page_changes: usize,
 }
 
-/// `GET /api/v1/sync/status`: the caller as the server sees them, and one device of theirs.
+refusals!(Refusals: SIGNED, STORE, &[Code::InvalidRequest, Code::WriterMismatch]);
+
+/// The caller as the server sees them, and one device of theirs.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sync/status",
+    operation_id = "status",
+    security(("token" = [])),
+    params(Ask),
+    responses((status = 200, description = "What the server knows.", body = Status), Refusals),
+)]
 pub(super) async fn status(
     State(app): State<App>,
     caller: Caller,

@@ -8,48 +8,63 @@ use landfall_core::mutation::Op;
 use landfall_core::path::Path;
 use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::database::{Row, Statement, next, sql};
 use super::place::{ConflictId, Place};
 use super::{Push, Sender, Snapshot, StoreError, count, stored};
+use crate::openapi::shapes;
 
 /// A conflict as it was recorded, with what has become of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Conflict)]
 pub struct Recorded {
+    #[schema(value_type = String)]
     id: ConflictId,
     #[serde(flatten)]
+    #[schema(inline, value_type = shapes::DocumentKey)]
     key: DocumentKey,
+    #[schema(value_type = shapes::Path)]
     path: Path,
+    #[schema(value_type = shapes::WallTime)]
     at: WallTime,
     won: Side,
     lost: Side,
     policy: String,
+    #[schema(required)]
     resolved: Option<Resolved>,
     /// The document as it is now, for deciding who may see this.
     #[serde(skip)]
+    #[schema(ignore)]
     data: String,
 }
 
 /// What one of the two wrote.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Side {
     user: String,
     client: String,
+    #[schema(required)]
     mutation: Option<String>,
+    #[schema(value_type = shapes::WallTime)]
     at: WallTime,
+    /// Null where it removed or deleted, too.
+    #[schema(value_type = serde_json::Value)]
     value: Option<Json>,
     removed: bool,
     deleted: bool,
 }
 
 /// How a conflict was settled.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Resolved {
     by: String,
+    #[schema(value_type = shapes::WallTime)]
     at: WallTime,
     choice: String,
     /// The value that was given, where it was neither of the two.
     #[serde(skip)]
+    #[schema(ignore)]
     value: Option<String>,
 }
 

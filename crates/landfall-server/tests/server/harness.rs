@@ -15,15 +15,18 @@ use landfall_server::caller::Caller;
 use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
 use crate::database::Database;
+use crate::description::Description;
 
 /// A server whose database lives as long as it does.
 pub(crate) struct Server {
     pub(crate) app: App,
     pub(crate) database: Arc<Database>,
     router: Router,
+    description: OnceCell<Description>,
 }
 
 /// What the server answered.
@@ -106,14 +109,22 @@ impl Server {
     pub(crate) async fn on(database: Database, config: Config) -> Server {
         let store = Store::open(&database.url()).await.unwrap();
         let app = App::new(config, store).unwrap();
-        Server { router: router(app.clone()), app, database: Arc::new(database) }
+        Server::of(app, Arc::new(database))
+    }
+
+    fn of(app: App, database: Arc<Database>) -> Server {
+        Server { router: router(app.clone()), app, database, description: OnceCell::new() }
+    }
+
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
     }
 
     /// Another server on the same database.
     pub(crate) async fn beside(&self, config: Config) -> Server {
         let store = Store::open(&self.database.url()).await.unwrap();
         let app = App::new(config, store).unwrap();
-        Server { router: router(app.clone()), app, database: Arc::clone(&self.database) }
+        Server::of(app, Arc::clone(&self.database))
     }
 
     /// Ends the server and starts another one on the same database.
@@ -136,8 +147,7 @@ impl Server {
         app.store.close().await;
         happens(&database).await;
         let store = Store::open(&database.url()).await.unwrap();
-        let app = App { store, ..app };
-        Server { router: router(app.clone()), app, database }
+        Server::of(App { store, ..app }, database)
     }
 
     /// How many rows a query counts.
@@ -156,7 +166,17 @@ impl Server {
         self.router.clone().oneshot(request).await.unwrap()
     }
 
+    /// The answer, which has to be one that the server says it gives.
     pub(crate) async fn call(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = self.ask(request).await;
+        let ask = Request::get("/openapi.json").body(Body::empty()).unwrap();
+        let described = async || Description::of(&self.ask(ask).await.text);
+        self.description.get_or_init(described).await.check(&method, &path, &answer);
+        answer
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.respond(request).await;
         let (parts, body) = response.into_parts();
         let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

@@ -7,6 +7,7 @@ mod cluster;
 mod conflicts;
 mod conformance;
 mod database;
+mod description;
 mod epochs;
 mod files;
 mod harness;
