@@ -27,3 +27,4 @@ mod sight;
 mod status;
 mod tokens;
 mod wholes;
+mod sql;
