@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::limits::{Limits, Pace};
+use crate::metrics::Metrics;
 use crate::rules::Rules;
 use crate::store::Store;
 use crate::token::{Tokens, WeakKey};
@@ -27,6 +28,8 @@ pub struct App {
     pub clock: fn() -> WallTime,
     /// How streams of hints are paced.
     pub pace: Pace,
+    /// What is measured.
+    pub metrics: Arc<Metrics>,
     /// Whether the server is about to end.
     pub ending: watch::Sender<bool>,
 }
@@ -39,6 +42,7 @@ impl App {
     pub fn new(config: Config, store: Store) -> Result<App, WeakKey> {
         let tokens = Tokens::new(config.key.as_deref(), config.jwks, config.expected)?;
         Ok(App {
+            metrics: Arc::new(Metrics::new(store.meters())),
             store,
             tokens: Arc::new(tokens),
             rules: Arc::new(config.rules),

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_core::id::User;
 use landfall_core::time::{Millis, WallTime};
 use landfall_server::app::system_time;
@@ -48,11 +48,26 @@ pub(crate) struct ServeOptions {
     /// Where the data is.
     #[arg(long, value_name = "URL", default_value = DATABASE)]
     pub(crate) database: String,
+    /// Where to answer `GET /metrics`, for Prometheus: for whoever can reach it, so nothing for the world to see.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) metrics: Option<String>,
+    /// The form of the log, which goes to standard error.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
+    pub(crate) log: LogForm,
     /// Files to serve beside the API: the app.
     #[arg(long, value_name = "DIR")]
     pub(crate) www: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigOptions,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum LogForm {
+    /// For people.
+    Text,
+    /// For programs: an object a line.
+    Json,
 }
 
 #[derive(Args)]

@@ -2,7 +2,7 @@
 //!
 //! What is wrong with one mutation is no error of the request: it is a verdict in the reply.
 
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
@@ -12,6 +12,7 @@ use landfall_core::mutation::Refusal;
 use landfall_core::time::Millis;
 use landfall_core::wire::PROTOCOL;
 use serde::Serialize;
+use tracing::Instrument;
 use utoipa::ToSchema;
 
 use crate::random;
@@ -238,17 +239,27 @@ impl IntoResponse for ApiError {
 }
 
 /// Gives every answer an id that the log knows too, writes refusals out and forbids caches to keep either.
+///
+/// Whatever is logged meanwhile bears the id. Of a request it says the route and no more: a path, a query or a body is
+/// what somebody wrote.
 pub async fn finish(request: Request, next: Next) -> Response {
     let id = format!("{:032x}", random::number());
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let response = next.run(request).await;
+    let matched = request.extensions().get::<MatchedPath>();
+    let route = matched.map_or("other", MatchedPath::as_str);
+    // As severe as anything, so that it is there for whatever is logged.
+    let span = tracing::error_span!("request", id, route);
+    let response = next.run(request).instrument(span.clone()).await;
+    let _entered = span.entered();
     let mut response = match response.extensions().get::<ApiError>() {
         Some(error) => {
             let (status, code) = (error.status.as_u16(), error.code);
-            tracing::info!(request_id = %id, %method, path, status, %code, "refused");
+            tracing::info!(status, %code, "refused");
             error.write(&id)
         }
-        None => response,
+        None => {
+            tracing::debug!(status = response.status().as_u16(), "answered");
+            response
+        }
     };
     let id = HeaderValue::try_from(id).expect("BUG: digits are a header value");
     response.headers_mut().insert(REQUEST_ID, id);

@@ -12,6 +12,7 @@ pub mod cursor;
 pub mod error;
 mod faults;
 pub mod limits;
+pub mod metrics;
 mod openapi;
 pub mod page;
 pub mod payload;

@@ -4,20 +4,21 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
 use landfall_server::app::system_time;
 use landfall_server::store::shown;
-use landfall_server::{App, Store, router, www};
+use landfall_server::{App, Store, metrics, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::cli::ServeOptions;
+use super::cli::{LogForm, ServeOptions};
 
 /// How long requests may still run once the server was asked to end.
 const GRACE: Duration = Duration::from_secs(20);
@@ -25,7 +26,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(options: ServeOptions) -> Result<(), Box<dyn Error>> {
-    log_to_stderr()?;
+    log_to_stderr(options.log)?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(options))
 }
 
@@ -67,7 +68,22 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
     let address = listener.local_addr()?;
+    let measured = match &options.metrics {
+        Some(listen) => {
+            let listener = TcpListener::bind(listen)
+                .await
+                .map_err(|error| format!("cannot listen on {listen} for `--metrics`: {error}"))?;
+            let address = listener.local_addr()?;
+            // It ends with the process: whoever collects sees that there is no answer.
+            tokio::spawn(axum::serve(listener, metrics::router(Arc::clone(&app.metrics))).into_future());
+            Some(address)
+        }
+        None => None,
+    };
     writeln!(std::io::stdout().lock(), "listening on http://{address}")?;
+    if let Some(address) = measured {
+        writeln!(std::io::stdout().lock(), "metrics on http://{address}/metrics")?;
+    }
     tracing::info!(%address, database = shown(&options.database), "serving");
     let ended = async move {
         ended(terminate, interrupt).await;
@@ -136,10 +152,20 @@ fn check_files(directory: &Path) -> Result<(), String> {
 }
 
 /// Logs what `LANDFALL_LOG` asks for, such as `debug` or `info,landfall_server=debug`.
-fn log_to_stderr() -> Result<(), Box<dyn Error>> {
+fn log_to_stderr(form: LogForm) -> Result<(), Box<dyn Error>> {
     let wanted = std::env::var("LANDFALL_LOG").unwrap_or_else(|_| "info".to_owned());
     let filter: Targets = wanted.parse().map_err(|error| format!("LANDFALL_LOG={wanted}: {error}"))?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
-    tracing_subscriber::registry().with(filter).with(lines).init();
+    let registry = tracing_subscriber::registry().with(filter);
+    match form {
+        LogForm::Text => registry.with(lines).init(),
+        LogForm::Json => registry.with(lines.json().flatten_event(true).with_span_list(false)).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        // A text that was put together may hold what somebody wrote.
+        let text = panic.payload().downcast_ref::<&str>().copied().unwrap_or("see there");
+        tracing::error!(place, text, "a bug");
+    }));
     Ok(())
 }

@@ -9,6 +9,7 @@ mod commits;
 mod conflicts;
 mod database;
 mod open;
+mod meters;
 mod place;
 mod pool;
 mod postgres;
@@ -33,6 +34,7 @@ pub use conflicts::{Choice, Conflicts, Effect, Recorded};
 pub use open::{Failure, OpenError, Store, shown};
 pub use place::{ConflictId, Place};
 pub use push::Push;
+pub(crate) use meters::{Meters, latencies};
 pub use snapshot::{Change, Changes, Seen, Snapshot};
 
 /// Identity of a history: another one after the database was set back to an earlier state.

@@ -9,6 +9,7 @@ use landfall_core::id::{MutationId, Position};
 use landfall_core::time::WallTime;
 use landfall_core::wire::{self, Batch, BatchReply, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
+use tracing::Instrument;
 
 use crate::app::App;
 use crate::caller::Caller;
@@ -46,7 +47,7 @@ pub(super) async fn batch(
     payload: Payload,
 ) -> Result<Reply<BatchReply>, ApiError> {
     // Others' writes may be in its transaction, so it comes to its end even if whoever sent it has gone.
-    match tokio::spawn(push(app, caller, payload)).await {
+    match tokio::spawn(push(app, caller, payload).in_current_span()).await {
         Ok(outcome) => outcome,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
@@ -65,7 +66,9 @@ async fn push(app: App, caller: Caller, payload: Payload) -> Result<Reply<BatchR
     let sender = Sender { tenant, user: caller.user.clone(), client, now };
     let judged =
         app.store.push(&sender, |push| judge(push, &app, &caller, &batch, &mutations, &named, now).boxed());
-    judged.await.map(Reply)
+    let reply = judged.await?;
+    app.metrics.judged(&reply.results);
+    Ok(Reply(reply))
 }
 
 /// What becomes of a batch in one push.

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::caller::Session;
 use crate::error::ApiError;
 use crate::limits::Pace;
+use crate::metrics::Open;
 use crate::openapi::{SIGNED, STORE, refusals};
 use crate::random;
 
@@ -52,6 +53,7 @@ pub(super) async fn live(State(app): State<App>, session: Session) -> Result<Res
         pace: app.pace,
         free_at: now,
         said_at: now,
+        _open: app.metrics.stream(),
     };
     let texts = stream::unfold(hints, async |mut hints| {
         let text = hints.next().await?;
@@ -72,6 +74,7 @@ struct Hints {
     free_at: Instant,
     /// When something was said last.
     said_at: Instant,
+    _open: Open,
 }
 
 impl Hints {

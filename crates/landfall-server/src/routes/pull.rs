@@ -126,6 +126,7 @@ pub(super) async fn pull(
         what: format!("commit {}", position.0),
         reason: "it is not there".to_owned(),
     })?;
+    app.metrics.pulled(page.len());
     let cursor = Cursor { epoch: snapshot.epoch(), position, nonce, ordinal, floor, sight: Some(sight) };
     let text = page.end(&cursor.seal(app.store.cursor_key(), &caller.tenant), more, remaining);
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::commits::{self, Commits};
 use super::database::{Database, sql};
+use super::meters::Meters;
 use super::postgres::Postgres;
 use super::push::Push;
 use super::snapshot::Snapshot;
@@ -67,6 +68,7 @@ pub struct Store {
     cursor_key: Arc<[u8]>,
     commits: Commits,
     turns: Turns,
+    meters: Meters,
 }
 
 impl Store {
@@ -90,8 +92,9 @@ impl Store {
             tokio::spawn(commits::look(Arc::downgrade(&database), commits.clone()));
         }
         database.pass_on(&commits).await;
-        let turns = Turns::of(&*database);
-        Ok(Store { database, cursor_key, commits, turns })
+        let meters = Meters::default();
+        let turns = Turns::of(&*database, meters.clone());
+        Ok(Store { database, cursor_key, commits, turns, meters })
     }
 
     /// Opens a database for something that makes no sense where there was none.
@@ -105,6 +108,11 @@ impl Store {
             }
             Some(_) | None => Store::open(url).await,
         }
+    }
+
+    /// What it measures of itself.
+    pub(crate) fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// What cursors are signed with.
@@ -132,6 +140,7 @@ impl Store {
             };
             match outcome {
                 Err(error) if error.is_contended() && left > 0 => {
+                    self.meters.retries.inc();
                     tracing::info!("another transaction was in the way of a push; it is tried again");
                 }
                 outcome => return outcome,

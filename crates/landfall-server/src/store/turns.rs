@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use landfall_core::id::Position;
 use tokio::sync::{OwnedMutexGuard, oneshot};
@@ -17,6 +17,7 @@ use tokio::sync::{OwnedMutexGuard, oneshot};
 use super::StoreError;
 use super::commits::Commits;
 use super::database::{Database, Transaction};
+use super::meters::Meters;
 use crate::caller::Tenant;
 use crate::faults::{self, Bug, Point};
 
@@ -31,6 +32,7 @@ pub(super) struct Turns {
     /// Whether pushes of one tenant wait for those of others: they would in the database.
     is_one_lane: bool,
     lanes: Arc<Mutex<BTreeMap<Option<Tenant>, Arc<Lane>>>>,
+    meters: Meters,
 }
 
 /// Pushes that wait for each other.
@@ -59,22 +61,23 @@ pub(super) struct Turn {
     lane: Arc<Lane>,
     left: OwnedMutexGuard<Option<Joined>>,
     is_alone: bool,
+    meters: Meters,
 }
 
 impl Turns {
     /// Turns for the pushes into a database.
-    pub(super) fn of(database: &dyn Database) -> Turns {
-        Turns { is_one_lane: !database.is_shared(), lanes: Arc::default() }
+    pub(super) fn of(database: &dyn Database, meters: Meters) -> Turns {
+        Turns { is_one_lane: !database.is_shared(), lanes: Arc::default(), meters }
     }
 
     /// Waits behind everybody who came before.
     pub(super) async fn wait(&self, tenant: &Tenant, is_alone: bool) -> Result<Turn, StoreError> {
         let lane = self.lane((!self.is_one_lane).then(|| tenant.clone()));
-        let waits = Waits::in_lane(&lane);
+        let waits = Waits::in_lane(&lane, &self.meters);
         let left = tokio::time::timeout(PATIENCE, Arc::clone(&lane.left).lock_owned()).await;
         drop(waits);
         let left = left.map_err(|_| StoreError::Busy("too many pushes at once".to_owned()))?;
-        Ok(Turn { lane, left, is_alone })
+        Ok(Turn { lane, left, is_alone, meters: self.meters.clone() })
     }
 
     fn lane(&self, name: Option<Tenant>) -> Arc<Lane> {
@@ -87,18 +90,20 @@ impl Turns {
 }
 
 /// Somebody in a lane, for as long as this is there.
-struct Waits<'a>(&'a AtomicUsize);
+struct Waits<'a>(&'a AtomicUsize, &'a Meters);
 
 impl Waits<'_> {
-    fn in_lane(lane: &Lane) -> Waits<'_> {
+    fn in_lane<'a>(lane: &'a Lane, meters: &'a Meters) -> Waits<'a> {
         lane.waiting.fetch_add(1, Ordering::SeqCst);
-        Waits(&lane.waiting)
+        meters.waiting.inc();
+        Waits(&lane.waiting, meters)
     }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::SeqCst);
+        self.1.waiting.dec();
     }
 }
 
@@ -110,7 +115,7 @@ impl Turn {
         commits: &Commits,
     ) -> Result<Joined, StoreError> {
         match self.left.take() {
-            Some(left) if self.is_alone => left.commit(commits).await,
+            Some(left) if self.is_alone => left.commit(commits, &self.meters).await,
             Some(left) => return Ok(left),
             None => {}
         }
@@ -125,17 +130,18 @@ impl Turn {
         position: Option<Position>,
         commits: Commits,
     ) -> Result<(), StoreError> {
-        let Turn { lane, mut left, is_alone } = self;
+        let Turn { lane, mut left, is_alone, meters } = self;
         let (told, done) = oneshot::channel();
         joined.members.push(Member { tenant, position, told });
         let is_first = joined.members.len() == 1;
         *left = Some(joined);
         // Whatever becomes of whoever sent this: others may be in it by now.
         if is_alone || lane.waiting.load(Ordering::SeqCst) == 0 {
-            tokio::spawn(close(left, commits));
+            tokio::spawn(close(left, commits, meters));
         } else if is_first {
             drop(left);
-            tokio::spawn(async move { close(Arc::clone(&lane.left).lock_owned().await, commits).await });
+            let left = Arc::clone(&lane.left);
+            tokio::spawn(async move { close(left.lock_owned().await, commits, meters).await });
         } else {
             drop(left);
         }
@@ -147,20 +153,25 @@ impl Turn {
 }
 
 /// Commits what was left, if it still is.
-async fn close(mut left: OwnedMutexGuard<Option<Joined>>, commits: Commits) {
+async fn close(mut left: OwnedMutexGuard<Option<Joined>>, commits: Commits, meters: Meters) {
     if let Some(left) = left.take() {
-        left.commit(&commits).await;
+        left.commit(&commits, &meters).await;
     }
 }
 
 impl Joined {
-    async fn commit(self, commits: &Commits) {
+    async fn commit(self, commits: &Commits, meters: &Meters) {
         if faults::is(Bug::RepliesBeforeCommit) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         faults::pass(Point::BeforeCommit);
+        let began = Instant::now();
         let outcome = self.tx.commit().await;
+        meters.commits.observe(began.elapsed().as_secs_f64());
         faults::pass(Point::AfterCommit);
+        if outcome.is_err() {
+            meters.failed.inc();
+        }
         for Member { tenant, position, told } in self.members {
             if let (Ok(()), Some(position)) = (&outcome, position) {
                 commits.tell(&tenant, position);

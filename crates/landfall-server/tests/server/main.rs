@@ -15,6 +15,8 @@ mod issuer;
 mod limits;
 mod live;
 mod migration;
+mod logs;
+mod metrics;
 mod nodes;
 mod policies;
 mod postgres;

@@ -3,44 +3,52 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::harness::Device;
 
-fn landfall(directory: &Path) -> Command {
+pub(crate) fn landfall(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_landfall"));
     command.current_dir(directory).env_remove("LANDFALL_JWT_KEY").env("LANDFALL_LOG", "warn");
     command
 }
 
 /// A running server; killed when dropped.
-struct Running {
+pub(crate) struct Running {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Running {
     /// On a database of its own, in a file.
-    fn start(directory: &Path) -> Running {
+    pub(crate) fn start(directory: &Path) -> Running {
         Running::on("sqlite://./landfall.db", directory)
     }
 
-    fn on(database: &str, directory: &Path) -> Running {
-        let mut child = landfall(directory)
-            .args(["serve", "--listen", "127.0.0.1:0", "--database", database])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-        Running { address: address.to_owned(), child }
+    pub(crate) fn on(database: &str, directory: &Path) -> Running {
+        Running::with(database, directory, |_| {}).0
     }
 
-    fn call(&self, head: &str, body: &str) -> Value {
+    /// Gives what it prints, too, behind the line that says where it listens.
+    pub(crate) fn with(
+        database: &str,
+        directory: &Path,
+        options: impl FnOnce(&mut Command),
+    ) -> (Running, BufReader<ChildStdout>) {
+        let mut command = landfall(directory);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--database", database]);
+        options(&mut command);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let (mut line, mut output) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
+        output.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
+        (Running { address: address.to_owned(), child }, output)
+    }
+
+    pub(crate) fn call(&self, head: &str, body: &str) -> Value {
         let mut stream = self.connect(head, body);
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -50,7 +58,7 @@ impl Running {
     }
 
     /// A connection on which the answer to a request is about to come.
-    fn connect(&self, head: &str, body: &str) -> TcpStream {
+    pub(crate) fn connect(&self, head: &str, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let length = body.len();
         write!(
@@ -63,7 +71,7 @@ impl Running {
         stream
     }
 
-    fn end(mut self) -> i32 {
+    pub(crate) fn end(mut self) -> i32 {
         let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
         self.child.wait().unwrap().code().unwrap()
@@ -88,7 +96,7 @@ fn token(directory: &Path) -> String {
 }
 
 /// Runs to the end; what it says on standard error.
-fn refusal(command: &mut Command) -> String {
+pub(crate) fn refusal(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert_eq!(status.code(), Some(1));
     assert!(stdout.is_empty(), "it listened: {}", String::from_utf8_lossy(&stdout));
@@ -178,6 +186,31 @@ async fn a_database_of_a_newer_version_is_left_alone() {
     let mut command = landfall(directory.path());
     let text = refusal(command.args(["serve", "--listen", "127.0.0.1:0", "--database", &database.url()]));
     assert!(text.contains("newer Landfall (tables of version 6, this one knows 5)"), "{text}");
+}
+
+#[tokio::test]
+async fn metrics_are_served_where_they_are_asked_for_and_nowhere_else() {
+    let (directory, database) = (tempfile::tempdir().unwrap(), Database::new().await);
+    let (server, mut output) = Running::with(&database.url(), directory.path(), |command| {
+        command.args(["--metrics", "127.0.0.1:0"]);
+    });
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("metrics on http://").unwrap().strip_suffix("/metrics").unwrap();
+    server.call("GET /api/v1/sync/status", "");
+    let get = |address: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    };
+    let text = get(address);
+    assert!(text.starts_with("HTTP/1.1 200 ") && text.contains("application/openmetrics-text"), "{text}");
+    let counted = "landfall_requests_total{route=\"/api/v1/sync/status\",status=\"200\"} 1\n";
+    assert!(text.contains(counted), "{text}");
+    assert!(get(&server.address).starts_with("HTTP/1.1 404 "));
+    assert_eq!(server.end(), 0);
 }
 
 #[tokio::test]
