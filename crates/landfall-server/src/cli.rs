@@ -5,14 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use landfall_core::id::User;
-use landfall_core::time::{Millis, WallTime};
+use landfall_core::time::Millis;
+use landfall_server::Config;
 use landfall_server::app::system_time;
 use landfall_server::caller::{Caller, Tenant};
 use landfall_server::token::Tokens;
-use landfall_server::{Config, Store};
+
+use crate::upkeep::{BackedUpOptions, BackupOptions, CheckOptions, RestoreOptions, RestoredOptions};
 
 const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
-const DATABASE: &str = "sqlite://./landfall.db";
+pub(crate) const DATABASE: &str = "sqlite://./landfall.db";
 
 /// Offline-first sync: the server.
 #[derive(Parser)]
@@ -28,8 +30,16 @@ pub(crate) enum Command {
     Serve(ServeOptions),
     /// Prints a token for a user.
     Token(TokenOptions),
+    /// Looks through a database for what does not hold together, and changes nothing. Servers may go on working with it.
+    Check(CheckOptions),
+    /// Copies a database that is a file, while servers work with it.
+    Backup(BackupOptions),
     /// Says that a backup was made: devices then keep no longer what is in it.
     BackedUp(BackedUpOptions),
+    /// Puts a backup of a file where there is no database.
+    Restore(RestoreOptions),
+    /// Says that a database was put back from a backup in another way: devices then put back what is not in it.
+    Restored(RestoredOptions),
 }
 
 /// Where the server is told what it may do.
@@ -71,16 +81,6 @@ pub(crate) enum LogForm {
 }
 
 #[derive(Args)]
-pub(crate) struct BackedUpOptions {
-    /// Where the data is.
-    #[arg(long, value_name = "URL", default_value = DATABASE)]
-    database: String,
-    /// When the backup was begun: seconds since 1970, as `date +%s` says before.
-    #[arg(long, value_name = "SECONDS")]
-    begun: u64,
-}
-
-#[derive(Args)]
 pub(crate) struct TokenOptions {
     /// Whom it speaks for.
     #[arg(long)]
@@ -109,23 +109,6 @@ impl ConfigOptions {
         let key = std::env::var(KEY_VARIABLE).ok().filter(|key| !key.is_empty());
         config.key = key.or(config.key);
         Ok(config)
-    }
-}
-
-impl BackedUpOptions {
-    /// Notes it, and says how many tenants have something in the backup that was in none before.
-    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
-        let begun = WallTime(self.begun.saturating_mul(1_000));
-        if begun > system_time() {
-            return Err(format!("a backup that begins at {} is not made yet", self.begun).into());
-        }
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-            let store = Store::open_existing(&self.database).await?;
-            let news = store.backed_up(begun).await?;
-            store.close().await;
-            println!("news for {news} tenants");
-            Ok(())
-        })
     }
 }
 

@@ -5,11 +5,12 @@
 //! particular to one database is in the file named after it.
 
 mod backups;
+mod check;
 mod commits;
 mod conflicts;
 mod database;
-mod open;
 mod meters;
+mod open;
 mod place;
 mod pool;
 mod postgres;
@@ -30,11 +31,13 @@ use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
+pub use backups::CopyError;
+pub use check::Report;
 pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub(crate) use meters::{Meters, latencies};
 pub use open::{Failure, OpenError, Store, shown};
 pub use place::{ConflictId, Place};
 pub use push::Push;
-pub(crate) use meters::{Meters, latencies};
 pub use snapshot::{Change, Changes, Seen, Snapshot};
 
 /// Identity of a history: another one after the database was set back to an earlier state.

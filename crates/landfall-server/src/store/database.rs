@@ -4,13 +4,14 @@
 //! particular to one database is in the file that implements [`Database`] for it; another one is another file.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use futures_util::TryStreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::StoreError;
 use super::commits::Commits;
+use super::{CopyError, StoreError};
 
 /// What comes of asking a database.
 pub(super) type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -29,6 +30,12 @@ pub(super) trait Database: Send + Sync + fmt::Debug {
     /// Passes on what is committed here to other servers, and tells here what they commit, for as long as that can be
     /// done. Nothing rests on it.
     fn pass_on<'a>(&'a self, commits: &'a Commits) -> BoxFuture<'a, ()>;
+
+    /// What the database itself finds wrong with what it holds, as sentences.
+    fn inspect(&self) -> Answer<'_, Vec<String>>;
+
+    /// Writes all that is committed into a new file, as of one moment.
+    fn copy_to(&self, file: PathBuf) -> BoxFuture<'_, Result<(), CopyError>>;
 
     /// Waits for what is running and ends every connection.
     fn close(&self) -> BoxFuture<'_, ()>;
@@ -203,6 +210,7 @@ macro_rules! records {
 records!(A B);
 records!(A B C);
 records!(A B C D);
+records!(A B C D E F G);
 records!(A B C D E F G H I J);
 
 /// The ways in which the store asks.

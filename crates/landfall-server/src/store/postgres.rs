@@ -8,6 +8,7 @@ mod connection;
 mod fault;
 mod notify;
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use futures_util::future::{BoxFuture, FutureExt, TryFutureExt, join_all};
@@ -19,7 +20,7 @@ use super::commits::Commits;
 use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
-use super::{OpenError, StoreError};
+use super::{CopyError, OpenError, StoreError};
 use crate::faults::{self, Point};
 use connection::Connection;
 
@@ -96,6 +97,15 @@ impl Database for Postgres {
             let mut word = self.word.lock().expect("BUG: a panic while the word was locked");
             word.spawn(notify::pass_on(first, self.config.clone(), commits.clone()));
         })
+    }
+
+    fn inspect(&self) -> Answer<'_, Vec<String>> {
+        // It has a program of its own for that, `pg_amcheck`.
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn copy_to(&self, _: PathBuf) -> BoxFuture<'_, Result<(), CopyError>> {
+        Box::pin(async { Err(CopyError::NotOurs) })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -188,7 +188,7 @@ fn write_hash(hash: Option<&[u8; 32]>) -> String {
 }
 
 /// Reads a hash, or that there is none.
-fn read_hash(text: &str) -> Option<Option<[u8; 32]>> {
+pub(super) fn read_hash(text: &str) -> Option<Option<[u8; 32]>> {
     let mut hash = [0; 32];
     if text.is_empty() {
         return Some(None);

@@ -4,6 +4,7 @@
 //! connection writes, `BEGIN IMMEDIATE` makes its transactions whole; a few others read beside it.
 
 mod connection;
+pub(super) mod copy;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ use super::commits::Commits;
 use super::database::{Answer, Database, Row, Statement, Transaction};
 use super::pool::{Lease, Pool};
 use super::tables::{self, Found};
-use super::{OpenError, StoreError};
+use super::{CopyError, OpenError, StoreError};
 use crate::faults::{self, Point};
 use connection::Connection;
 
@@ -91,6 +92,21 @@ impl Database for Sqlite {
         Box::pin(async {})
     }
 
+    fn inspect(&self) -> Answer<'_, Vec<String>> {
+        Box::pin(async { self.lease(false).await?.call(|handle| Ok(inspect(handle))).await })
+    }
+
+    fn copy_to(&self, file: PathBuf) -> BoxFuture<'_, Result<(), CopyError>> {
+        Box::pin(async move {
+            let connection = Connection::start({
+                let path = self.path.clone();
+                move || connect(&path, WRITES)
+            });
+            let connection = connection.await.map_err(|error| CopyError::Failed(error.to_string()))?;
+            connection.call(move |handle| copy::write(handle, &file)).await.map_err(CopyError::Failed)
+        })
+    }
+
     fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             for reader in self.readers.close().await {
@@ -101,6 +117,27 @@ impl Database for Sqlite {
             }
         })
     }
+}
+
+/// Has SQLite read all of the file.
+fn inspect(handle: &mut Handle) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut ask = |sql: &str, name: &dyn Fn(&rusqlite::Row<'_>) -> rusqlite::Result<String>| {
+        let rows = handle.prepare(sql).and_then(|mut statement| {
+            statement.query_map((), |row| name(row))?.collect::<rusqlite::Result<Vec<String>>>()
+        });
+        match rows {
+            Ok(rows) => found.extend(rows),
+            Err(error) => found.push(format!("the file cannot be read: {error}")),
+        }
+    };
+    ask("PRAGMA integrity_check", &|row| row.get(0));
+    ask("PRAGMA foreign_key_check", &|row| {
+        let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+        Ok(format!("a row of {table} names something that is not in {parent}"))
+    });
+    found.retain(|line| line != "ok");
+    found
 }
 
 /// Brings the log into the database file.

@@ -203,6 +203,8 @@ async fn live_through(database: Database) -> (Vec<String>, Vec<String>) {
     heard.hear(&server.get(&ben, "status?client=client-2").await);
 
     let mut rows = Vec::new();
+    let report = server.app.store.check(clock()).await.unwrap();
+    assert!(report.findings.is_empty() && report.documents > 0, "{report:#?}");
     for table in TABLES {
         for row in server.database.read(table).await {
             let mut row = Value::from(row);

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+mod check;
 mod cluster;
 mod conflicts;
 mod conformance;
@@ -14,9 +15,9 @@ mod harness;
 mod issuer;
 mod limits;
 mod live;
-mod migration;
 mod logs;
 mod metrics;
+mod migration;
 mod nodes;
 mod policies;
 mod postgres;
@@ -26,7 +27,8 @@ mod pull;
 mod push;
 mod settled;
 mod sight;
+mod sql;
 mod status;
 mod tokens;
+mod upkeep;
 mod wholes;
-mod sql;
