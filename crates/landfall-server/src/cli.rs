@@ -11,7 +11,7 @@ use landfall_server::app::system_time;
 use landfall_server::caller::{Caller, Tenant};
 use landfall_server::token::Tokens;
 
-use crate::upkeep::{BackedUpOptions, BackupOptions, CheckOptions, RestoreOptions, RestoredOptions};
+use super::upkeep::{BackedUpOptions, BackupOptions, CheckOptions, RestoreOptions, RestoredOptions};
 
 const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
 pub(crate) const DATABASE: &str = "sqlite://./landfall.db";

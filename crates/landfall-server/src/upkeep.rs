@@ -9,7 +9,7 @@ use landfall_server::Store;
 use landfall_server::app::system_time;
 use landfall_server::store::shown;
 
-use crate::cli::DATABASE;
+use super::cli::DATABASE;
 
 /// Which database.
 #[derive(Args)]
