@@ -180,3 +180,34 @@ fn a_newer_stranger_brings_a_deleted_document_back_whole() {
     // Of two equal readings the greater writer is the newer one.
     check(5, 5, None);
 }
+
+/// It is told so, for its device shows less than there is; so is the next one, which was made without a look at it.
+#[test]
+fn a_write_beside_another_one_that_its_writer_did_not_know_is_merged() {
+    let mut court = Court::default();
+    let patch =
+        |writer, n, path| Mutation { base: Version(1), ..write(writer, n, 10 + n, "patch", &set(path, n)) };
+    court.push(&[9], &[write(9, 1, 1, "create", &set("/a", 0))]);
+    let known = court.push(&[2], &[patch(2, 1, "/b")]);
+    let first = patch(1, 1, "/c");
+    let second = Mutation { after: Some(first.id), ..patch(1, 2, "/d") };
+    let after_pulling = Mutation { base: Version(4), after: Some(second.id), ..patch(1, 3, "/e") };
+    let results = court.push(&[1], &[first, second, after_pulling]);
+    let verdicts: Vec<_> = known.iter().chain(&results).map(|result| result.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Applied, Verdict::Merged, Verdict::Merged, Verdict::Applied]);
+    assert_eq!(court.conflicts, []);
+}
+
+/// A device that does not know how a field is declared shows what it has set, and there is something else.
+#[test]
+fn what_is_set_in_a_field_that_merges_by_itself_merges_and_who_sees_another_value_is_told() {
+    let mut court = Court::default();
+    court.push(&[1], &[write(1, 1, 1, "create", &set("/max", 5))]);
+    let set_on =
+        |n, base, value| Mutation { base: Version(base), ..write(1, n, n, "patch", &set("/max", value)) };
+    let results = court.push(&[1], &[set_on(2, 1, 3), set_on(3, 2, 7)]);
+    let verdicts: Vec<_> = results.iter().map(|result| result.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Merged, Verdict::Applied]);
+    assert_eq!(court.text().as_deref(), Some(r#"{"max":7}"#));
+    assert_eq!(court.conflicts, []);
+}

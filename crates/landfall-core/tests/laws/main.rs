@@ -6,6 +6,7 @@ mod arbitrary;
 mod causality;
 mod court;
 mod group;
+mod limits;
 mod order;
 mod policy;
 mod receipts;

@@ -1,7 +1,8 @@
 //! Which of the writes that did not know of each other stands is the collection's policy to say, and only that.
 
+use landfall_core::clock::Stamp;
 use landfall_core::conflict::Policy;
-use landfall_core::id::Version;
+use landfall_core::id::{MutationId, Version, Writer};
 use landfall_core::json::Json;
 use landfall_core::mutation::{Change, Field, Mutation, Op};
 use landfall_core::wire::Verdict;
@@ -125,4 +126,27 @@ proptest! {
         prop_assert_eq!(&seen(&court).unwrap()["a"], &json!(all.len()));
         prop_assert_eq!(court.conflicts.len(), before);
     }
+}
+
+/// What was written as one is met on the way to its part and again there.
+#[test]
+fn each_path_that_is_lost_is_one_conflict_that_says_what_stood_there() {
+    let mut court = Court::default();
+    let json = |text| Change::Set(Json::parse(text).unwrap());
+    let field = |path: &str, text| Field { path: path.parse().unwrap(), change: json(text) };
+    let written = |writer: u128, op: Op, ticks: u64, fields| {
+        let id = MutationId { writer: Writer(writer), n: 1 };
+        let text = serde_json::json!({
+            "id": id, "collection": "notes", "document": "d", "op": op, "fields": fields, "base": 0,
+            "stamp": Stamp { ticks, writer: id.writer }, "schema": 1,
+        });
+        serde_json::from_value::<Mutation>(text).unwrap()
+    };
+    court.push(&[2], &[written(2, Op::Create, 9, vec![field("/a", r#"{"x":1}"#), field("/b", "1")])]);
+    court.push(&[1], &[written(1, Op::Patch, 5, vec![field("/a/x", "2"), field("/b", "2")])]);
+    let lost: Vec<_> =
+        court.conflicts.iter().map(|one| (one.path.to_string(), one.met_value.clone())).collect();
+    let stood = Some(Json::parse("1").unwrap());
+    assert_eq!(lost, [("/a/x".to_owned(), stood.clone()), ("/b".to_owned(), stood)]);
+    assert_eq!(court.text().as_deref(), Some(r#"{"a":{"x":1},"b":1}"#));
 }

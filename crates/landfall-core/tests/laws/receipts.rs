@@ -107,3 +107,17 @@ fn what_is_in_already_stays_so_where_another_of_its_transaction_is_refused() {
         [(Verdict::Applied, true, None), refused("group_refused"), refused("reserved_field")]
     );
 }
+
+#[test]
+fn the_verdict_on_what_was_first_sent_more_than_four_hundred_days_ago_may_be_forgotten() {
+    const DAYS: u64 = 400 * 24 * 60 * 60 * 1_000;
+    let text = mutation(1, "d", 1, r#","firstSentAt":1000"#);
+    let code = |now| {
+        let parsed = [parse(&Json::parse(&text).unwrap())];
+        let decision = decide(&parsed, Facts::default(), &NoRules(Terms::default()), WallTime(now));
+        decision.results[0].code.clone()
+    };
+    assert_eq!(code(1_000 + DAYS), None);
+    assert_eq!(code(1_001 + DAYS).as_deref(), Some("maybe_applied"));
+    assert_eq!(code(0), None, "a clock that was ahead says nothing");
+}

@@ -1,6 +1,8 @@
 //! What the caller may not see is not there, whatever is asked, and the answer gives nothing away.
 
-use landfall_core::authority::{Facts, Proposal, Rules, Stored, Terms, decide, parse};
+use std::cell::RefCell;
+
+use landfall_core::authority::{Decision, Facts, Proposal, Rules, Stored, Terms, decide, parse};
 use landfall_core::clock::Stamp;
 use landfall_core::code::Code;
 use landfall_core::document::Document;
@@ -49,6 +51,12 @@ fn set(value: &str) -> String {
 
 /// What is answered where the document is this, and whether it was changed. `None` is no document.
 fn asked(there: Option<&str>, mutation: &Mutation) -> (PushResult, bool) {
+    let decision = decided(facts(there, false), &Sight(Terms::default()), mutation);
+    (decision.results[0].clone(), !decision.documents.is_empty())
+}
+
+/// What there is: a document, which may be deleted.
+fn facts(there: Option<&str>, deleted: bool) -> Facts {
     let documents = there.map(|value| {
         let first =
             Mutation { stamp: Stamp { ticks: 9, writer: Writer(1) }, ..written(9, "create", &set(value)) };
@@ -57,13 +65,19 @@ fn asked(there: Option<&str>, mutation: &Mutation) -> (PushResult, bool) {
             &mut document,
             landfall_core::document::Register { stamp: first.stamp, version: Version(3) },
         );
+        if deleted {
+            let stamp = Stamp { ticks: 10, writer: Writer(1) };
+            let register = landfall_core::document::Register { stamp, version: Version(3) };
+            written(8, "delete", "[]").apply(&mut document, register);
+        }
         (first.key(), Stored { version: Version(3), position: Position(5), document, whole: None })
     });
-    let facts =
-        Facts { position: Position(8), documents: documents.into_iter().collect(), ..Facts::default() };
+    Facts { position: Position(8), documents: documents.into_iter().collect(), ..Facts::default() }
+}
+
+fn decided(facts: Facts, rules: &dyn Rules, mutation: &Mutation) -> Decision {
     let text = Json::parse(&serde_json::to_string(mutation).unwrap()).unwrap();
-    let decision = decide(&[parse(&text)], facts, &Sight(Terms::default()), NOW);
-    (decision.results[0].clone(), !decision.documents.is_empty())
+    decide(&[parse(&text)], facts, rules, NOW)
 }
 
 fn said(there: Option<&str>, mutation: &Mutation) -> (Verdict, Option<String>, Version, bool) {
@@ -85,6 +99,54 @@ fn a_change_of_what_is_not_seen_is_answered_as_if_there_were_nothing() {
     assert_eq!(said(Some("theirs"), &written(1, "patch", &set("mine"))), refused(Code::NotFound, 0));
     let (result, _) = asked(Some("theirs"), &written(1, "delete", "[]"));
     assert_eq!((result.verdict, result.position, result.stamp), (Verdict::Applied, Position(0), None));
+}
+
+#[test]
+fn what_a_delete_hides_is_not_changed_by_whoever_could_not_see_it() {
+    let patch = written(1, "patch", &set("mine"));
+    let unseen = decided(facts(Some("theirs"), true), &Sight(Terms::default()), &patch);
+    assert_eq!(unseen, decided(facts(None, false), &Sight(Terms::default()), &patch));
+    let seen = decided(facts(Some("mine"), true), &Sight(Terms::default()), &patch);
+    assert_eq!((seen.results[0].verdict, seen.documents.len()), (Verdict::Conflict, 1));
+}
+
+/// Writes down what it is asked about.
+#[derive(Default)]
+struct Clerk(Terms, RefCell<Vec<(Option<String>, Option<String>)>>);
+
+impl Rules for Clerk {
+    fn terms(&self, _: &Collection) -> Result<&Terms, Refusal> {
+        Ok(&self.0)
+    }
+
+    fn may_see(&self, _: &Collection, _: &Json) -> bool {
+        true
+    }
+
+    fn check(&self, Proposal { previous, document, .. }: Proposal<'_>) -> Result<(), Refusal> {
+        let text = |json: Option<&Json>| json.map(|json| json.text().to_owned());
+        self.1.borrow_mut().push((text(previous), text(document)));
+        Ok(())
+    }
+}
+
+#[test]
+fn rules_judge_what_was_there_and_what_would_be() {
+    let check = |there, deleted, mutation: Mutation, expected: (Option<&str>, Option<&str>)| {
+        let clerk = Clerk::default();
+        decided(facts(there, deleted), &clerk, &mutation);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        assert_eq!(clerk.1.into_inner(), [(owned(expected.0), owned(expected.1))], "{mutation:?}");
+    };
+    let known = |mutation| Mutation { base: Version(3), ..mutation };
+    let (old, new) = (Some(r#"{"a":"old"}"#), Some(r#"{"a":"new"}"#));
+    check(None, false, written(1, "create", &set("new")), (None, new));
+    check(Some("old"), false, known(written(1, "patch", &set("new"))), (old, new));
+    check(Some("old"), false, known(written(1, "delete", "[]")), (old, None));
+    check(Some("old"), true, known(written(1, "create", &set("new"))), (None, new));
+    // An older write, which the delete goes on hiding.
+    let older = Mutation { stamp: Stamp { ticks: 9, writer: Writer(2) }, ..written(1, "patch", &set("new")) };
+    check(Some("old"), true, older, (old, new));
 }
 
 #[test]
