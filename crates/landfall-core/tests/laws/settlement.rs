@@ -140,3 +140,10 @@ fn a_whole_that_is_put_back_is_all_there_is_but_for_what_merges_by_itself() {
     court.settle(Back::Whole(json("{}")), SETTLER + 1).unwrap();
     assert_eq!(court.text().as_deref(), Some(r#"{"n":5}"#));
 }
+
+#[test]
+fn a_document_of_nothing_but_what_merges_by_itself_comes_back_too() {
+    let mut court = one(&[("/n", Change::Set(json("5")))], true);
+    court.settle(Back::Whole(json(r#"{"n":9}"#)), SETTLER).unwrap();
+    assert_eq!(court.text().as_deref(), Some(r#"{"n":5}"#));
+}

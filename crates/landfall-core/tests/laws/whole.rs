@@ -215,3 +215,67 @@ proptest! {
         prop_assert!(again.iter().any(|(name, _)| name == "last"), "what stands is as new as its newest write");
     }
 }
+
+/// A write, by the nth device, of what it has seen at a version.
+fn write(
+    writer: u128,
+    n: u64,
+    ticks: u64,
+    base: u64,
+    op: Op,
+    document: &str,
+    fields: &[(&str, usize)],
+) -> Mutation {
+    let id = MutationId { writer: Writer(writer), n };
+    let fields: Vec<_> = fields.iter().map(|(path, value)| set((*path).to_owned(), *value)).collect();
+    serde_json::from_value(serde_json::json!({
+        "id": id, "collection": "visits", "document": document, "op": op, "fields": fields, "base": base,
+        "stamp": landfall_core::clock::Stamp { ticks, writer: id.writer }, "schema": 1,
+    }))
+    .unwrap()
+}
+
+/// What becomes of writes that come one by one, each from the device of its writer.
+fn after(mutations: &[Mutation]) -> Court {
+    let mut court = Court::default();
+    court.policy = Policy::DocumentLastWriteWins;
+    for mutation in mutations {
+        court.push(&[mutation.id.writer.0], std::slice::from_ref(mutation));
+    }
+    court
+}
+
+#[test]
+fn whoever_creates_what_was_deleted_begins_anew_and_over_what_is_there_adds_to_it() {
+    let first = write(9, 1, 1, 0, Op::Create, "d", &[("/a", 1)]);
+    let stranger = write(2, 1, 5, 1, Op::Patch, "d", &[("/b", 2)]);
+    let over = write(1, 1, 9, 1, Op::Create, "d", &[("/c", 3)]);
+    assert_eq!(after(&[first.clone(), stranger.clone(), over]).text().as_deref(), Some(r#"{"a":1,"c":3}"#));
+    let delete = write(9, 2, 2, 1, Op::Delete, "d", &[]);
+    let anew = write(1, 1, 9, 2, Op::Create, "d", &[("/c", 3)]);
+    assert_eq!(after(&[first, delete, stranger, anew]).text().as_deref(), Some(r#"{"c":3}"#));
+}
+
+#[test]
+fn what_a_delete_does_away_with_is_shown_whole_also_where_nobody_knows_what_its_writer_had_seen() {
+    let mut court = after(&[
+        write(9, 1, 1, 0, Op::Create, "d", &[("/a", 1), ("/b", 1)]),
+        write(2, 1, 5, 1, Op::Patch, "d", &[("/b", 2)]),
+    ]);
+    court.earlier.clear();
+    court.push(&[1], &[write(1, 1, 9, 1, Op::Delete, "d", &[])]);
+    let lost: Vec<_> = court.conflicts.iter().map(|one| one.met_value.clone()).collect();
+    assert_eq!(lost, [Some(Json::parse(r#"{"a":1,"b":2}"#).unwrap())]);
+}
+
+#[test]
+fn one_batch_that_does_away_with_two_documents_is_two_conflicts() {
+    let both = |writer, ticks, value| {
+        let create = |n, document| write(writer, n, ticks + n, 0, Op::Create, document, &[("/a", value)]);
+        [create(1, "d"), create(2, "e")]
+    };
+    let mut court = after(&both(2, 1, 2));
+    court.push(&[1], &both(1, 9, 1));
+    let lost: Vec<_> = court.conflicts.iter().map(|one| one.key.document.as_str()).collect();
+    assert_eq!(lost, ["d", "e"]);
+}
