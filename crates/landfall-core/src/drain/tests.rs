@@ -152,7 +152,7 @@ fn whoever_asks_has_it_at_once_and_devices_that_wake_together_come_one_by_one() 
         drain.nudge(Nudge::Woke, NOW);
         let soon = drain.wake_at().expect("idle");
         assert!(soon <= at && soon <= NOW.after(SPREAD));
-        assert_eq!((drain.next(false, NOW) == None, drain.is_idle()), (soon > NOW, true));
+        assert_eq!((drain.next(false, NOW).is_none(), drain.is_idle()), (soon > NOW, true));
         soon
     });
     let wakes: std::collections::BTreeSet<_> = wakes.collect();

@@ -11,8 +11,8 @@ const STANDARD: &str = "SELECT FROM WHERE AND OR NOT IS NULL IN BETWEEN AS JOIN 
 /// What both databases have beside it. An index is nothing of the standard's either.
 const BOTH: &str = "CONFLICT DO RETURNING LIMIT OFFSET UNIQUE INDEX substr";
 /// What is in the files of one database alone, and the words of it that SCALING.md names.
-const POSTGRES: &str =
-    "LISTEN SET LOCAL COLLATE DISCARD PLANS pg_notify unnest text pg_advisory_xact_lock current_setting current_schema";
+const POSTGRES: &str = "LISTEN DISCARD PLANS SET LOCAL COLLATE pg_notify unnest text pg_advisory_xact_lock \
+    current_setting current_schema";
 const SQLITE: &str = "PRAGMA IMMEDIATE VACUUM sqlite_master";
 /// Names that no table of ours has. One letter stands for a table.
 const NAMES: &str = "excluded found said information_schema tables table_name table_schema";
@@ -38,8 +38,8 @@ fn literals(source: &str) -> Vec<String> {
         let tail = &rest[at..];
         rest = if tail.starts_with("//") {
             tail.find('\n').map_or("", |end| &tail[end..])
-        } else if tail.starts_with("'\"'") {
-            &tail[3..]
+        } else if let Some(behind) = tail.strip_prefix("'\"'") {
+            behind
         } else if tail.starts_with('"') && rest[..at].ends_with("r#") {
             let end = tail.find("\"#").unwrap();
             texts.push(tail[1..end].to_owned());
@@ -146,7 +146,7 @@ fn only_standard_sql_and_what_scaling_lists_is_used() {
         for (word, is_called) in spoken(&text) {
             let is_ours =
                 known.contains(word.as_str()) || !is_called && (names.contains(&word) || word.len() == 1);
-            if !is_ours && !(is_setting && !of_one.is_empty()) {
+            if !is_ours && (!is_setting || of_one.is_empty()) {
                 strange.push(format!("{place}: `{word}` in: {text}"));
             }
         }
