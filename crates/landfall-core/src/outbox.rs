@@ -180,7 +180,6 @@ impl Outbox {
 
     /// Puts a refused write aside, whole.
     pub fn park(&mut self, parked: Parked) {
-        self.revision += 1;
         self.remove(parked.entry.id);
         if parked.entry.op == Op::Create {
             self.drafts.insert(parked.entry.key(), parked.entry.id);
@@ -209,7 +208,7 @@ impl Outbox {
         let with = |other: &&Parked| other.entry.id == id || other.entry.is_with(&parked.entry);
         let mut unit: Vec<&Parked> = Vec::new();
         for parked in self.parked.values().filter(with) {
-            let at = unit.partition_point(|other| other.place < parked.place);
+            let at = unit.partition_point(|other| other.place <= parked.place);
             unit.insert(at, parked);
         }
         unit
@@ -272,7 +271,6 @@ impl Outbox {
 
     /// The push that was under way has failed.
     pub fn recall(&mut self) {
-        self.revision += 1;
         for id in std::mem::take(&mut self.sending) {
             if self.get(id).is_some_and(|item| item.standing == Standing::Sending) {
                 self.stand(id, Standing::Saved);

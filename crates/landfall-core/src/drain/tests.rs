@@ -250,3 +250,12 @@ fn nothing_is_put_off_for_longer_than_a_server_may_want() {
     let last = NOW.after(REST_MAX);
     assert!(!is_due(last, NOW) && is_due(last.after(Millis(1)), NOW));
 }
+
+#[test]
+fn a_page_that_comes_is_a_success_where_pushes_are_not_in_doubt() {
+    let mut drain = Drain::new(Random(1));
+    (0..4).for_each(|_| drain.fail(None, NOW));
+    assert!(drain.is_open());
+    drain.arrive();
+    assert!(!drain.is_open());
+}

@@ -394,3 +394,15 @@ fn a_write_waits_for_the_creations_of_what_it_names_that_stand_before_it() {
     outbox.stand(id(1), Standing::Accepted { position: Position(1) });
     assert_eq!(outbox.needs(&child), []);
 }
+
+#[test]
+fn what_an_older_version_put_aside_without_saying_where_it_stood_is_in_the_order_of_writing() {
+    let group = Some("g".parse().unwrap());
+    let mut outbox = Outbox::default();
+    for n in 1..=3 {
+        let entry = Entry { group: group.clone(), ..entry(n, "a", Op::Patch) };
+        outbox.park(parked(entry, Place::default()));
+    }
+    let unit = outbox.parked_unit(id(2)).into_iter().map(|parked| parked.entry.id.n);
+    assert_eq!(unit.collect::<Vec<_>>(), [1, 2, 3]);
+}

@@ -253,7 +253,13 @@ fn whoever_creates_what_was_deleted_begins_anew_and_over_what_is_there_adds_to_i
     assert_eq!(after(&[first.clone(), stranger.clone(), over]).text().as_deref(), Some(r#"{"a":1,"c":3}"#));
     let delete = write(9, 2, 2, 1, Op::Delete, "d", &[]);
     let anew = write(1, 1, 9, 2, Op::Create, "d", &[("/c", 3)]);
-    assert_eq!(after(&[first, delete, stranger, anew]).text().as_deref(), Some(r#"{"c":3}"#));
+    assert_eq!(after(&[first.clone(), delete.clone(), stranger, anew]).text().as_deref(), Some(r#"{"c":3}"#));
+    // What has come back since is there.
+    let back = write(9, 3, 3, 2, Op::Create, "d", &[("/b", 2)]);
+    let stranger = write(2, 1, 5, 3, Op::Patch, "d", &[("/z", 2)]);
+    let over = write(1, 1, 9, 3, Op::Create, "d", &[("/c", 3)]);
+    let court = after(&[first, delete, back, stranger, over]);
+    assert_eq!(court.text().as_deref(), Some(r#"{"b":2,"c":3}"#));
 }
 
 #[test]
@@ -278,4 +284,15 @@ fn one_batch_that_does_away_with_two_documents_is_two_conflicts() {
     court.push(&[1], &both(1, 9, 1));
     let lost: Vec<_> = court.conflicts.iter().map(|one| one.key.document.as_str()).collect();
     assert_eq!(lost, ["d", "e"]);
+}
+
+#[test]
+fn where_fields_are_decided_each_alone_each_write_of_a_batch_says_what_it_met() {
+    let mut court = Court::default();
+    court.push(&[9], &[write(9, 1, 1, 0, Op::Create, "d", &[("/a", 1), ("/b", 1)])]);
+    court.push(&[2], &[write(2, 1, 9, 1, Op::Patch, "d", &[("/a", 2)])]);
+    let delete = |n| write(1, n, 4 + n, 1, Op::Delete, "d", &[]);
+    court.push(&[1], &[delete(1), delete(2)]);
+    let writers: Vec<_> = court.conflicts.iter().map(|one| one.mutation.n).collect();
+    assert_eq!(writers, [1, 2]);
 }
