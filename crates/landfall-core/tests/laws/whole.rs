@@ -254,12 +254,13 @@ fn whoever_creates_what_was_deleted_begins_anew_and_over_what_is_there_adds_to_i
     let delete = write(9, 2, 2, 1, Op::Delete, "d", &[]);
     let anew = write(1, 1, 9, 2, Op::Create, "d", &[("/c", 3)]);
     assert_eq!(after(&[first.clone(), delete.clone(), stranger, anew]).text().as_deref(), Some(r#"{"c":3}"#));
-    // What has come back since is there.
-    let back = write(9, 3, 3, 2, Op::Create, "d", &[("/b", 2)]);
-    let stranger = write(2, 1, 5, 3, Op::Patch, "d", &[("/z", 2)]);
-    let over = write(1, 1, 9, 3, Op::Create, "d", &[("/c", 3)]);
-    let court = after(&[first, delete, back, stranger, over]);
-    assert_eq!(court.text().as_deref(), Some(r#"{"b":2,"c":3}"#));
+    // What has come back since, by whoever did not know of the delete, is there.
+    let mut court = after(&[first, delete]);
+    court.earlier.clear();
+    court.push(&[2], &[write(2, 1, 5, 1, Op::Patch, "d", &[("/b", 2)])]);
+    court.push(&[3], &[write(3, 1, 6, 3, Op::Patch, "d", &[("/z", 2)])]);
+    court.push(&[1], &[write(1, 1, 9, 3, Op::Create, "d", &[("/c", 3)])]);
+    assert_eq!(court.text().as_deref(), Some(r#"{"a":1,"b":2,"c":3}"#));
 }
 
 #[test]
