@@ -87,6 +87,18 @@ fn what_is_settled_and_sent_again_is_accepted_and_nothing_is_doubled() {
     assert!(world.server.runs.contains_key(&id));
 }
 
+/// The profile of one device comes to another, in the place of what was there.
+fn copy_disk(world: &World, from: usize, to: usize) {
+    let copy = world.tabs[from].disk.borrow().clone();
+    *world.tabs[to].disk.borrow_mut() = copy;
+}
+
+/// What was written to `d` was seen in the order of writing, and nothing of it twice.
+fn assert_counted_up(world: &World) {
+    let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
+    assert_eq!(shown, [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#]);
+}
+
 /// Found by the simulator (seed 3270): of what a copy has settled the server names no stamp, and so it was shown above
 /// what was written later, once that had the stamp that the copy had sent it with.
 #[test]
@@ -105,13 +117,11 @@ fn what_a_copy_of_a_device_has_settled_is_not_shown_above_what_was_written_later
         world.tabs[0].write(&[intent], now).expect("a write that makes sense");
         world.disk(0);
     }
-    let copy = world.tabs[0].disk.borrow().clone();
-    *world.tabs[1].disk.borrow_mut() = copy;
+    copy_disk(&world, 0, 1);
     world.reopen(1, false);
     world.run(1);
     world.rest();
-    let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
-    assert_eq!(shown, [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#]);
+    assert_counted_up(&world);
 }
 
 /// Found by the simulator (seed 3270): the copy has sent it with a newer stamp than what was written later has.
@@ -125,14 +135,12 @@ fn what_a_copy_of_a_device_has_sent_is_not_shown_above_what_was_written_later() 
     }
     world.write(0, create("d", r#"{"n":0}"#));
     world.write(0, patch("d", r#"{"n":1}"#));
-    let copy = world.tabs[0].disk.borrow().clone();
-    *world.tabs[1].disk.borrow_mut() = copy;
+    copy_disk(&world, 0, 1);
     world.write(0, patch("d", r#"{"n":2}"#));
     world.reopen(1, false);
     world.run(1);
     world.rest();
-    let shown: Vec<_> = world.stream(0, "d").into_iter().flatten().collect();
-    assert_eq!(shown, [r#"{"n":0}"#, r#"{"n":1}"#, r#"{"n":2}"#]);
+    assert_counted_up(&world);
 }
 
 /// What goes once more after a restore is not settled any more.
