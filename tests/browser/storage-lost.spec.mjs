@@ -43,28 +43,11 @@ function abort(life) {
   };
 }
 
-/** Every other connection is lost with its last transaction, whose end nobody is told; what is tried again outlives that. */
-function lose(life) {
-  const begin = IDBDatabase.prototype.transaction;
-  globalThis.cuts = 0;
-  let connections = 0;
-  IDBDatabase.prototype.transaction = function (...options) {
-    this.number ??= connections++;
-    this.served = (this.served ?? 0) + 1;
-    if (this.number % 2 === 1 && this.served > 3 * life) this.close();
-    const transaction = begin.apply(this, options);
-    if (this.number % 2 === 0 && this.served === life + 1) {
-      globalThis.cuts += 1;
-      for (const name of ["oncomplete", "onabort"]) Object.defineProperty(transaction, name, { set() {} });
-      transaction.commit = () => transaction.abort();
-      transaction.addEventListener("abort", () => this.dispatchEvent(new Event("close")));
-    }
-    return transaction;
-  };
-}
-
-/** Every other connection is let go of, as when another tab wants another version, while its last transaction never ends. */
-function hang(life) {
+/**
+ * Every other connection is gone with its last transaction, whose end nobody is told: lost, or let go of because another
+ * tab wants another version. What is tried again outlives that.
+ */
+function strand({ life, lost }) {
   const begin = IDBDatabase.prototype.transaction;
   globalThis.cuts = 0;
   let connections = 0;
@@ -77,24 +60,29 @@ function hang(life) {
       globalThis.cuts += 1;
       const abort = transaction.abort.bind(transaction);
       for (const name of ["oncomplete", "onabort"]) Object.defineProperty(transaction, name, { set() {} });
-      Object.assign(transaction, { commit: abort, abort: () => {} });
-      const change = new IDBVersionChangeEvent("versionchange", { oldVersion: 1, newVersion: 2 });
-      setTimeout(() => this.dispatchEvent(change));
+      transaction.commit = abort;
+      if (lost) {
+        transaction.addEventListener("abort", () => this.dispatchEvent(new Event("close")));
+      } else {
+        transaction.abort = () => {};
+        const change = new IDBVersionChangeEvent("versionchange", { oldVersion: 1, newVersion: 2 });
+        setTimeout(() => this.dispatchEvent(change));
+      }
     }
     return transaction;
   };
 }
 
-for (const [how, prepare, least] of [
-  ["is closed before a transaction", close, VISITS / LIFE],
-  ["aborts a transaction", abort, VISITS / LIFE],
-  ["is lost and does not end a transaction", lose, 2],
-  ["is let go of and does not end a transaction", hang, 2],
+for (const [how, prepare, argument, least] of [
+  ["is closed before a transaction", close, LIFE, VISITS / LIFE],
+  ["aborts a transaction", abort, LIFE, VISITS / LIFE],
+  ["is lost and does not end a transaction", strand, { life: LIFE, lost: true }, 2],
+  ["is let go of and does not end a transaction", strand, { life: LIFE, lost: false }, 2],
 ]) {
   test(`a connection that ${how} is made anew, and nobody notices`, async (t) => {
     const { server, proxy, browser } = await world(t, { www: bare });
     const page = await browser.page();
-    await page.addInitScript(prepare, LIFE);
+    await page.addInitScript(prepare, argument);
     await page.goto(`${proxy.origin}/`);
     await page.evaluate(() => start({}));
     for (const row of visits(VISITS)) await insert(page, [row]);
