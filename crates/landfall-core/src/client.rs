@@ -24,6 +24,7 @@ mod options;
 mod pull;
 mod push;
 mod report;
+mod rescue;
 mod restore;
 mod stage;
 mod sweep;
@@ -164,7 +165,7 @@ pub enum Output {
 /// What a transaction was for.
 #[derive(Clone, Debug)]
 enum Purpose {
-    Open { rows: Set<DocumentKey>, tail: usize },
+    Open(restore::Wanted),
     Commit { n: u64, tickets: Vec<Ticket>, ids: Vec<MutationId>, parked: Vec<Parked> },
     Load { keys: Set<DocumentKey>, then: load::Then },
     LoadPart { ticket: Ticket, collection: Collection, round: u64 },
@@ -247,7 +248,10 @@ pub struct Client {
     opened: bool,
     leading: bool,
     paused: bool,
+    /// What is stored is to be read anew.
     refresh: bool,
+    /// Another tab has stored something.
+    hinted: bool,
     /// Verdicts are of another history than the base.
     strayed: bool,
     /// The server does not take the stored cursor: the next pull starts over.
@@ -317,6 +321,7 @@ impl Client {
             leading: false,
             paused: false,
             refresh: false,
+            hinted: false,
             strayed: false,
             forget_cursor: false,
             shows: false,
@@ -356,7 +361,7 @@ impl Client {
             Input::Heard(heard) => self.heard(&heard, now),
             Input::Nudge(nudge) => self.drain.nudge(nudge, now),
             Input::Refresh if planted::is(Bug::RefreshForgotten) && self.drain.step().is_some() => {}
-            Input::Refresh => self.refresh = true,
+            Input::Refresh => self.hinted = true,
             Input::Tick => {}
         }
         self.advance(now);
@@ -382,9 +387,10 @@ impl Client {
     /// Does whatever is due.
     fn advance(&mut self, now: WallTime) {
         self.listen(now);
-        if self.refresh && self.opened && self.drain.step().is_none() && !self.is_reading() {
-            self.refresh = false;
-            self.reread();
+        let looks = self.refresh || self.hinted;
+        if looks && self.opened && self.drain.step().is_none() && !self.is_reading() {
+            self.hinted = false;
+            if std::mem::take(&mut self.refresh) { self.reread() } else { self.read_on() }
         }
         // A step begun on what is about to be replaced would go by an old checkpoint and old writes.
         let busy = self.drain.step().is_some() || self.is_reading() || self.is_unpacking();
@@ -417,7 +423,7 @@ impl Client {
 
     /// Whether what is stored is being read.
     fn is_reading(&self) -> bool {
-        let reads = |purpose: &Purpose| matches!(purpose, Purpose::Open { .. } | Purpose::Migrate);
+        let reads = |purpose: &Purpose| matches!(purpose, Purpose::Open(_) | Purpose::Migrate);
         !self.asked.is_empty() || self.transactions.values().any(reads)
     }
 

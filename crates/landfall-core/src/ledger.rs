@@ -12,6 +12,9 @@ use crate::stored::{End, Key, SettledMutation, Store};
 /// nothing is said any more was accepted.
 const DECIDED: usize = 100;
 
+/// So many records of verdicts stay for tabs that have not seen them yet.
+const NEWEST: u64 = 16;
+
 /// Records and the mutations in them, looked up from either side: two sets of one type, which is half of the code.
 #[derive(Clone, Debug, Default)]
 struct Contents {
@@ -64,6 +67,9 @@ struct Shelf {
 
 impl Shelf {
     fn put(&mut self, record: u64, mut ids: Set<MutationId>) {
+        if self.has(record) {
+            return;
+        }
         if planted::is(Bug::GarbageTooEarly) {
             ids = ids.into_iter().take(1).collect();
         }
@@ -73,6 +79,11 @@ impl Shelf {
         for id in ids {
             self.needed.insert(record, id);
         }
+    }
+
+    /// Whether a record is here.
+    fn has(&self, record: u64) -> bool {
+        self.empty.contains(&record) || self.needed.ids(record).next().is_some()
     }
 
     /// Gives the records that were needed for it, and whether nothing needs them any more.
@@ -100,6 +111,8 @@ pub struct Ledger {
     ends: bool,
     /// Records that say that a write was discarded or that another one stands in for it.
     decided: Vec<u64>,
+    /// The newest record of verdicts.
+    newest: u64,
     /// Single records that are garbage.
     strays: Vec<(Store, Key)>,
     last: u64,
@@ -121,6 +134,11 @@ impl Ledger {
         self.journal.needed.records(id)
     }
 
+    /// Whether a journal record is known here.
+    pub fn knows(&self, record: u64) -> bool {
+        self.journal.has(record)
+    }
+
     /// The newest journal record that is known here.
     pub fn last(&self) -> u64 {
         self.last
@@ -138,6 +156,10 @@ impl Ledger {
 
     /// A record of verdicts, after the journal records it may speak of.
     pub fn settled(&mut self, record: u64, verdicts: &[SettledMutation]) {
+        if self.settled.has(record) {
+            return;
+        }
+        self.newest = self.newest.max(record);
         let ids = verdicts.iter().map(|one| one.id);
         let named = ids.filter(|id| self.journal.needed.contains(*id) || self.ended.contains(*id));
         self.settled.put(record, named.collect());
@@ -189,19 +211,22 @@ impl Ledger {
 
     /// A record that nothing needs any more.
     pub fn stray(&mut self, store: Store, key: Key) {
-        self.strays.push((store, key));
+        let stray = (store, key);
+        if !self.strays.contains(&stray) {
+            self.strays.push(stray);
+        }
     }
 
     /// What can be deleted, all in one transaction: a write must not outlive the verdict on it.
     pub fn garbage(&self) -> Vec<(Store, Key)> {
         let mut garbage = Vec::new();
-        let kept = &self.decided[self.decided.len().saturating_sub(DECIDED)..];
-        for (store, shelf, kept) in [
-            (Store::Journal, &self.journal, &[][..]),
-            (Store::Settled, &self.settled, kept),
-            (Store::Sent, &self.sent, &[]),
+        let decided = &self.decided[self.decided.len().saturating_sub(DECIDED)..];
+        for (store, shelf, decided, newest) in [
+            (Store::Journal, &self.journal, &[][..], u64::MAX),
+            (Store::Settled, &self.settled, decided, self.newest.saturating_sub(NEWEST)),
+            (Store::Sent, &self.sent, &[], u64::MAX),
         ] {
-            let empty = shelf.empty.iter().filter(|record| !kept.contains(record));
+            let empty = shelf.empty.iter().filter(|record| **record <= newest && !decided.contains(record));
             garbage.extend(empty.map(|record| (store, Key::Counted(*record))));
         }
         garbage.extend_from_slice(&self.strays);
@@ -241,6 +266,22 @@ mod tests {
         SettledMutation { id: id(n), end }
     }
 
+    /// So many verdicts came since that none of those before is among the newest.
+    fn age(ledger: &mut Ledger) {
+        ledger.settled(1_000, &[]);
+    }
+
+    #[test]
+    fn the_newest_verdicts_stay_for_tabs_that_have_not_seen_them() {
+        let mut ledger = Ledger::default();
+        for n in 1..=NEWEST {
+            ledger.settled(n, &[verdict(n, End::Folded)]);
+            assert_eq!(ledger.garbage(), []);
+        }
+        ledger.settled(NEWEST + 2, &[]);
+        assert_eq!(ledger.garbage(), [1, 2].map(|record| (Store::Settled, Key::Counted(record))));
+    }
+
     #[test]
     fn a_record_goes_when_everything_in_it_has_ended() {
         let mut ledger = Ledger::default();
@@ -253,6 +294,7 @@ mod tests {
         ledger.settle(id(2));
         ledger.settled(2, &[verdict(2, End::Folded)]);
         ledger.end(id(2));
+        age(&mut ledger);
         let garbage = ledger.garbage();
         let all = [(Store::Journal, 1), (Store::Settled, 1), (Store::Settled, 2), (Store::Sent, 1)];
         assert_eq!(garbage, all.map(|(store, record)| (store, Key::Counted(record))));
@@ -269,6 +311,7 @@ mod tests {
         ledger.end(id(1));
         assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(1))]);
         ledger.end(id(2));
+        age(&mut ledger);
         assert!(ledger.garbage().contains(&(Store::Settled, Key::Counted(1))));
     }
 
@@ -323,6 +366,7 @@ mod tests {
         assert_eq!(ledger.sparse(), Some((1, vec![id(1), id(2)])));
         assert_eq!(ledger.sparse(), None, "that is under way");
         ledger.forget(1, vec![id(1), id(2)]);
+        age(&mut ledger);
         let garbage = [1, 2].map(|record| (Store::Settled, Key::Counted(record)));
         assert_eq!(ledger.garbage(), garbage);
     }
@@ -338,6 +382,7 @@ mod tests {
         ledger.end(id(1));
         assert_eq!(ledger.garbage(), [(Store::Journal, Key::Counted(2))]);
         ledger.end(id(2));
+        age(&mut ledger);
         assert!(ledger.garbage().contains(&(Store::Settled, Key::Counted(1))));
     }
 
@@ -347,6 +392,7 @@ mod tests {
         ledger.journal(7, vec![id(1)], Set::new());
         ledger.sent(3, Set::new());
         ledger.settled(4, &[verdict(1, End::Folded)]);
+        age(&mut ledger);
         assert_eq!(ledger.garbage().len(), 3);
     }
 
@@ -375,6 +421,7 @@ mod tests {
         ledger.journal(1, vec![id(1)], Set::new());
         ledger.sent(1, Set::new());
         ledger.settled(2, &[]);
+        age(&mut ledger);
         let all = ledger.garbage();
         assert_eq!(all.len(), 5);
         ledger.collected(&[page, (Store::Sent, Key::Counted(1))]);

@@ -107,6 +107,8 @@ crate::listed! {
     FixesOlder,
     /// A hint from another tab is forgotten when something is under way.
     RefreshForgotten,
+    /// Verdicts that were deleted before a tab has seen them are not missed.
+    VerdictsMissed,
     /// A tab that has slept for long believes that it has heard everything.
     RingNotChecked,
     /// Signing out does not ask for the writes of other tabs.

@@ -25,7 +25,7 @@ use crate::stored::{
 };
 
 pub use access::{Durability, Read, Rows, Write};
-pub use open::Opened;
+pub use open::{Known, Opened};
 pub use reset::{ELSEWHERE, KEPT_MAX, Kept};
 
 /// Most documents that are read at once: a few milliseconds of a slow phone.
@@ -68,8 +68,8 @@ pub enum Transaction {
     Open {
         /// The name to take, where there is none.
         client: Client,
-        /// The last of [`Store::Changes`] that is known.
-        after: u64,
+        /// What need not be read.
+        known: Known,
         /// Documents to read again. What was written to them is read whole, too.
         rows: Set<DocumentKey>,
         /// Of what else waits to be sent for the first time, so many bytes of the journal, from the oldest on, are read
@@ -326,23 +326,25 @@ impl Transaction {
             }
             reads
         };
-        let opening = |after: u64| {
+        let behind = |store, last| Read::Range(store, Key::Counted(last + 1), SEAL, u32::MAX);
+        let opening = |known: Known| {
             vec![
                 installation(),
                 checkpoint(),
-                Read::All(Store::Journal),
-                Read::All(Store::Sent),
-                Read::All(Store::Settled),
+                behind(Store::Journal, known.journal),
+                Read::One(Store::Journal, SEAL),
+                behind(Store::Sent, known.sent),
+                behind(Store::Settled, known.settled),
                 Read::All(Store::Parked),
                 voids(),
                 Read::All(Store::Staged),
-                Read::Range(Store::Changes, Key::Counted(after + 1), SEAL, u32::MAX),
+                behind(Store::Changes, known.changes),
                 indexes(),
                 migrations(),
             ]
         };
         match self {
-            Transaction::Open { after, rows, .. } => and_all(opening(*after), rows),
+            Transaction::Open { known, rows, .. } => and_all(opening(*known), rows),
             Transaction::Load(keys, records) => {
                 let mut reads = and_all(vec![], keys);
                 load::read_journal(&mut reads, records);
@@ -363,7 +365,7 @@ impl Transaction {
                 ]
             }
             Transaction::Commit(..) => vec![],
-            Transaction::Migrate(_) => opening(0),
+            Transaction::Migrate(_) => opening(Known::default()),
             Transaction::Fix { .. } => vec![installation(), Read::All(Store::Sent), voids(), migrations()],
             Transaction::Amend(Amendment { unpark, .. }) => {
                 unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()

@@ -104,7 +104,10 @@ impl World {
         }
         self.trace.say(now, || format!("  tab {tab} sends {}", line(&output)));
         let call = match output {
-            Output::Push(batch) => Some(Call::Push(Rc::new(batch))),
+            Output::Push(batch) => {
+                check::sending::sent(self, device, &read(&batch));
+                Some(Call::Push(Rc::new(batch)))
+            }
             Output::Pull(cursor) => Some(Call::Pull(user, cursor)),
             _ => None,
         };
@@ -235,9 +238,7 @@ impl World {
             }
             (false, false) => None,
         };
-        let mutation = |text: &Json| serde_json::from_str(text.text()).expect("BUG: a device sends nonsense");
-        let mutations: Vec<Mutation> = batch.mutations.iter().map(mutation).collect();
-        check::sending::arrived(self, device, &mutations);
+        let mutations = read(batch);
         let (reply, commits) = self.judge(person, spelled.as_ref().unwrap_or(batch), now);
         let mut reply = reply?;
         if self.swarm.spelled {
@@ -469,4 +470,10 @@ fn line(output: &Output) -> String {
         Output::Pull(cursor) => format!("pull {cursor:?}"),
         _ => "a question to the app".to_owned(),
     }
+}
+
+/// What a device has put into a batch.
+fn read(batch: &Batch) -> Vec<Mutation> {
+    let mutation = |text: &Json| serde_json::from_str(text.text()).expect("BUG: a device sends nonsense");
+    batch.mutations.iter().map(mutation).collect()
 }

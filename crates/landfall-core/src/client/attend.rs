@@ -256,6 +256,7 @@ impl Client {
             touched.extend(self.outbox.unpark(id).map(|parked| parked.entry.key()));
         }
         if let Some(verdicts) = verdicts {
+            self.seen.settled(verdicts);
             self.ledger.settled(verdicts, &ended);
         }
         for SettledMutation { id, .. } in ended {
@@ -275,6 +276,7 @@ impl Client {
         }
         if let Some(record) = record {
             let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+            self.seen.wrote(record);
             self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
             let pairs = entries.iter().filter_map(|entry| Some((entry.replaces?, entry.id)));
             self.outputs.push_back(Output::Replaced(pairs.collect()));

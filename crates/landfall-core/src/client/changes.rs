@@ -1,10 +1,14 @@
-//! Which documents other tabs have changed: how much of that this tab knows, and what it does about the rest.
+//! What other tabs have stored: how much of that this tab knows, and which documents it has to read again.
+//!
+//! Keys are counted without gaps. So of writes, bytes and verdicts a tab reads only what is behind the last that it knows;
+//! of verdicts the newest stay for a while, and where those do not join on to what is known, everything is read.
 //!
 //! Every change of the base leaves a record in [`Store::Changes`], whose keys the device counts without gaps. So a
 //! tab that knows all of them up to one finds the others behind it, unless it has slept for so long that they
 //! are deleted already: then it forgets what it has read, and reads again.
 
 use super::{Client, Opened};
+use crate::transaction::Known;
 use crate::id::DocumentKey;
 use crate::map::Set;
 use crate::planted::{self, Bug};
@@ -15,46 +19,76 @@ const KEPT: u64 = 32;
 /// Beyond so many documents, forgetting everything is cheaper than reading them one by one.
 const READ_MAX: usize = 1_000;
 
-/// The records of changes that this tab has seen.
+/// The records that this tab has seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Seen {
-    /// The oldest that may still be there.
+    /// The oldest of changes that may still be there.
     first: u64,
     /// The newest up to which nothing is unknown.
-    last: u64,
+    known: Known,
+}
+
+/// A record of this tab's own. If there are others before it, they are found together.
+fn count(last: &mut u64, record: Option<u64>) {
+    *last += u64::from(record == Some(*last + 1));
 }
 
 impl Seen {
-    /// The newest record up to which nothing is unknown.
-    pub(super) fn last(self) -> u64 {
-        self.last
+    /// The newest records up to which nothing is unknown.
+    pub(super) fn known(self) -> Known {
+        self.known
+    }
+
+    /// Whether verdicts join on to those that are known: none was deleted before this tab has seen it.
+    pub(super) fn joins(self, opened: &Opened) -> bool {
+        let first = opened.settled.first().map_or(self.known.settled + 1, |(record, _)| *record);
+        first == self.known.settled + 1 || planted::is(Bug::VerdictsMissed)
     }
 
     /// The documents of all records behind those that are known; `None` where it could be any.
     pub(super) fn unseen(self, changes: &[(u64, Vec<DocumentKey>)]) -> Option<Set<DocumentKey>> {
         let gapless = planted::is(Bug::RingNotChecked)
-            || changes.first().is_none_or(|(record, _)| *record == self.last + 1);
+            || changes.first().is_none_or(|(record, _)| *record == self.known.changes + 1);
         let told = changes.iter().all(|(_, documents)| !documents.is_empty());
         (gapless && told).then(|| changes.iter().flat_map(|(_, documents)| documents).cloned().collect())
     }
 
-    /// These have been looked at.
-    pub(super) fn see(&mut self, changes: &[(u64, Vec<DocumentKey>)]) {
-        if let (Some((first, _)), Some((last, _))) = (changes.first(), changes.last()) {
+    /// All this has been looked at.
+    pub(super) fn see(&mut self, opened: &Opened) {
+        let known = &mut self.known;
+        if let (Some((first, _)), Some((last, _))) = (opened.changes.first(), opened.changes.last()) {
             // Before it, either everything is known or nothing is there any more.
-            self.first = if self.last == 0 { *first } else { self.first };
-            self.last = *last;
+            self.first = if known.changes == 0 { *first } else { self.first };
+            known.changes = *last;
         }
+        known.journal = opened.journal.last().map_or(known.journal, |(record, _)| *record);
+        known.sent = opened.sent.last().map_or(known.sent, |(record, _)| *record);
+        known.settled = opened.settled.last().map_or(known.settled, |(record, _)| *record);
     }
 
-    /// A change of this tab's own. If there are others before it, they are found together.
-    pub(super) fn made(&mut self, record: Option<u64>) {
-        self.last += u64::from(record == Some(self.last + 1));
+    /// A change of this tab's own.
+    pub(super) fn changed(&mut self, record: Option<u64>) {
+        count(&mut self.known.changes, record);
+    }
+
+    /// Writes of this tab's own.
+    pub(super) fn wrote(&mut self, record: u64) {
+        count(&mut self.known.journal, Some(record));
+    }
+
+    /// Bytes that this tab has made final.
+    pub(super) fn fixed(&mut self, record: u64) {
+        count(&mut self.known.sent, Some(record));
+    }
+
+    /// Verdicts that this tab has stored.
+    pub(super) fn settled(&mut self, record: u64) {
+        count(&mut self.known.settled, Some(record));
     }
 
     /// Records that are old enough to go.
     pub(super) fn garbage(self) -> impl Iterator<Item = (Store, Key)> {
-        (self.first..self.last.saturating_sub(KEPT)).map(|record| (Store::Changes, Key::Counted(record)))
+        (self.first..self.known.changes.saturating_sub(KEPT)).map(|record| (Store::Changes, Key::Counted(record)))
     }
 
     /// These records are deleted.

@@ -12,8 +12,8 @@ impl Client {
     /// A transaction is complete, or has failed with nothing done.
     pub(super) fn conclude(&mut self, purpose: Purpose, result: Result<Done, Code>, now: WallTime) {
         match (purpose, result) {
-            (Purpose::Open { rows, tail }, Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
-                self.read(rows, tail, *opened);
+            (Purpose::Open(wanted), Ok(Done { outcome: Outcome::Opened(opened), .. })) => {
+                self.read(wanted, *opened);
             }
             (Purpose::Commit { n, tickets, ids, .. }, Ok(Done { added, .. })) => {
                 self.committing = false;
@@ -24,6 +24,7 @@ impl Client {
                 let last = self.ledger.last();
                 self.refresh |= record <= last || self.outbox.is_rescuing();
                 self.outbox.commit(n, record.max(last));
+                self.seen.wrote(record);
                 self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
                 self.answer(tickets, &Output::Saved);
                 self.outputs.push_back(Output::Hint);
@@ -140,7 +141,8 @@ impl Client {
                 };
                 let record = *added.first().expect("BUG: verdicts that added no record");
                 self.collected(&garbage);
-                self.seen.made(added.get(1).copied());
+                self.seen.settled(record);
+                self.seen.changed(added.get(1).copied());
                 // Another tab has pulled or folded in meanwhile: its rows are not known here.
                 let (cursor, folds) = self.checkpoint.mark();
                 self.refresh |= checkpoint.mark() != (cursor, folds + 1);
@@ -164,7 +166,7 @@ impl Client {
                 self.checkpoint = checkpoint;
                 self.drain.stale(now);
             }
-            (Purpose::Open { .. }, Err(code)) => {
+            (Purpose::Open(_), Err(code)) => {
                 self.orphans.clear();
                 self.trouble = Some(code.to_string());
                 if !self.opened {
@@ -178,7 +180,7 @@ impl Client {
                 self.drain.fail(None, now);
             }
             (
-                Purpose::Open { .. }
+                Purpose::Open(_)
                 | Purpose::Load { .. }
                 | Purpose::LoadPart { .. }
                 | Purpose::Seek { .. }

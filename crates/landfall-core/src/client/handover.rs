@@ -45,6 +45,7 @@ impl Client {
         let keys = entries.iter().map(Entry::key).collect();
         if let Some(record) = added.first().copied() {
             let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+            self.seen.wrote(record);
             self.ledger.journal(record, ids.clone(), ids.into_iter().collect());
             for (index, entry) in (0..).zip(entries) {
                 self.clock.observe(entry.stamp);

@@ -254,7 +254,7 @@ impl Client {
         self.horizon = page.horizon;
         self.backed_up = page.backed_up;
         let (staged, made) = added.split_at(page.packed.len());
-        self.seen.made(made.first().copied());
+        self.seen.changed(made.first().copied());
         let mut rows = vec![];
         if page.reset.is_some() {
             self.staged.clear();
@@ -286,13 +286,7 @@ impl Client {
         if planted::is(Bug::ResyncDropsPending) && page.reset.is_some() {
             self.outbox = self.outbox.successor();
         }
-        let ended = self.outbox.items().filter(|item| passed(item.standing, through));
-        let ended: Vec<_> = ended.map(|item| item.entry.id).collect();
-        let mut touched = Set::new();
-        for id in ended {
-            touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));
-            self.ledger.end(id);
-        }
+        let touched = self.leave(through);
         if let Some(through) = page.reset {
             self.replica.reset(through, &self.outbox);
         }
@@ -305,6 +299,18 @@ impl Client {
             self.outputs.push_back(Output::Hint);
         }
         self.drain.pulled(page.more, now);
+    }
+
+    /// What has its effect in everything up to `through` leaves the outbox. Gives its documents.
+    pub(super) fn leave(&mut self, through: Position) -> Set<DocumentKey> {
+        let ended = self.outbox.items().filter(|item| passed(item.standing, through));
+        let ended: Vec<_> = ended.map(|item| item.entry.id).collect();
+        let mut touched = Set::new();
+        for id in ended {
+            touched.extend(self.outbox.remove(id).map(|item| item.entry.key()));
+            self.ledger.end(id);
+        }
+        touched
     }
 
     /// The server has been heard from.

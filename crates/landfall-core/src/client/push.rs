@@ -98,6 +98,7 @@ impl Client {
         now: WallTime,
     ) {
         if let Some(record) = record {
+            self.seen.fixed(record);
             self.ledger.sent(record, added.iter().copied().collect());
         }
         let fresh: Set<_> = added.into_iter().collect();

@@ -2,67 +2,98 @@
 
 use super::changes::Seen;
 use super::load::Then;
-use super::{Client, Opened, Output, Purpose, Settled, Status, Ticket, Transaction};
-use crate::clock::Stamp;
+use super::rescue::{committing, file};
+use super::{Client, Opened, Output, Purpose, Settled, Status, Transaction};
 use crate::code::Code;
-use crate::id::{Collection, DocumentKey, MutationId, Writer};
+use crate::id::{Collection, DocumentKey, MutationId};
 use crate::ledger::Ledger;
 use crate::map::{Map, Set};
-use crate::outbox::{Item, Standing, uncommitted};
+use crate::outbox::{Item, Outbox, Standing};
 use crate::stored::{End, Entry, Parked, Place, Sent, SettledRecord, Store, void_key};
+use crate::transaction::Known;
+
+/// What of all that is stored is to be read.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// Only what is behind all that is known.
+    on: bool,
+    /// Of the base, these documents.
+    rows: Set<DocumentKey>,
+    /// Of the journal, so many bytes as a whole.
+    tail: usize,
+}
 
 impl Client {
     /// Has everything read anew.
     pub(super) fn reread(&mut self) {
-        self.read_stored(Set::new(), self.options.tail);
+        self.read_stored(Wanted { on: false, rows: Set::new(), tail: self.options.tail });
     }
 
-    /// Has everything read but the base, and of that these documents.
-    fn read_stored(&mut self, rows: Set<DocumentKey>, tail: usize) {
+    /// Has read what others have stored since.
+    pub(super) fn read_on(&mut self) {
+        self.read_stored(Wanted { on: true, rows: Set::new(), tail: self.options.tail });
+    }
+
+    fn read_stored(&mut self, wanted: Wanted) {
         // Another name each time: so every tab sees that what was stored is gone, whichever is the first.
         let name = || format!("{}-{}", self.options.writer, self.made).parse().ok();
         let client = if self.opened { name() } else { None };
         let client = client.unwrap_or_else(|| self.installation.clone());
-        let after = self.seen.last();
-        let open = Transaction::Open { client, after, rows: rows.clone(), tail };
-        self.transact(Purpose::Open { rows, tail }, open);
+        let all = self.seen.known();
+        let known = if wanted.on { all } else { Known { changes: all.changes, ..Known::default() } };
+        let open = Transaction::Open { client, known, rows: wanted.rows.clone(), tail: wanted.tail };
+        self.transact(Purpose::Open(wanted), open);
     }
 
     /// What is stored is here. Documents that other tabs have changed are read together with everything else: a
     /// write must not leave the outbox before the document with its effect is here.
-    pub(super) fn read(&mut self, mut rows: Set<DocumentKey>, tail: usize, opened: Opened) {
+    pub(super) fn read(&mut self, mut wanted: Wanted, opened: Opened) {
         if opened.sealed {
             self.outputs.push_back(Output::Unready(Code::SignedOut));
             return;
         }
+        let same = self.opened && opened.client.as_ref() == Some(&self.installation);
+        if wanted.on && !(same && self.goes_on(&opened)) {
+            return self.reread();
+        }
         match self.ask(&opened) {
             Some(true) => return,
             Some(false) => {}
-            None => return self.read_stored(rows, usize::MAX),
+            None => return self.read_stored(Wanted { tail: usize::MAX, ..wanted }),
         }
-        let same = self.opened && opened.client.as_ref() == Some(&self.installation);
         let outdated = self.outdated(&opened).filter(|_| same);
         match outdated {
-            Some(outdated) if !outdated.iter().all(|key| rows.contains(key)) => {
-                rows.extend(outdated);
-                self.read_stored(rows, tail);
+            Some(outdated) if !outdated.iter().all(|key| wanted.rows.contains(key)) => {
+                wanted.rows.extend(outdated);
+                self.read_stored(wanted);
             }
-            outdated => self.restore(opened, outdated),
+            outdated => self.restore(opened, outdated, wanted.on),
         }
     }
 
-    /// Builds the outbox: the journal, minus what the verdicts say has ended. Where it is not known what else has
-    /// changed, everything that was read before is forgotten.
-    fn restore(&mut self, opened: Opened, outdated: Option<Vec<DocumentKey>>) {
+    /// Whether what was read is all that is new, and says nothing of what was known before but how it has ended.
+    fn goes_on(&self, opened: &Opened) -> bool {
+        let history = (&opened.checkpoint.epoch, opened.checkpoint.resets, opened.migrations);
+        let same = history == (&self.checkpoint.epoch, self.checkpoint.resets, self.migrations);
+        let whole = self.damaged.is_empty() && opened.damaged.is_empty() && opened.staged.is_some();
+        // What stands in an older place, or is there already, may have ended under another name or long ago.
+        let new = |entry: &Entry| entry.place.is_none() && !self.has(entry.id) && !self.is_older(entry);
+        let journal = opened.journal.iter().filter(|(record, _)| !self.ledger.knows(*record));
+        same && whole && self.seen.joins(opened) && journal.flat_map(|(_, journal)| &journal.entries).all(new)
+    }
+
+    /// Builds the outbox: the journal, minus what the verdicts say has ended; `on`, it goes on from what is there. Where
+    /// it is not known what else has changed, all documents that were read before are forgotten.
+    fn restore(&mut self, opened: Opened, outdated: Option<Vec<DocumentKey>>, on: bool) {
         let first = !self.opened;
-        let client = opened.client.unwrap_or_else(|| self.installation.clone());
+        let client = opened.client.clone().unwrap_or_else(|| self.installation.clone());
         let lost = !first && client != self.installation;
         self.installation = client;
         self.made += usize::from(lost || opened.made);
         if lost {
             self.seen = Seen::default();
         }
-        self.seen.see(&opened.changes);
+        self.seen.see(&opened);
         self.damaged = opened.damaged;
         let parking = std::mem::take(&mut self.parking_again);
         let mut again = if lost { self.rescued() } else { parking };
@@ -74,12 +105,6 @@ impl Client {
         self.refetch(opened.staged.is_none());
         self.staged = opened.staged.unwrap_or_default();
         self.indexes = opened.indexes;
-        let uncommitted = self.outbox.uncommitted();
-        let unsettled = self.unsettled();
-        let mut touched = self.pending();
-        let successor = self.outbox.successor();
-        let before = std::mem::replace(&mut self.outbox, successor);
-        self.ledger = Ledger::default();
         // What a history that is no more had taken in goes again; nobody else's positions say anything of it.
         let gone = |record: &SettledRecord| record.epoch.is_some() && !self.checkpoint.is_of(record);
         let holds = |record, end| !(gone(record) && matches!(end, End::Accepted { .. } | End::Folded));
@@ -87,16 +112,39 @@ impl Client {
             .settled
             .iter()
             .flat_map(|(_, record)| record.settled.iter().filter(move |one| holds(record, one.end)));
+        let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
+        let waits = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
+        let items = self.outbox.items().filter(|item| !on || ends.contains_key(&item.entry.id));
+        let unsettled: Vec<_> = items.filter(waits).map(|item| item.entry.id).collect();
+        let (mut touched, mut uncommitted, mut before) = (Set::new(), vec![], Outbox::default());
+        if !on {
+            touched = self.pending();
+            uncommitted = self.outbox.uncommitted();
+            let successor = self.outbox.successor();
+            before = std::mem::replace(&mut self.outbox, successor);
+            self.ledger = Ledger::default();
+        }
+        let there: Set<_> = opened.parked.iter().map(|parked| parked.entry.id).collect();
+        let refused = self.outbox.parked().map(|parked| parked.entry.id);
+        let decided: Vec<_> = refused.filter(|id| !there.contains(id)).collect();
+        for id in decided {
+            touched.extend(self.outbox.unpark(id).map(|parked| parked.entry.key()));
+        }
         for parked in opened.parked {
             // A draft is seen, so what is written from now on goes above it.
             self.clock.observe(parked.entry.stamp);
-            self.outbox.park(parked);
+            if !self.outbox.is_parked(parked.entry.id) {
+                touched.insert(parked.entry.key());
+                self.outbox.park(parked);
+            }
         }
         let mut name: Option<Collection> = None;
-        let ends: Map<MutationId, End> = verdicts.map(|one| (one.id, one.end)).collect();
         let by = |end: &End| if let End::Replaced { by } = end { *by } else { None };
         let mut replaced: Map<_, _> = ends.iter().filter_map(|(id, end)| Some((*id, by(end)?))).collect();
         for (record, journal) in opened.journal {
+            if self.ledger.knows(record) {
+                continue;
+            }
             let members: Vec<_> = journal.entries.iter().map(|entry| entry.id).collect();
             let mut live = Set::new();
             for (index, mut entry) in (0..).zip(journal.entries) {
@@ -115,6 +163,7 @@ impl Client {
                     entry.fields = before.fields(&entry).cloned().expect("BUG: what is shown is not read");
                 }
                 replaced.extend(entry.replaces.map(|old| (old, id)));
+                touched.insert(entry.key());
                 let (standing, stamp) = match ends.get(&id) {
                     None => (Standing::Saved, None),
                     Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
@@ -146,6 +195,7 @@ impl Client {
             self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
             for sent in open {
                 self.clock.observe(sent.mutation.stamp);
+                touched.insert(sent.mutation.key());
                 self.outbox.fix(sent);
             }
         }
@@ -153,18 +203,36 @@ impl Client {
         if !self.leading {
             self.untold = Set::new();
         }
-        let told = std::mem::take(&mut self.told);
+        let told = if on { Set::new() } else { std::mem::take(&mut self.told) };
         for (record, settled) in opened.settled {
             let ids = settled.settled.iter().map(|one| one.id);
             if self.leading && self.checkpoint.is_of(&settled) {
                 // Other tabs store verdicts too.
                 for id in ids.clone() {
-                    let of = if told.contains(&id) { &mut self.told } else { &mut self.untold };
+                    let known = told.contains(&id) || self.told.contains(&id);
+                    let of = if known { &mut self.told } else { &mut self.untold };
                     of.insert(id);
                 }
             }
             self.ledger.settled(record, &settled.settled);
         }
+        for (id, end) in ends.iter().filter(|_| on) {
+            touched.extend(self.outbox.get(*id).map(|item| item.entry.key()));
+            match *end {
+                End::Accepted { position, stamp } if position > self.checkpoint.position => {
+                    self.outbox.stand(*id, Standing::Accepted { position });
+                    if let Some(stamp) = stamp {
+                        self.outbox.restamp(*id, stamp);
+                    }
+                }
+                End::Accepted { .. } | End::Folded | End::Parked | End::Discarded | End::Replaced { .. } => {
+                    self.outbox.remove(*id);
+                    self.ledger.end(*id);
+                }
+            }
+            self.ledger.settle(*id);
+        }
+        touched.extend(self.leave(self.checkpoint.position));
         for parked in parking {
             if !self.has(parked.entry.id) {
                 self.outbox.park(parked);
@@ -184,8 +252,14 @@ impl Client {
         }
         for id in opened.voids {
             match self.outbox.get(id).map(|item| item.standing) {
-                Some(Standing::Saving | Standing::Saved) => self.outbox.stand(id, Standing::Discarding),
-                Some(_) | None => self.ledger.stray(Store::Meta, void_key(id)),
+                Some(Standing::Saving | Standing::Saved) => {
+                    touched.extend(self.outbox.get(id).map(|item| item.entry.key()));
+                    self.outbox.stand(id, Standing::Discarding);
+                }
+                Some(Standing::Discarding) => {}
+                Some(Standing::Sending | Standing::Accepted { .. }) | None => {
+                    self.ledger.stray(Store::Meta, void_key(id));
+                }
             }
         }
         if lost {
@@ -201,7 +275,6 @@ impl Client {
             self.tell_ended(unsettled, &ends, &replaced);
         }
         self.opened = true;
-        touched.extend(self.pending());
         if let Some(outdated) = outdated {
             let mut rows: Map<_, _> = opened.rows.into_iter().collect();
             self.show(outdated.into_iter().map(|key| (key.clone(), rows.remove(&key))).collect());
@@ -213,7 +286,7 @@ impl Client {
             for key in touched.iter() {
                 self.replica.replay(key, &self.outbox);
             }
-            self.load_pending();
+            self.load_pending(touched);
         } else {
             self.replica.clear();
             self.outputs.push_back(if first { Output::Ready } else { Output::Stale });
@@ -226,90 +299,9 @@ impl Client {
         self.outbox.documents().cloned().chain(drafts).collect()
     }
 
-    /// What this tab remembers of writes whose effect it has not seen, and of what was refused, when what was stored is
-    /// gone, in the order in which they stood. What the server has accepted goes through it all again: it gives the same
-    /// verdict, unless its own history was set back meanwhile.
-    fn rescued(&mut self) -> Vec<Parked> {
-        let mut rescued: Vec<Parked> = Vec::new();
-        // Of a transaction all is lost, or nothing.
-        let first = |entry: &Entry| {
-            entry.group.as_ref().and_then(|group| group.as_str().parse().ok()).unwrap_or(entry.id)
-        };
-        let mut torn = Set::new();
-        for item in self.outbox.items() {
-            if !item.entry.fields.are_here() {
-                torn.insert(first(&item.entry));
-            }
-        }
-        for item in self.outbox.items() {
-            if torn.contains(&first(&item.entry)) {
-                self.lost += 1;
-                continue;
-            }
-            let mut entry = item.entry.clone();
-            // Final bytes are gone. What comes after it on its document must not get the stamp that it had in them.
-            if item.stamp != entry.stamp {
-                let below = Stamp { ticks: item.stamp.ticks.saturating_sub(entry.id.n), writer: Writer(0) };
-                entry.seen = entry.seen.max(below);
-            }
-            match item.standing {
-                Standing::Saving | Standing::Discarding => {}
-                Standing::Saved | Standing::Sending | Standing::Accepted { .. } => {
-                    let place = self.outbox.place(entry.id).unwrap_or_default();
-                    rescued.push(Parked::pending(entry, place));
-                }
-            }
-        }
-        for parked in self.outbox.parked() {
-            // Another tab may have had a verdict stored on what this one was saving again.
-            if self.outbox.get(parked.entry.id).is_none() {
-                file(&mut rescued, parked.clone());
-            }
-        }
-        rescued
-    }
-
     /// Whether a write is pending, or refused.
     pub(super) fn has(&self, id: MutationId) -> bool {
         self.outbox.get(id).is_some() || self.outbox.is_parked(id)
-    }
-
-    /// Writes that are on their way into the journal.
-    fn waiting(&self) -> Set<MutationId> {
-        let running = self.transactions.values().filter_map(committing).map(|(ids, _)| ids);
-        let queued = self.queue.iter().flat_map(|(_, entries)| entries).map(|entry| entry.id);
-        running.flatten().copied().chain(queued).collect()
-    }
-
-    /// Saves what nobody waits for, ahead of whatever has been written since.
-    fn save_again(&mut self, again: Vec<Parked>) {
-        let mut entries = Vec::new();
-        let from: usize = self.queue.iter().map(|(_, entries)| entries.len()).sum();
-        for mut one in again {
-            if self.has(one.entry.id) {
-                continue;
-            }
-            if one.is_pending() {
-                one.entry.place = Some(one.place);
-                let place = uncommitted(self.commits, (from + entries.len()) as u32);
-                self.outbox.insert(place, one.entry.clone(), Standing::Saving);
-                entries.push(one.entry);
-            } else {
-                self.outbox.park(one.clone());
-                self.parking_again.push(one);
-            }
-        }
-        if entries.is_empty() && self.parking_again.is_empty() {
-            return;
-        }
-        self.queue.push((Ticket::MAX, entries));
-        self.commit();
-    }
-
-    /// Durable writes that this tab is waiting for.
-    fn unsettled(&self) -> Vec<MutationId> {
-        let standing = |item: &&Item| matches!(item.standing, Standing::Saved | Standing::Sending);
-        self.outbox.items().filter(standing).map(|item| item.entry.id).collect()
     }
 
     /// Another tab has taken the answers; whoever wrote here waits for the news here.
@@ -350,21 +342,12 @@ impl Client {
     }
 
     /// What another tab has written to is shown where its collection is.
-    fn load_pending(&mut self) {
-        let keys = self.unknown(self.pending().into_iter().filter(|key| self.replica.follows(key)).collect());
+    fn load_pending(&mut self, touched: Set<DocumentKey>) {
+        let shown = |key: &DocumentKey| self.replica.follows(key) && self.outbox.has(key);
+        let keys = self.unknown(touched.into_iter().filter(shown).collect());
         if !keys.is_empty() {
             self.read_documents(keys, Then::Answer(None));
         }
     }
 }
 
-/// The writes of a commit that is under way, and what is put aside once more with it.
-fn committing(purpose: &Purpose) -> Option<(&Vec<MutationId>, &Vec<Parked>)> {
-    if let Purpose::Commit { ids, parked, .. } = purpose { Some((ids, parked)) } else { None }
-}
-
-/// Puts a write where it stands among others.
-fn file(all: &mut Vec<Parked>, one: Parked) {
-    let at = all.partition_point(|other| other.place <= one.place);
-    all.insert(at, one);
-}

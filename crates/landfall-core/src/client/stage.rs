@@ -83,7 +83,7 @@ impl Client {
         match result {
             Ok(Done { outcome: Outcome::Missed, .. }) => self.refresh = true,
             Ok(Done { added, .. }) => {
-                self.seen.made(added.first().copied());
+                self.seen.changed(added.first().copied());
                 let Some(at) = self.staged.iter().position(|(other, _)| *other == key) else { return };
                 let (_, changes) = self.staged.remove(at);
                 // Nothing is folded into the base before a first sync is complete, so nothing here is newer.

@@ -6,12 +6,25 @@ use crate::id::{Client, Collection, DocumentKey, MutationId};
 use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{
-    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SEAL, SentRecord, SettledRecord,
+    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SentRecord, SettledRecord,
     Store,
 };
 use crate::wire::PullChange;
 
-/// All that is stored on the device, the base aside.
+/// The newest record of each counted store up to which a tab knows all that there is; 0 where it knows nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Of [`Store::Journal`].
+    pub journal: u64,
+    /// Of [`Store::Sent`].
+    pub sent: u64,
+    /// Of [`Store::Settled`].
+    pub settled: u64,
+    /// Of [`Store::Changes`].
+    pub changes: u64,
+}
+
+/// What is stored on the device behind what is known of it, the base aside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opened {
     /// Whether nothing was there, not even the installation's name.
@@ -96,10 +109,8 @@ pub(super) fn opened(mut read: Vec<Rows>, whole: &Set<DocumentKey>, mut tail: us
     let client: Option<Client> = next().first().and_then(|(_, text)| text.parse().ok());
     let mut damaged = Vec::new();
     let checkpoint = checkpoint(&next());
-    let mut journal = next();
-    let length = journal.len();
-    journal.retain(|(key, _)| *key != SEAL);
-    let sealed = journal.len() < length;
+    let journal = next();
+    let sealed = !next().is_empty();
     let sent = records(next(), &mut damaged);
     let settled = records(next(), &mut damaged);
     let mut parked: Vec<Parked> = Vec::new();

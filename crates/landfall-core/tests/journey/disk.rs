@@ -25,6 +25,8 @@ pub(crate) struct Disk {
     pub(crate) breaks: Option<usize>,
     /// How many confirmed documents were read from it.
     pub(crate) documents_read: usize,
+    /// Records of the journal that were read to see what is stored.
+    pub(crate) records_read: usize,
 }
 
 impl Disk {
@@ -48,6 +50,11 @@ impl Disk {
             let base =
                 transaction.reads().into_iter().zip(&read).filter(|(read, _)| read.store() == Store::Base);
             self.documents_read += base.map(|(_, rows)| rows.len()).sum::<usize>();
+        }
+        if matches!(transaction, Transaction::Open { .. }) {
+            let stored = transaction.reads().into_iter().zip(&read);
+            let writes = stored.filter(|(read, _)| read.store() == Store::Journal);
+            self.records_read += writes.map(|(_, rows)| rows.len()).sum::<usize>();
         }
         let (writes, outcome) = transaction.decide(read);
         assert!(durability != Durability::ReadOnly || writes.is_empty(), "a reader writes");

@@ -3,6 +3,7 @@
 use landfall_core::client::{Input, Phase, Status};
 use landfall_core::drain::Nudge;
 
+use crate::attention::pause;
 use crate::world::{Fault, World, create, delete, key, patch};
 
 /// Two tabs of one device, the first of which drains.
@@ -21,6 +22,42 @@ fn a_write_of_one_tab_is_sent_and_shown_by_the_other() {
     assert_eq!(world.text(0, "d").as_deref(), Some(r#"{"a":1}"#));
     assert_eq!(world.server.applied.len(), 1);
     world.rest();
+}
+
+/// With everything read again for each write, ten thousand that wait would keep a second tab busy for ever.
+#[test]
+fn of_what_another_tab_writes_only_what_is_new_is_read() {
+    let mut world = two_tabs();
+    pause(&mut world, 0, true);
+    for n in 0..30 {
+        world.write(n % 2, create(&format!("d{n}"), r#"{"a":1}"#));
+        world.run(1 - n % 2);
+    }
+    let before = world.tabs[1].disk.borrow().records_read;
+    world.write(0, create("e", r#"{"a":1}"#));
+    world.run(1);
+    // A second time as a whole, because what it says is shown.
+    assert_eq!(world.tabs[1].disk.borrow().records_read - before, 2);
+    assert_eq!(world.text(1, "e").as_deref(), Some(r#"{"a":1}"#));
+    pause(&mut world, 0, false);
+    world.rest();
+}
+
+/// What the tab does not find among the verdicts may have ended long ago.
+#[test]
+fn a_tab_that_slept_for_longer_than_verdicts_are_kept_reads_everything_again() {
+    let mut world = two_tabs();
+    let own = world.write(1, create("d", r#"{"a":1}"#));
+    world.run(1);
+    for n in 0..20 {
+        world.write(0, create(&format!("e{n}"), r#"{"a":1}"#));
+        world.run(0);
+    }
+    assert_eq!(world.tabs[1].client.entries().len(), 1, "it has not looked");
+    world.tabs[1].hinted = true;
+    world.rest();
+    let told: Vec<_> = world.tabs[1].settled.iter().map(|one| (one.id, one.status)).collect();
+    assert_eq!(told, [(own, Status::Accepted)]);
 }
 
 #[test]

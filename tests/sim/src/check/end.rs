@@ -20,6 +20,8 @@ use crate::world::World;
 
 /// Most decisions that a device remembers.
 const DECIDED_MAX: usize = 100;
+/// So many of the newest verdicts stay, for tabs that have not seen them yet.
+const NEWEST: usize = 16;
 
 /// What is still to be done, if anything is.
 pub fn unrest(world: &World) -> Option<String> {
@@ -108,17 +110,19 @@ fn unrest_of(
     left.map(|store| format!("has records left in {store:?}"))
 }
 
-/// A store in which there is something that nobody needs. What was decided about writes is remembered for a while.
+/// A store in which there is something that nobody needs. What was decided about writes is remembered for a while, and
+/// the newest verdicts stay.
 pub fn left(disk: &Disk) -> Option<Store> {
     let decides = |text: &String| {
         let ends = read::<SettledRecord>(text).map(|record| record.settled).unwrap_or_default();
         ends.iter().any(|one| matches!(one.end, End::Discarded | End::Replaced { .. }))
     };
     let verdicts = disk.records(Store::Settled);
-    let remembered = verdicts.values().filter(|text| decides(text)).count();
+    let older = verdicts.values().rev().skip(NEWEST);
+    let remembered = older.clone().filter(|text| decides(text)).count();
     let others = [Store::Journal, Store::Sent, Store::Staged];
     let left = others.into_iter().find(|store| !disk.records(*store).is_empty());
-    left.or((remembered < verdicts.len() || remembered > DECIDED_MAX).then_some(Store::Settled))
+    left.or((remembered < older.count() || remembered > DECIDED_MAX).then_some(Store::Settled))
 }
 
 /// Nothing is lost, nothing is doubled, and everything is what it should be.

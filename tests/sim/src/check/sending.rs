@@ -5,8 +5,8 @@ use landfall_core::mutation::Mutation;
 use crate::check::Invariant;
 use crate::world::World;
 
-/// A batch has come to the server, which has not judged it yet.
-pub fn arrived(world: &mut World, device: usize, mutations: &[Mutation]) {
+/// A batch is sent. It may come to the server after everything of its device was deleted.
+pub fn sent(world: &mut World, device: usize, mutations: &[Mutation]) {
     // What a history that is no more had taken in is made final once more.
     if world.set_back {
         return;
