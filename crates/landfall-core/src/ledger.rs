@@ -13,7 +13,7 @@ use crate::stored::{End, Key, SettledMutation, Store};
 const DECIDED: usize = 100;
 
 /// So many records of verdicts stay for tabs that have not seen them yet.
-const NEWEST: u64 = 16;
+const NEWEST: u64 = 4;
 
 /// Records and the mutations in them, looked up from either side: two sets of one type, which is half of the code.
 #[derive(Clone, Debug, Default)]

@@ -197,6 +197,12 @@ impl Outbox {
         Some(parked)
     }
 
+    /// What was refused is about to be said anew.
+    pub fn unpark_all(&mut self) {
+        self.parked = Map::new();
+        self.drafts = Map::new();
+    }
+
     /// Whether a write was refused and nobody has decided about it.
     pub fn is_parked(&self, id: MutationId) -> bool {
         self.parked.contains_key(&id)

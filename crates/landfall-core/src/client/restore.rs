@@ -124,19 +124,13 @@ impl Client {
             before = std::mem::replace(&mut self.outbox, successor);
             self.ledger = Ledger::default();
         }
-        let there: Set<_> = opened.parked.iter().map(|parked| parked.entry.id).collect();
-        let refused = self.outbox.parked().map(|parked| parked.entry.id);
-        let decided: Vec<_> = refused.filter(|id| !there.contains(id)).collect();
-        for id in decided {
-            touched.extend(self.outbox.unpark(id).map(|parked| parked.entry.key()));
-        }
+        touched.extend(self.outbox.parked().map(|parked| parked.entry.key()));
+        self.outbox.unpark_all();
         for parked in opened.parked {
             // A draft is seen, so what is written from now on goes above it.
             self.clock.observe(parked.entry.stamp);
-            if !self.outbox.is_parked(parked.entry.id) {
-                touched.insert(parked.entry.key());
-                self.outbox.park(parked);
-            }
+            touched.insert(parked.entry.key());
+            self.outbox.park(parked);
         }
         let mut name: Option<Collection> = None;
         let by = |end: &End| if let End::Replaced { by } = end { *by } else { None };
@@ -164,40 +158,11 @@ impl Client {
                 }
                 replaced.extend(entry.replaces.map(|old| (old, id)));
                 touched.insert(entry.key());
-                let (standing, stamp) = match ends.get(&id) {
-                    None => (Standing::Saved, None),
-                    Some(End::Accepted { position, stamp }) if *position > self.checkpoint.position => {
-                        (Standing::Accepted { position: *position }, *stamp)
-                    }
-                    Some(
-                        End::Accepted { .. }
-                        | End::Folded
-                        | End::Parked
-                        | End::Discarded
-                        | End::Replaced { .. },
-                    ) => continue,
-                };
-                self.outbox.insert(entry.place.unwrap_or(Place { record, index }), entry, standing);
-                if let Some(stamp) = stamp {
-                    self.outbox.restamp(id, stamp);
-                }
+                let place = entry.place.unwrap_or(Place { record, index });
+                self.outbox.insert(place, entry, Standing::Saved);
                 live.insert(id);
             }
             self.ledger.journal(record, members, live);
-        }
-        for (record, sent) in opened.sent {
-            // A verdict may be gone together with its write, while the bytes were another tab's to delete.
-            let is_open = |sent: &Sent| {
-                let item = self.outbox.get(sent.mutation.id);
-                item.is_some_and(|item| item.standing == Standing::Saved)
-            };
-            let open: Vec<_> = sent.sent.into_iter().filter(is_open).collect();
-            self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
-            for sent in open {
-                self.clock.observe(sent.mutation.stamp);
-                touched.insert(sent.mutation.key());
-                self.outbox.fix(sent);
-            }
         }
         // Only who drains tells the server.
         if !self.leading {
@@ -216,7 +181,7 @@ impl Client {
             }
             self.ledger.settled(record, &settled.settled);
         }
-        for (id, end) in ends.iter().filter(|_| on) {
+        for (id, end) in ends.iter() {
             touched.extend(self.outbox.get(*id).map(|item| item.entry.key()));
             match *end {
                 End::Accepted { position, stamp } if position > self.checkpoint.position => {
@@ -233,6 +198,20 @@ impl Client {
             self.ledger.settle(*id);
         }
         touched.extend(self.leave(self.checkpoint.position));
+        for (record, sent) in opened.sent {
+            // A verdict may be gone together with its write, while the bytes were another tab's to delete.
+            let is_open = |sent: &Sent| {
+                let item = self.outbox.get(sent.mutation.id);
+                item.is_some_and(|item| item.standing == Standing::Saved)
+            };
+            let open: Vec<_> = sent.sent.into_iter().filter(is_open).collect();
+            self.ledger.sent(record, open.iter().map(|sent| sent.mutation.id).collect());
+            for sent in open {
+                self.clock.observe(sent.mutation.stamp);
+                touched.insert(sent.mutation.key());
+                self.outbox.fix(sent);
+            }
+        }
         for parked in parking {
             if !self.has(parked.entry.id) {
                 self.outbox.park(parked);

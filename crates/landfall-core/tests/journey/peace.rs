@@ -59,7 +59,7 @@ impl World {
                 let decided =
                     |text: &&String| ["\"discarded\"", "\"replaced\""].iter().any(|end| text.contains(end));
                 // So are the newest verdicts.
-                let newest = if store == Store::Settled { 16 } else { 0 };
+                let newest = if store == Store::Settled { 4 } else { 0 };
                 let all = disk.texts(store).count();
                 let older = disk.texts(store).take(all.saturating_sub(newest));
                 let count = older.filter(|text| !decided(text)).count();

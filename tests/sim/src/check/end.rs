@@ -21,7 +21,7 @@ use crate::world::World;
 /// Most decisions that a device remembers.
 const DECIDED_MAX: usize = 100;
 /// So many of the newest verdicts stay, for tabs that have not seen them yet.
-const NEWEST: usize = 16;
+const NEWEST: usize = 4;
 
 /// What is still to be done, if anything is.
 pub fn unrest(world: &World) -> Option<String> {
