@@ -7,6 +7,7 @@ mod facts;
 mod knowledge;
 mod limits;
 mod receipt;
+mod reference;
 mod settlement;
 mod whole;
 
@@ -28,7 +29,7 @@ use crate::planted::{self, Bug};
 use crate::time::{Millis, WallTime};
 use crate::wire::{PushResult, Verdict};
 
-pub use facts::{Decision, Facts, Past, Proposal, Rules, Stored, Terms};
+pub use facts::{Decision, Facts, Mended, Past, Proposal, Rules, Stored, Terms};
 use limits::within_limits;
 pub use receipt::{RECEIPTS_MAX, Receipt, Run, VERDICTS_KEPT, close};
 pub use settlement::{Back, settle};
@@ -273,7 +274,7 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
-        let Terms { merges, policy } = self.rules.terms(&key.collection)?;
+        let Terms { merges, policy, references } = self.rules.terms(&key.collection)?;
         let (merges, policy) = (merges, *policy);
         let sent = mutation;
         let entered = if merge::is_plain(&sent.fields, merges) {
@@ -281,6 +282,12 @@ impl Court<'_> {
         } else {
             let fields = merge::enter(sent.op, sent.fields.clone(), merges)?;
             Cow::Owned(Mutation { fields, ..sent.clone() })
+        };
+        let (entered, mended) = match self.rules.mend(&key.collection, &entered.fields) {
+            Some(Mended { fields, first, changes }) => {
+                (Cow::Owned(Mutation { fields, ..entered.into_owned() }), Some((first, changes)))
+            }
+            None => (entered, None),
         };
         let mutation = &*entered;
         let stored = self.facts.documents.get(&key);
@@ -390,6 +397,7 @@ impl Court<'_> {
             previous: previous_value.as_ref(),
             document: proposed.as_ref(),
         })?;
+        self.refers(references, previous_value.as_ref(), proposed.as_ref())?;
         within_limits(&document, proposed.as_ref())?;
         if let Some(instead) = instead {
             document = instead;
@@ -408,7 +416,8 @@ impl Court<'_> {
         if whole.is_some() {
             self.remember(sent, register);
         }
-        Ok(self.accept(mutation, verdict, register, Some(previous)))
+        let (field, message) = mended.unzip();
+        Ok(PushResult { field, message, ..self.accept(mutation, verdict, register, Some(previous)) })
     }
 
     /// Refuses a creation that would be refused if there were nothing yet.
@@ -419,6 +428,8 @@ impl Court<'_> {
         let proposal =
             Proposal { key: &mutation.key(), op: mutation.op, previous: None, document: value.as_ref() };
         self.rules.check(proposal)?;
+        let Terms { references, .. } = self.rules.terms(&mutation.collection)?;
+        self.refers(references, None, value.as_ref())?;
         within_limits(&document, value.as_ref())
     }
 

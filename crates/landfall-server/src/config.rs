@@ -101,8 +101,8 @@ impl Config {
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
             Ok(text) => {
-                let config = Config::parse(&text, &file)?;
                 let directory = path.parent().unwrap_or(Path::new(""));
+                let config = Config::parse_in(&text, &file, directory)?;
                 Ok(Config { jwks: config.jwks.map(|jwks| jwks.from(directory)), ..config })
             }
             Err(error) => Err(ConfigError { file, place: None, reason: error.to_string() }),
@@ -114,14 +114,18 @@ impl Config {
     /// # Errors
     /// What it says is wrong somewhere.
     pub fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
-        Config::build(text).map_err(|Mistake { place, reason }| ConfigError {
+        Config::parse_in(text, file, Path::new(""))
+    }
+
+    fn parse_in(text: &str, file: &str, directory: &Path) -> Result<Config, ConfigError> {
+        Config::build(text, directory).map_err(|Mistake { place, reason }| ConfigError {
             file: file.to_owned(),
             place,
             reason,
         })
     }
 
-    fn build(text: &str) -> Result<Config, Mistake> {
+    fn build(text: &str, directory: &Path) -> Result<Config, Mistake> {
         let file: File = serde_saphyr::from_str(text).map_err(|error| Mistake {
             place: error.location().map(|place| (place.line(), place.column())),
             reason: one_line(&error),
@@ -145,7 +149,7 @@ impl Config {
             None => None,
         };
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections)?, limits, key, jwks, expected })
+        Ok(Config { rules: Rules::build(file.collections, directory)?, limits, key, jwks, expected })
     }
 }
 
@@ -197,8 +201,24 @@ mod tests {
         check("collections:\n  visits:\n    fields:\n      photos: sum\n", "4", "sum");
         check("collections:\n  visits:\n    fields:\n      _photos: counter\n", "4", "_photos");
         check("collections:\n  visits:\n    policy: whoever shouts\n", "3", "whoever shouts");
+        let schema = |schema: &str| format!("collections:\n  visits:\n    schema: {schema}\n");
+        check(&schema("{ properties: { a: { type: txt } } }"), "3", "/properties/a");
+        check(&schema("nowhere.json"), "3", "nowhere.json");
+        check("collections:\n  visits:\n    references: { site: sites }\n", "3", "sites");
+        check("collections:\n  visits:\n    normalize: { name: [tidy] }\n", "3", "tidy");
         let rule = "      - { name: n, check: 'true', field: notes, message: m }\n";
         check(&format!("collections:\n  visits:\n    rules:\n{rule}"), "4", "field");
+    }
+
+    #[test]
+    fn a_schema_may_be_in_a_file_beside_the_configuration() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("landfall.yaml");
+        std::fs::write(&file, "collections: { visits: { schema: visits.json } }").unwrap();
+        let missing = Config::read(&file).err().unwrap().to_string();
+        assert!(missing.contains(":1:") && missing.contains("visits.json"), "{missing}");
+        std::fs::write(directory.path().join("visits.json"), r#"{ "type": "object" }"#).unwrap();
+        assert!(Config::read(&file).is_ok());
     }
 
     #[test]

@@ -3,18 +3,21 @@
 //! What is not allowed is refused: an expression left out, or one that fails on a document, is a no.
 
 mod expression;
+mod form;
 mod names;
+mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use landfall_core::authority::{self, Proposal, Terms};
+use landfall_core::authority::{self, Mended, Proposal, Terms};
 use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
-use landfall_core::id::Collection;
-use landfall_core::json::Json;
+use landfall_core::id::{Collection, DocumentId, DocumentKey};
+use landfall_core::json::{self, Json};
+use landfall_core::map::Map;
 use landfall_core::merge::{Merge, Merges};
-use landfall_core::mutation::{Op, Refusal};
+use landfall_core::mutation::{Change, Field, Mutation, Op, Refusal};
 use landfall_core::path::Path;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -23,6 +26,8 @@ use sha2::{Digest, Sha256};
 use crate::caller::Caller;
 use crate::config::Mistake;
 use expression::{Expression, Language, Subject};
+use form::Form;
+use schema::Schema;
 
 /// A collection in the configuration.
 #[derive(Deserialize)]
@@ -38,6 +43,19 @@ pub(crate) struct CollectionEntry {
     #[serde(default)]
     fields: BTreeMap<String, Spanned<Merge>>,
     policy: Option<Spanned<Policy>>,
+    schema: Option<Spanned<SchemaEntry>>,
+    #[serde(default)]
+    references: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    normalize: BTreeMap<String, Spanned<Vec<Form>>>,
+}
+
+/// A JSON Schema, or where one is: a file beside the configuration.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SchemaEntry {
+    File(String),
+    Here(serde_json::Value),
 }
 
 #[derive(Deserialize)]
@@ -63,6 +81,8 @@ struct CollectionRules {
     update: Option<Expression>,
     delete: Option<Expression>,
     resolve: Option<Expression>,
+    schema: Option<Schema>,
+    forms: BTreeMap<String, Vec<Form>>,
     checks: Vec<Check>,
 }
 
@@ -74,8 +94,13 @@ struct Check {
 }
 
 impl Rules {
-    pub(crate) fn build(entries: BTreeMap<String, Spanned<CollectionEntry>>) -> Result<Rules, Mistake> {
+    /// `directory` is where files are that the configuration names.
+    pub(crate) fn build(
+        entries: BTreeMap<String, Spanned<CollectionEntry>>,
+        directory: &std::path::Path,
+    ) -> Result<Rules, Mistake> {
         let language = Language::new();
+        let names: BTreeSet<String> = entries.keys().cloned().collect();
         let (mut collections, mut reads) = (BTreeMap::new(), BTreeMap::new());
         for (name, entry) in entries {
             reads.insert(name.clone(), entry.value.read.as_ref().map(|text| text.value.clone()));
@@ -85,7 +110,16 @@ impl Rules {
                     return Err(Mistake::at(&entry, format!("`{name}` cannot name a collection")));
                 }
             };
-            collections.insert(collection, CollectionRules::build(&language, &name, entry.value)?);
+            for (field, named) in &entry.value.references {
+                if !names.contains(&named.value) {
+                    let reason = format!(
+                        "`{field}` names documents of `{}`, and there is no such collection",
+                        named.value
+                    );
+                    return Err(Mistake::at(named, reason));
+                }
+            }
+            collections.insert(collection, CollectionRules::build(&language, &name, entry.value, directory)?);
         }
         Ok(Rules { collections, reads })
     }
@@ -116,6 +150,7 @@ impl CollectionRules {
         language: &Arc<Language>,
         name: &str,
         entry: CollectionEntry,
+        directory: &std::path::Path,
     ) -> Result<CollectionRules, Mistake> {
         let compile = |kind: &str, text: &Spanned<String>| {
             Expression::compile(language, &format!("collections.{name}.{kind}"), &text.value)
@@ -142,8 +177,17 @@ impl CollectionRules {
             }
             merges.insert(field.into(), merge.value);
         }
+        let mut references = Map::new();
+        for (field, named) in entry.references {
+            let collection = named.value.parse().map_err(|_| Mistake::at(&named, "not a collection"))?;
+            references.insert(field.into(), collection);
+        }
+        let policy = entry.policy.map(|policy| policy.value).unwrap_or_default();
+        let forms = entry.normalize.into_iter().map(|(field, forms)| (field, forms.value)).collect();
         Ok(CollectionRules {
-            terms: Terms { merges, policy: entry.policy.map(|policy| policy.value).unwrap_or_default() },
+            terms: Terms { merges, policy, references },
+            schema: entry.schema.map(|schema| compile_schema(&schema, directory)).transpose()?,
+            forms,
             read: optional("read", entry.read)?,
             create: optional("create", entry.create)?,
             update: optional("update", entry.update)?,
@@ -152,6 +196,20 @@ impl CollectionRules {
             checks: entry.rules.into_iter().map(check).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn compile_schema(entry: &Spanned<SchemaEntry>, directory: &std::path::Path) -> Result<Schema, Mistake> {
+    let schema = match &entry.value {
+        SchemaEntry::Here(schema) => Schema::compile(schema),
+        SchemaEntry::File(file) => {
+            let text = std::fs::read_to_string(directory.join(file)).map_err(|error| error.to_string());
+            let schema = text.and_then(|text| serde_json::from_str(&text).map_err(|error| error.to_string()));
+            schema
+                .map_err(|reason| format!("`schema`: {file}: {reason}"))
+                .and_then(|schema| Schema::compile(&schema).map_err(|reason| format!("{file}: {reason}")))
+        }
+    };
+    schema.map_err(|reason| Mistake::at(entry, reason))
 }
 
 /// The rules for one caller.
@@ -188,6 +246,21 @@ impl CallerRules<'_> {
         rules.is_some_and(|rules| rules.terms.policy == Policy::DocumentLastWriteWins)
     }
 
+    /// The documents that a mutation names and that have to be there.
+    pub fn references(&self, mutation: &Mutation) -> Vec<DocumentKey> {
+        let Some(rules) = self.rules.collections.get(&mutation.collection) else { return vec![] };
+        let mut keys = Vec::new();
+        for Field { path, change } in &mutation.fields {
+            if let ([field], Change::Set(value)) = (path.keys(), change)
+                && let Some(collection) = rules.terms.references.get(field)
+                && let Ok(document) = json::read::<DocumentId>(value.text())
+            {
+                keys.push(DocumentKey { collection: collection.clone(), document });
+            }
+        }
+        keys
+    }
+
     /// Whether the caller may say that what a document is now is what it should be.
     pub fn may_settle(&self, collection: &Collection, document: &str) -> bool {
         let Some(rules) = self.rules.collections.get(collection) else { return false };
@@ -221,6 +294,12 @@ impl authority::Rules for CallerRules<'_> {
         self.rules.collections.get(collection).is_some_and(|rules| self.sees(rules, document))
     }
 
+    fn mend(&self, collection: &Collection, fields: &[Field]) -> Option<Mended> {
+        let forms = &self.rules.collections.get(collection)?.forms;
+        let of = |field: &str| forms.get(field).map(Vec::as_slice).unwrap_or_default();
+        if forms.is_empty() { None } else { form::mend(fields, of) }
+    }
+
     fn check(&self, proposal: Proposal<'_>) -> Result<(), Refusal> {
         let collection = &proposal.key.collection;
         let rules = self.of(collection)?;
@@ -242,8 +321,9 @@ impl authority::Rules for CallerRules<'_> {
         if !allowed {
             return Err(Refusal::new(Code::Forbidden, format!("you may not {verb} this in {collection}")));
         }
-        if proposal.document.is_none() {
-            return Ok(());
+        let Some(document) = proposal.document else { return Ok(()) };
+        if let Some(schema) = &rules.schema {
+            schema.check(document)?;
         }
         let broken = rules.checks.iter().find(|check| !self.holds(Some(&check.expression), proposal));
         broken.map_or(Ok(()), |check| {

@@ -7,8 +7,10 @@ use crate::conflict::{Conflict, Policy};
 use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
 use crate::json::Json;
+use crate::map::Map;
 use crate::merge::Merges;
-use crate::mutation::{Mutation, Op, Refusal};
+use crate::mutation::{Field, Mutation, Op, Refusal};
+use crate::path::Path;
 use crate::wire::PushResult;
 
 use super::Receipt;
@@ -76,6 +78,19 @@ pub struct Terms {
     pub merges: Merges,
     /// Which of two writes stands that did not know of each other.
     pub policy: Policy,
+    /// Fields that name a document of another collection, which has to be there when they are written.
+    pub references: Map<Box<str>, Collection>,
+}
+
+/// Fields in the form that a collection wants for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mended {
+    /// All fields of the mutation.
+    pub fields: Vec<Field>,
+    /// The first of those that were changed.
+    pub first: Path,
+    /// What was changed, in words.
+    pub changes: String,
 }
 
 /// Who may do what, and what a document must look like. Looks at nothing but its arguments.
@@ -89,6 +104,12 @@ pub trait Rules {
     /// Whether the caller may see a document: all of its fields, those that a delete hides too. What they may not
     /// see is judged as if it were not there.
     fn may_see(&self, collection: &Collection, document: &Json) -> bool;
+
+    /// Brings what a mutation writes into another form, where it is not in the form that the collection wants. The
+    /// verdict says so.
+    fn mend(&self, _collection: &Collection, _fields: &[Field]) -> Option<Mended> {
+        None
+    }
 
     /// Refuses what the caller may not do to what they see, or what the result must not be.
     ///

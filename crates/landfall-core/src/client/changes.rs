@@ -8,11 +8,11 @@
 //! are deleted already: then it forgets what it has read, and reads again.
 
 use super::{Client, Opened};
-use crate::transaction::Known;
 use crate::id::DocumentKey;
 use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{Key, Store};
+use crate::transaction::Known;
 
 /// How many records are kept: those of some minutes of work, or of a page that is unpacked.
 const KEPT: u64 = 32;
@@ -88,7 +88,8 @@ impl Seen {
 
     /// Records that are old enough to go.
     pub(super) fn garbage(self) -> impl Iterator<Item = (Store, Key)> {
-        (self.first..self.known.changes.saturating_sub(KEPT)).map(|record| (Store::Changes, Key::Counted(record)))
+        (self.first..self.known.changes.saturating_sub(KEPT))
+            .map(|record| (Store::Changes, Key::Counted(record)))
     }
 
     /// These records are deleted.

@@ -6,8 +6,7 @@ use crate::id::{Client, Collection, DocumentKey, MutationId};
 use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{
-    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SentRecord, SettledRecord,
-    Store,
+    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SentRecord, SettledRecord, Store,
 };
 use crate::wire::PullChange;
 

@@ -149,7 +149,7 @@ impl Server {
         if facts.must_settle(&mutations.iter().map(|mutation| mutation.id).collect()) {
             return Err(Failure::Refused { code: Code::SettleFirst.to_string(), retry_after: None });
         }
-        let rules = Decency(Terms { merges: merges(), policy: self.policy });
+        let rules = Decency(Terms { merges: merges(), policy: self.policy, ..Terms::default() });
         let mut decision = authority::decide(&parsed, facts, &rules, now);
         authority::close(&batch.void, &receipts, &mut decision);
         if !decision.documents.is_empty() {

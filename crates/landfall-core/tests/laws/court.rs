@@ -62,8 +62,12 @@ impl Court {
         if let Some(stored) = self.documents.values().next() {
             self.earlier.insert(stored.version, stored.clone());
         }
-        let decision =
-            decide(&parsed, facts, &NoRules(Terms { merges: merges(), policy: self.policy }), WallTime(1));
+        let decision = decide(
+            &parsed,
+            facts,
+            &NoRules(Terms { merges: merges(), policy: self.policy, ..Terms::default() }),
+            WallTime(1),
+        );
         for (key, mut stored) in decision.documents {
             // As a database keeps it.
             if self.policy == Policy::DocumentLastWriteWins {
@@ -99,7 +103,7 @@ impl Court {
         self.position = self.position.next();
         let key = self.documents.keys().next().unwrap().clone();
         let facts = Facts { position: self.position, documents: self.documents.clone(), ..Facts::default() };
-        let rules = NoRules(Terms { merges: merges(), policy: self.policy });
+        let rules = NoRules(Terms { merges: merges(), policy: self.policy, ..Terms::default() });
         let (mutation, decision) = settle(&key, back, Writer(writer), facts, &rules, WallTime(1))?;
         assert_eq!(decision.conflicts, [], "who settles has seen everything");
         self.documents.extend(decision.documents);

@@ -135,6 +135,7 @@ fn named(batch: &Batch, mutations: &[Parsed], rules: &CallerRules<'_>) -> Named 
     for mutation in mutations.iter().flatten() {
         named.receipts.extend([mutation.id].into_iter().chain(mutation.after).chain(mutation.needs.clone()));
         named.documents.insert(mutation.key());
+        named.documents.extend(rules.references(mutation));
         named.sent.insert(mutation.id);
         named.seen.insert((mutation.key(), mutation.base));
     }

@@ -31,4 +31,5 @@ mod sql;
 mod status;
 mod tokens;
 mod upkeep;
+mod validation;
 mod wholes;

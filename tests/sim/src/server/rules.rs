@@ -50,7 +50,7 @@ pub struct CallerRules<'a> {
 impl Rules {
     /// The rules of collections with this policy.
     pub fn new(policy: Policy) -> Rules {
-        Rules { terms: Terms { merges: merges(), policy }, banned: None }
+        Rules { terms: Terms { merges: merges(), policy, ..Terms::default() }, banned: None }
     }
 
     /// The rules as they apply to `caller`.
