@@ -100,6 +100,8 @@ codes! {
     UnsupportedProtocol = "unsupported_protocol", Protocol;
     /// The path exists, the method does not.
     MethodNotAllowed = "method_not_allowed", Protocol;
+    /// The page that asks is of a site that the server was not told of.
+    ForeignOrigin = "foreign_origin", Protocol;
     /// The headers are larger than the limit.
     HeadersTooLarge = "headers_too_large", Protocol;
     /// The answer breaks the protocol; what it said was ignored.

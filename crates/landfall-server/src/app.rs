@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use landfall_core::time::WallTime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::limits::{Limits, Pace};
 use crate::metrics::Metrics;
+use crate::origins::Origins;
 use crate::rules::Rules;
 use crate::store::Store;
 use crate::token::{Tokens, WeakKey};
@@ -24,9 +25,13 @@ pub struct App {
     pub rules: Arc<Rules>,
     /// How much at a time.
     pub limits: Arc<Limits>,
+    /// Which sites' pages may ask.
+    pub origins: Arc<Origins>,
+    /// Room for sockets on which no token has come yet.
+    pub doors: Arc<Semaphore>,
     /// What time it is.
     pub clock: fn() -> WallTime,
-    /// How streams of hints are paced.
+    /// How hints are paced.
     pub pace: Pace,
     /// What is measured.
     pub metrics: Arc<Metrics>,
@@ -46,16 +51,23 @@ impl App {
             store,
             tokens: Arc::new(tokens),
             rules: Arc::new(config.rules),
+            doors: Arc::new(Semaphore::new(config.limits.unsigned_sockets)),
             limits: Arc::new(config.limits),
+            origins: Arc::new(config.origins),
             clock: system_time,
             pace: Pace::default(),
             ending: watch::Sender::new(false),
         })
     }
 
-    /// Ends every stream, for good. Requests run to their end.
+    /// Ends every stream and socket, for good. Requests run to their end.
     pub fn end(&self) {
         self.ending.send_replace(true);
+    }
+
+    /// Waits until no stream and no socket is left.
+    pub async fn ended(&self) {
+        self.ending.closed().await;
     }
 }
 

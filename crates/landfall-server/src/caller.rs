@@ -81,7 +81,17 @@ impl FromRequestParts<App> for Session {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Session, ApiError> {
-        let verified = match bearer(parts) {
+        Session::of(bearer(parts), app).await
+    }
+}
+
+impl Session {
+    /// Whoever a token speaks for.
+    ///
+    /// # Errors
+    /// It is not valid here, or not any more; or that cannot be said now.
+    pub async fn of(token: Option<&str>, app: &App) -> Result<Session, ApiError> {
+        let verified = match token {
             Some(token) => app.tokens.verify_anew(token, (app.clock)()).await,
             None => Err(TokenError::Invalid("there is none")),
         };

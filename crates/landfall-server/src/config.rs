@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::limits::Limits;
+use crate::origins::Origins;
 use crate::rules::{CollectionEntry, Rules};
 use crate::token::{Expected, Place};
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub rules: Rules,
     /// How much at a time.
     pub limits: Limits,
+    /// Which sites' pages may ask.
+    pub origins: Origins,
     /// The key for tokens.
     pub key: Option<String>,
     /// Where the keys of whoever else issues tokens are.
@@ -72,6 +75,8 @@ struct File {
     auth: Auth,
     #[serde(default)]
     limits: Option<Spanned<Limits>>,
+    #[serde(default)]
+    origins: Option<Vec<Spanned<String>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,6 +142,10 @@ impl Config {
             }
             None => Limits::default(),
         };
+        let origins = match file.origins {
+            Some(listed) => Origins::listed(listed)?,
+            None => Origins::Any,
+        };
         let Auth { key, jwks, issuer, audience, key_id } = file.auth;
         let jwks = match jwks {
             Some(jwks) if audience.is_none() => {
@@ -149,7 +158,7 @@ impl Config {
             None => None,
         };
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections, directory)?, limits, key, jwks, expected })
+        Ok(Config { rules: Rules::build(file.collections, directory)?, limits, origins, key, jwks, expected })
     }
 }
 
@@ -191,6 +200,12 @@ mod tests {
         check("collections:\n  visits:\n    read: 'user.roles.exists(r, s == \"\")'\n", "3", "`s`");
         check("collections: {}\nlimits:\n  body_bytes: 0\n", "3", "body_bytes");
         check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
+        check(
+            "collections: {}\norigins:\n  - https://app.example/\n",
+            "3",
+            "`https://app.example/` is no origin",
+        );
+        check("collections: {}\norigins: ['*']\n", "2", "leave `origins` out");
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
         check("collections: {}\nauth:\n  jwks: keys.json\n", "3", "`auth.audience` is needed");

@@ -54,6 +54,11 @@ impl ApiError {
         ApiError { retry_after: Some(PATIENCE), ..ApiError::new(code, message) }
     }
 
+    /// What programs look at.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     /// The fault is the server's. The text says nothing about it; the log does.
     pub fn internal() -> ApiError {
         ApiError::new(Code::Internal, "the server has a problem")
@@ -76,9 +81,11 @@ pub fn status(code: Code) -> Option<StatusCode> {
         | Code::InvalidCursor
         | Code::BatchTooLarge => StatusCode::BAD_REQUEST,
         Code::InvalidToken | Code::TokenExpired => StatusCode::UNAUTHORIZED,
-        Code::Forbidden | Code::UserMismatch | Code::TenantMismatch | Code::WriterMismatch => {
-            StatusCode::FORBIDDEN
-        }
+        Code::Forbidden
+        | Code::ForeignOrigin
+        | Code::UserMismatch
+        | Code::TenantMismatch
+        | Code::WriterMismatch => StatusCode::FORBIDDEN,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Code::RequestTimeout => StatusCode::REQUEST_TIMEOUT,

@@ -5,6 +5,9 @@ use std::time::Duration;
 use landfall_core::wire::{BATCH_MUTATIONS_MAX, BODY_BYTES_MAX, PAGE_CHANGES_MAX};
 use serde::Deserialize;
 
+/// Bytes of a socket's first frame. No other may come.
+pub const FRAME_BYTES_MAX: usize = 16 << 10;
+
 /// Bounds on requests. Those of the protocol are the largest that a configuration may set, because
 /// clients rely on no server taking more.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -20,6 +23,8 @@ pub struct Limits {
     pub page_changes: usize,
     /// Milliseconds that a body may take to arrive.
     pub body_millis: u64,
+    /// Sockets for hints on which no token has come yet.
+    pub unsigned_sockets: usize,
 }
 
 impl Default for Limits {
@@ -30,6 +35,7 @@ impl Default for Limits {
             batch_mutations: BATCH_MUTATIONS_MAX,
             page_changes: PAGE_CHANGES_MAX,
             body_millis: 15_000,
+            unsigned_sockets: 1_024,
         }
     }
 }
@@ -54,11 +60,12 @@ impl Limits {
         check("inflated_bytes", self.inflated_bytes as u64, most.inflated_bytes as u64)?;
         check("batch_mutations", self.batch_mutations as u64, most.batch_mutations as u64)?;
         check("page_changes", self.page_changes as u64, most.page_changes as u64)?;
-        check("body_millis", self.body_millis, 60_000)
+        check("body_millis", self.body_millis, 60_000)?;
+        check("unsigned_sockets", self.unsigned_sockets as u64, 1 << 16)
     }
 }
 
-/// How a stream of hints is paced.
+/// How hints are paced, on a stream and on a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// From one hint to the next, however many commits there are.
@@ -67,6 +74,8 @@ pub struct Pace {
     pub beat: Duration,
     /// A client that takes longer for what it was sent is let go.
     pub patience: Duration,
+    /// How long a socket waits for its token, and for the answer when it is closed.
+    pub handshake: Duration,
 }
 
 impl Default for Pace {
@@ -75,6 +84,7 @@ impl Default for Pace {
             gap: Duration::from_millis(300),
             beat: Duration::from_secs(15),
             patience: Duration::from_secs(30),
+            handshake: Duration::from_secs(5),
         }
     }
 }

@@ -16,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderName, Method};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -32,6 +33,7 @@ use crate::app::App;
 use crate::error::{ApiError, finish, method_not_allowed, not_found};
 use crate::metrics::observe;
 use crate::openapi::{self, Beginning};
+use crate::origins::Origins;
 
 /// Everything the server answers to, ready to be called or served.
 pub fn router(app: App) -> Router {
@@ -59,16 +61,19 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(finish))
         .layer(from_fn_with_state(metrics, observe))
         .layer(CompressionLayer::new())
-        .layer(any_origin())
+        .layer(cross_origin(Arc::clone(&app.origins)))
         .with_state(app)
 }
 
-/// Apps are served from anywhere. What they may do hangs on the token that they send and on nothing that a
-/// browser would add by itself, so every origin may ask.
-fn any_origin() -> CorsLayer {
+/// What an app may do hangs on the token that it sends and on nothing that a browser would add by itself, so wherever
+/// it is served from it may ask, unless the configuration says from where.
+fn cross_origin(origins: Arc<Origins>) -> CorsLayer {
+    // The demo's tokens are for the demo's own page.
+    let is_allowed = move |origin: &HeaderValue, request: &Parts| {
+        request.uri.path().starts_with("/api/") && origins.allow(origin)
+    };
     CorsLayer::new()
-        // The demo's tokens are for the demo's own page.
-        .allow_origin(AllowOrigin::predicate(|_, request| request.uri.path().starts_with("/api/")))
+        .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers([AUTHORIZATION, CONTENT_TYPE, CONTENT_ENCODING])
         .expose_headers([RETRY_AFTER, HeaderName::from_static("x-request-id")])

@@ -85,12 +85,17 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         writeln!(std::io::stdout().lock(), "metrics on http://{address}/metrics")?;
     }
     tracing::info!(%address, database = shown(&options.database), "serving");
+    let told = app.clone();
     let ended = async move {
         ended(terminate, interrupt).await;
         // Streams have no end of their own to wait for.
-        app.end();
+        told.end();
     };
     accept(listener, routes, ended).await?;
+    // Sockets are no requests any more.
+    if tokio::time::timeout(GRACE, app.ended()).await.is_err() {
+        tracing::warn!("some sockets were not closed");
+    }
     store.close().await;
     tracing::info!("ended");
     Ok(())

@@ -1,5 +1,6 @@
 //! A server on a database of its own, and devices that talk to it without a socket.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use landfall_server::caller::Caller;
 use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
@@ -161,6 +163,14 @@ impl Server {
         self.router = router(self.app.clone());
     }
 
+    /// Serves on a port of this machine for as long as the test runs; gives the address.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(axum::serve(listener, self.router.clone().into_make_service()).into_future());
+        address
+    }
+
     /// The answer while it is still coming.
     pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
         self.router.clone().oneshot(request).await.unwrap()
@@ -262,10 +272,13 @@ impl Device {
         self
     }
 
-    pub(crate) fn bearer(&self, server: &Server) -> String {
+    pub(crate) fn token(&self, server: &Server) -> String {
         let issued = server.app.tokens.issue(&self.caller, Millis::seconds(60), (server.app.clock)());
-        let (token, _) = issued.unwrap();
-        format!("Bearer {token}")
+        issued.unwrap().0
+    }
+
+    pub(crate) fn bearer(&self, server: &Server) -> String {
+        format!("Bearer {}", self.token(server))
     }
 
     pub(crate) fn post(&self, server: &Server, body: impl Into<Body>) -> Request<Body> {

@@ -27,6 +27,7 @@ mod pull;
 mod push;
 mod settled;
 mod sight;
+mod socket;
 mod sql;
 mod status;
 mod tokens;

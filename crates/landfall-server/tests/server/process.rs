@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::database::Database;
 use crate::harness::Device;
@@ -143,7 +145,20 @@ fn a_server_asked_to_end_leaves_one_file_and_no_error() {
     // Nor one that waits for hints, which would wait for ever.
     let mut live = server.connect("GET /api/v1/sync/live", "");
     live.read_exact(&mut [0; 16]).unwrap();
+    let address = server.address.clone();
+    let mut socket = tungstenite::client(
+        format!("ws://{address}/api/v1/sync/live"),
+        TcpStream::connect(&address).unwrap(),
+    )
+    .unwrap()
+    .0;
+    socket.send(json!({ "token": token(Path::new(".")) }).to_string().into()).unwrap();
+    assert!(socket.read().unwrap().is_text());
+    // It answers the close when it comes, as a browser does by itself.
+    let closed = std::thread::spawn(move || socket.read().unwrap());
     assert_eq!(server.end(), 0);
+    let closed = closed.join().unwrap();
+    assert!(matches!(closed, Message::Close(Some(frame)) if frame.code == CloseCode::Away));
     let mut rest = String::new();
     live.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("\r\n0\r\n\r\n"), "it was cut off and not ended: {rest}");

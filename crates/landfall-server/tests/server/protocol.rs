@@ -13,7 +13,7 @@ use landfall_core::wire::{
     GROUP_MUTATIONS_MAX, PAGE_CHANGES_MAX,
 };
 use landfall_server::error::status;
-use landfall_server::limits::Limits;
+use landfall_server::limits::{FRAME_BYTES_MAX, Limits, Pace};
 use landfall_server::payload;
 
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
@@ -74,6 +74,9 @@ fn every_limit_is_listed_as_it_is() {
         ("bytes of a key in a path", format!("{NAME_BYTES_MAX} bytes")),
         ("a step of a counter, and its sum, either way", "2^53 − 1".to_owned()),
         ("changes on a page", count(PAGE_CHANGES_MAX as u64)),
+        ("bytes of a frame to the server", bytes(FRAME_BYTES_MAX)),
+        ("time until a socket's first frame", format!("{} s", Pace::default().handshake.as_secs())),
+        ("sockets that wait for their first frame", count(limits.unsigned_sockets as u64)),
         ("how far a stamp may lie ahead of the server", seconds(FUTURE_MAX.0)),
         ("`Retry-After` that a device believes", seconds(RETRY_AFTER_MAX.0)),
         ("delay between two tries without it", seconds(DELAY_MAX.0)),
