@@ -8,10 +8,12 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
 use crate::limits::{Limits, Pace};
+use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::origins::Origins;
 use crate::rules::Rules;
 use crate::store::Store;
+use crate::throttle::Throttle;
 use crate::token::{Tokens, WeakKey};
 
 /// A server's parts. Cheap to clone.
@@ -28,7 +30,11 @@ pub struct App {
     /// Which sites' pages may ask.
     pub origins: Arc<Origins>,
     /// Room for sockets on which no token has come yet.
-    pub doors: Arc<Semaphore>,
+    pub(crate) doors: Arc<Semaphore>,
+    /// Who has pushed how much.
+    pub(crate) throttle: Arc<Throttle>,
+    /// How much is being answered.
+    pub(crate) load: Arc<Load>,
     /// What time it is.
     pub clock: fn() -> WallTime,
     /// How hints are paced.
@@ -52,12 +58,20 @@ impl App {
             tokens: Arc::new(tokens),
             rules: Arc::new(config.rules),
             doors: Arc::new(Semaphore::new(config.limits.unsigned_sockets)),
+            throttle: Arc::new(Throttle::new(&config.limits.rates)),
+            load: Arc::new(Load::new(&config.limits)),
             limits: Arc::new(config.limits),
             origins: Arc::new(config.origins),
             clock: system_time,
             pace: Pace::default(),
             ending: watch::Sender::new(false),
         })
+    }
+
+    /// The same server on another store.
+    #[must_use]
+    pub fn on(self, store: Store) -> App {
+        App { store, ..self }
     }
 
     /// Ends every stream and socket, for good. Requests run to their end.

@@ -16,7 +16,7 @@ use crate::error::ApiError;
 use crate::token::TokenError;
 
 /// An organisation: nothing of one is ever seen by another.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenant(Arc<str>);
 
 impl Tenant {

@@ -54,6 +54,12 @@ impl ApiError {
         ApiError { retry_after: Some(PATIENCE), ..ApiError::new(code, message) }
     }
 
+    /// The same, with how long it will be too much.
+    #[must_use]
+    pub fn after(self, wait: Millis) -> ApiError {
+        ApiError { retry_after: Some(wait), ..self }
+    }
+
     /// What programs look at.
     pub fn code(&self) -> Code {
         self.code

@@ -5,6 +5,7 @@
 //! asks ([`caller`]), what they may do ([`rules`]), what is kept ([`store`]) and how it is said over
 //! HTTP ([`routes`]).
 
+pub mod accept;
 pub mod app;
 pub mod caller;
 pub mod config;
@@ -13,6 +14,7 @@ pub mod error;
 mod faults;
 mod hints;
 pub mod limits;
+mod load;
 pub mod metrics;
 mod openapi;
 pub mod origins;
@@ -22,6 +24,7 @@ mod random;
 pub mod routes;
 pub mod rules;
 pub mod store;
+mod throttle;
 pub mod token;
 pub mod www;
 

@@ -21,6 +21,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::load::Kind;
 use crate::store::{Meters, latencies};
 
 /// The meters of one server.
@@ -33,6 +34,12 @@ pub struct Metrics {
     mutations: Family<Judged, Counter>,
     pulled: Counter,
     live: Gauge,
+    shed: Family<Shed, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Shed {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -71,8 +78,11 @@ impl Metrics {
         registry.register("pulled_changes", "Changes on the pages that were pulled", pulled.clone());
         let live = Gauge::default();
         registry.register("live_connections", "Streams of hints that are open", live.clone());
+        let shed = Family::<Shed, Counter>::default();
+        let help = "Requests that were turned away because too many were being answered";
+        registry.register("shed_requests", help, shed.clone());
         store.register(&mut registry);
-        Metrics { registry, requests, times, pushes, mutations, pulled, live }
+        Metrics { registry, requests, times, pushes, mutations, pulled, live, shed }
     }
 
     /// Counts a batch that was judged.
@@ -98,6 +108,11 @@ impl Metrics {
     /// Counts what is on a page.
     pub(crate) fn pulled(&self, changes: usize) {
         self.pulled.inc_by(changes as u64);
+    }
+
+    /// Counts a request that was turned away.
+    pub(crate) fn shed(&self, kind: Kind) {
+        self.shed.get_or_create(&Shed { kind: kind.as_str() }).inc();
     }
 
     /// Counts a stream of hints for as long as what this gives is there.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt;
+use landfall_server::accept::accept;
 use landfall_server::app::system_time;
 use landfall_server::store::shown;
 use landfall_server::{App, Store, metrics, router, www};
@@ -91,7 +91,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         // Streams have no end of their own to wait for.
         told.end();
     };
-    accept(listener, routes, ended).await?;
+    serve_until(listener, routes, app.limits.head_timeout(), ended).await;
     // Sockets are no requests any more.
     if tokio::time::timeout(GRACE, app.ended()).await.is_err() {
         tracing::warn!("some sockets were not closed");
@@ -112,35 +112,26 @@ async fn forget(store: Store) {
     }
 }
 
-async fn accept(
+/// Serves until `ended`, and as long after that as running requests may take.
+async fn serve_until(
     listener: TcpListener,
     routes: Router,
-    ended: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    // Small answers go out at once; waiting for more to send would only cost a round trip.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "no TCP_NODELAY");
-        }
-    });
+    patience: Duration,
+    ended: impl Future<Output = ()>,
+) {
     let (told, mut ending) = tokio::sync::watch::channel(());
     let ended = async move {
         ended.await;
         tracing::info!("ending: running requests finish first");
         drop(told);
     };
-    // Not the routes themselves: of these every connection would get a copy for as long as it lasts.
-    let serving = axum::serve(listener, routes.into_make_service()).with_graceful_shutdown(ended);
     let overdue = async {
         while ending.changed().await.is_ok() {}
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        result = serving => result,
-        () = overdue => {
-            tracing::warn!("some requests did not finish; their clients will send them again");
-            Ok(())
-        }
+        () = accept(listener, routes, patience, ended) => {}
+        () = overdue => tracing::warn!("some requests did not finish; their clients will send them again"),
     }
 }
 

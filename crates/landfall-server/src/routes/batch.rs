@@ -16,6 +16,7 @@ use crate::caller::Caller;
 use crate::cursor::Cursor;
 use crate::error::ApiError;
 use crate::limits::Limits;
+use crate::load::Kind;
 use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
 use crate::rules::CallerRules;
@@ -26,6 +27,7 @@ refusals!(Refusals: SIGNED, BODY, STORE, &[
     Code::WriterMismatch,
     Code::UnsupportedProtocol,
     Code::BatchTooLarge,
+    Code::RateLimited,
     Code::SettleFirst,
 ]);
 
@@ -54,11 +56,13 @@ pub(super) async fn batch(
 }
 
 async fn push(app: App, caller: Caller, payload: Payload) -> Result<Reply<BatchReply>, ApiError> {
+    let room = app.load.enter(Kind::Push, &app.metrics)?;
     let batch = read(&payload, &app.limits)?;
     if batch.user != caller.user {
         let message = "these are the writes of another user than the token's";
         return Err(ApiError::new(Code::UserMismatch, message));
     }
+    app.throttle.admit(&caller, &batch.client, batch.mutations.len() + batch.void.len())?;
     let mutations: Vec<Parsed> = batch.mutations.iter().map(authority::parse).collect();
     let named = named(&batch, &mutations, &app.rules.of(&caller));
     let now = (app.clock)();
@@ -67,6 +71,7 @@ async fn push(app: App, caller: Caller, payload: Payload) -> Result<Reply<BatchR
     let judged =
         app.store.push(&sender, |push| judge(push, &app, &caller, &batch, &mutations, &named, now).boxed());
     let reply = judged.await?;
+    drop(room);
     app.metrics.judged(&reply.results);
     Ok(Reply(reply))
 }

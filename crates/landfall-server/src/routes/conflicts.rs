@@ -12,6 +12,7 @@ use super::pull::{PAGE_BYTES, limit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::store::{Place, Recorded};
 
@@ -65,6 +66,7 @@ pub(super) async fn conflicts(
     let behind = if ask.cursor.is_empty() { Ok(Place::END) } else { ask.cursor.parse() };
     let behind =
         behind.map_err(|_| ApiError::new(Code::InvalidCursor, "this server did not give out this cursor"))?;
+    let _room = app.load.enter(Kind::Read, &app.metrics)?;
     let rules = app.rules.of(&caller);
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
     let found = snapshot.conflicts(behind, limit, PAGE_BYTES).await?;

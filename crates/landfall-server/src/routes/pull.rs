@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::cursor::{Cursor, CursorError};
 use crate::error::ApiError;
+use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::page::Page;
 use crate::rules::CallerRules;
@@ -65,6 +66,8 @@ pub(super) async fn pull(
         let message = "this pull is for another user than the token's";
         return Err(ApiError::new(Code::UserMismatch, message));
     }
+    let kind = if ask.cursor.is_empty() { Kind::FirstSync } else { Kind::Read };
+    let _room = app.load.enter(kind, &app.metrics)?;
     let limit = limit(ask.limit.as_deref(), app.limits.page_changes)?;
     // What the client has seen beside the place where it goes on: answers to pushes, and where earlier pulls have ended.
     let mut seen = Vec::new();

@@ -20,6 +20,7 @@ use super::batch::concerning;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::load::Kind;
 use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
 use crate::random;
@@ -88,6 +89,7 @@ pub(super) async fn resolve(
     caller: Caller,
     payload: Payload,
 ) -> Result<Reply<Settled>, ApiError> {
+    let _room = app.load.enter(Kind::Push, &app.metrics)?;
     let ask: Ask = payload.parse()?;
     let choice = choice(ask.choice, ask.value)?;
     let id = ask.id.parse().map_err(|InvalidName(_)| nothing())?;

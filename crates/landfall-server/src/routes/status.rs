@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::limits::Limits;
+use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::store::{Seen, StoreError};
 
@@ -84,6 +85,7 @@ pub(super) async fn status(
     let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
     let named = ask.client.map(|client| client.parse::<Client>()).transpose();
     let named = named.map_err(|error| ApiError::new(Code::InvalidRequest, error.to_string()))?;
+    let _room = app.load.enter(Kind::Read, &app.metrics)?;
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
     let mut client = None;
     if let Some(name) = named

@@ -12,6 +12,7 @@ use axum::response::Response;
 use http_body_util::BodyExt;
 use landfall_core::time::Millis;
 use landfall_core::wire::{BatchReply, PullChange, PullReply};
+use landfall_server::accept::accept;
 use landfall_server::caller::Caller;
 use landfall_server::limits::Pace;
 use landfall_server::{App, Config, Store, router};
@@ -149,7 +150,7 @@ impl Server {
         app.store.close().await;
         happens(&database).await;
         let store = Store::open(&database.url()).await.unwrap();
-        Server::of(App { store, ..app }, database)
+        Server::of(app.on(store), database)
     }
 
     /// How many rows a query counts.
@@ -167,7 +168,8 @@ impl Server {
     pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(axum::serve(listener, self.router.clone().into_make_service()).into_future());
+        let patience = self.app.limits.head_timeout();
+        tokio::spawn(accept(listener, self.router.clone(), patience, std::future::pending()));
         address
     }
 

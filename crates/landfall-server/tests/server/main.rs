@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
+mod abuse;
 mod check;
 mod cluster;
 mod conflicts;
@@ -19,6 +20,7 @@ mod logs;
 mod metrics;
 mod migration;
 mod nodes;
+mod overload;
 mod policies;
 mod postgres;
 mod process;
@@ -26,6 +28,7 @@ mod protocol;
 mod pull;
 mod push;
 mod settled;
+mod shutdown;
 mod sight;
 mod socket;
 mod sql;
@@ -34,3 +37,4 @@ mod tokens;
 mod upkeep;
 mod validation;
 mod wholes;
+mod wire;

@@ -22,6 +22,7 @@ pub(crate) fn landfall(directory: &Path) -> Command {
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: String,
+    token: String,
 }
 
 impl Running {
@@ -47,7 +48,7 @@ impl Running {
         let (mut line, mut output) = (String::new(), BufReader::new(child.stdout.take().unwrap()));
         output.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}"));
-        (Running { address: address.to_owned(), child }, output)
+        (Running { address: address.to_owned(), child, token: token(Path::new(".")) }, output)
     }
 
     pub(crate) fn call(&self, head: &str, body: &str) -> Value {
@@ -61,22 +62,35 @@ impl Running {
 
     /// A connection on which the answer to a request is about to come.
     pub(crate) fn connect(&self, head: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        let length = body.len();
-        write!(
-            stream,
-            "{head} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             authorization: Bearer {}\r\ncontent-length: {length}\r\n\r\n{body}",
-            token(Path::new(".")),
-        )
-        .unwrap();
-        stream
+        self.try_connect(head, body).expect("a server that listens")
     }
 
-    pub(crate) fn end(mut self) -> i32 {
+    /// The same, unless nobody listens.
+    pub(crate) fn try_connect(&self, head: &str, body: &str) -> Option<TcpStream> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let (length, token) = (body.len(), &self.token);
+        let sent = write!(
+            stream,
+            "{head} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             authorization: Bearer {token}\r\ncontent-length: {length}\r\n\r\n{body}",
+        );
+        sent.ok().map(|()| stream)
+    }
+
+    /// Asks it to end.
+    pub(crate) fn terminate(&self) {
         let kill = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(kill.unwrap().success());
+    }
+
+    /// How it ended.
+    pub(crate) fn ended(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap()
+    }
+
+    pub(crate) fn end(self) -> i32 {
+        self.terminate();
+        self.ended()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The tables of PROTOCOL.md say what the code says.
 
+use std::num::NonZeroU32;
+
 use landfall_core::authority::FUTURE_MAX;
 use landfall_core::backoff::{DELAY_MAX, FAST_ATTEMPTS, RETRY_AFTER_MAX, SPREAD};
 use landfall_core::client::KEPT_BYTES_MAX;
@@ -13,7 +15,7 @@ use landfall_core::wire::{
     GROUP_MUTATIONS_MAX, PAGE_CHANGES_MAX,
 };
 use landfall_server::error::status;
-use landfall_server::limits::{FRAME_BYTES_MAX, Limits, Pace};
+use landfall_server::limits::{FRAME_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, Limits, Pace, Rate, Rates};
 use landfall_server::payload;
 
 const PROTOCOL: &str = include_str!("../../../PROTOCOL.md");
@@ -55,11 +57,26 @@ fn every_limit_is_listed_as_it_is() {
     let seconds = |millis: u64| format!("{} s", millis / 1_000);
     assert_eq!(STEP_MAX, (1 << 53) - 1);
     let limits = Limits::default();
+    let Rates { client, user, tenant } = limits.rates;
+    let rates = |what: fn(Rate) -> NonZeroU32| {
+        let [client, user, tenant] = [client, user, tenant].map(|rate| count(what(rate).get().into()));
+        format!("{client} of a device, {user} of a user, {tenant} of a tenant")
+    };
     let ours = [
         ("bytes of a request body", bytes(BODY_BYTES_MAX)),
         ("bytes of a request body, unpacked", bytes(limits.inflated_bytes)),
         ("nesting of a request body", count(payload::DEPTH_MAX as u64)),
+        ("bytes of a request's head", bytes(HEAD_BYTES_MAX)),
+        ("headers of a request", count(HEADERS_MAX as u64)),
+        (
+            "time in which a request's head arrives, and of silence between two requests",
+            seconds(limits.head_millis),
+        ),
         ("time in which a request body arrives", seconds(limits.body_millis)),
+        ("pushes a second, in the mean of a minute", rates(|rate| rate.pushes)),
+        ("mutations a second, ids in `void` included, in the mean of a minute", rates(|rate| rate.mutations)),
+        ("pushes that are answered at once", count(limits.pushes_at_once as u64)),
+        ("pulls, and other questions, that are answered at once", count(limits.reads_at_once as u64)),
         ("mutations in a batch, and ids in `void`", count(BATCH_MUTATIONS_MAX as u64)),
         ("mutations in a group", count(GROUP_MUTATIONS_MAX as u64)),
         ("bytes of the mutations in a group", bytes(GROUP_BYTES_MAX)),

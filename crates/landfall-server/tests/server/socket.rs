@@ -154,7 +154,10 @@ async fn a_quiet_socket_shows_that_it_lives() {
 #[tokio::test]
 async fn a_socket_without_a_token_is_closed_when_the_time_for_it_is_over() {
     let mut server = Server::start().await;
-    server.pace(|pace| pace.handshake = Duration::from_millis(1));
+    server.pace(|pace| {
+        pace.handshake = Duration::from_millis(1);
+        pace.patience = Duration::from_secs(3_600);
+    });
     let mut socket = Socket::open(server.listen().await).await;
     assert_eq!(socket.closed().await, close(4408, "request_timeout"));
 }
