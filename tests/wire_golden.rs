@@ -33,6 +33,7 @@ fn what_is_pushed_reads_back_as_it_was() {
         let mutation: Mutation = serde_json::from_str(text.text()).expect("a mutation");
         assert_eq!(serde_json::to_string(&mutation).expect("JSON"), text.text());
     }
+    check::<Batch>(include_str!("golden/batch_device.json"));
     check::<BatchReply>(include_str!("golden/batch_reply.json"));
 }
 
@@ -226,6 +227,9 @@ fn every_member_of_a_message_is_in_the_protocol_with_its_type() {
     agrees("batch", &batch);
     each("mutation", &batch["mutations"]);
     each("field", &batch["mutations"][1]["fields"]);
+    let stuck = read(include_str!("golden/batch_device.json"));
+    agrees("batch", &stuck);
+    agrees("device", &stuck["device"]);
     let reply = read(include_str!("golden/batch_reply.json"));
     agrees("reply", &reply);
     each("result", &reply["results"]);

@@ -49,8 +49,30 @@ pub struct Batch {
     /// Sent mutations that the user has discarded.
     #[serde(default)]
     pub void: Vec<MutationId>,
+    /// How the device is, for whoever looks after it. Nothing is judged by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Condition>,
     /// Each is parsed on its own, so that one that cannot be read is one verdict.
     pub mutations: Vec<Json>,
+}
+
+/// How a device is when it sends a batch, beside what is in that batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Condition {
+    /// The program that speaks, and its version.
+    #[serde(default)]
+    pub sdk: Option<String>,
+    /// Writes that wait for another batch.
+    pub open: u64,
+    /// When the oldest of these was made, by the device's clock.
+    #[serde(default)]
+    pub oldest_at: Option<WallTime>,
+    /// Writes that need somebody's attention.
+    pub attention: u64,
+    /// What went wrong last, or what is waited for: a code.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// The version of a request that names none.

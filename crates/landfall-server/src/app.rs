@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use landfall_core::time::WallTime;
+use landfall_core::time::{Millis, WallTime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::Config;
@@ -11,10 +11,12 @@ use crate::limits::{Limits, Pace};
 use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::origins::Origins;
-use crate::rules::Rules;
-use crate::store::Store;
+use crate::rules::{Rules, Staff};
+use crate::store::{Store, StoreError};
 use crate::throttle::Throttle;
 use crate::token::{Tokens, WeakKey};
+
+const DAY: Millis = Millis::seconds(24 * 60 * 60);
 
 /// A server's parts. Cheap to clone.
 #[derive(Clone)]
@@ -25,6 +27,8 @@ pub struct App {
     pub tokens: Arc<Tokens>,
     /// Who may do what.
     pub rules: Arc<Rules>,
+    /// Who looks after the server.
+    pub staff: Arc<Staff>,
     /// How much at a time.
     pub limits: Arc<Limits>,
     /// Which sites' pages may ask.
@@ -57,6 +61,7 @@ impl App {
             store,
             tokens: Arc::new(tokens),
             rules: Arc::new(config.rules),
+            staff: Arc::new(config.staff),
             doors: Arc::new(Semaphore::new(config.limits.unsigned_sockets)),
             throttle: Arc::new(Throttle::new(&config.limits.rates)),
             load: Arc::new(Load::new(&config.limits)),
@@ -72,6 +77,17 @@ impl App {
     #[must_use]
     pub fn on(self, store: Store) -> App {
         App { store, ..self }
+    }
+
+    /// Counts the devices that were heard of within the last day.
+    ///
+    /// # Errors
+    /// The database does not work.
+    pub async fn count_devices(&self) -> Result<(), StoreError> {
+        let now = (self.clock)();
+        let census = self.store.census(WallTime(now.0.saturating_sub(DAY.0))).await?;
+        self.metrics.devices(census, now);
+        Ok(())
     }
 
     /// Ends every stream and socket, for good. Requests run to their end.

@@ -12,7 +12,7 @@ use serde_saphyr::Spanned;
 
 use crate::limits::Limits;
 use crate::origins::Origins;
-use crate::rules::{CollectionEntry, Rules};
+use crate::rules::{CollectionEntry, Rules, Staff};
 use crate::token::{Expected, Place};
 
 /// What runs where no configuration is given: the demo's own.
@@ -22,6 +22,8 @@ const DEMO: &str = include_str!("../../../www/landfall.yaml");
 pub struct Config {
     /// Who may do what.
     pub rules: Rules,
+    /// Who looks after the server.
+    pub staff: Staff,
     /// How much at a time.
     pub limits: Limits,
     /// Which sites' pages may ask.
@@ -75,6 +77,7 @@ struct File {
     auth: Auth,
     #[serde(default)]
     limits: Option<Spanned<Limits>>,
+    operators: Option<Spanned<String>>,
     #[serde(default)]
     origins: Option<Vec<Spanned<String>>>,
 }
@@ -158,7 +161,9 @@ impl Config {
             None => None,
         };
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections, directory)?, limits, origins, key, jwks, expected })
+        let staff = Staff::build(file.operators)?;
+        let rules = Rules::build(file.collections, directory)?;
+        Ok(Config { rules, staff, limits, origins, key, jwks, expected })
     }
 }
 
@@ -207,6 +212,7 @@ mod tests {
         );
         check("collections: {}\norigins: ['*']\n", "2", "leave `origins` out");
         check("collections:\n  _visits: {}\n", "2", "_visits");
+        check("collections: {}\noperators: 'document.a == 1'\n", "2", "there is no document");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
         check("collections: {}\nauth:\n  jwks: keys.json\n", "3", "`auth.audience` is needed");
         let jwks = |place: &str| format!("collections: {{}}\nauth:\n  audience: us\n  jwks: {place}\n");

@@ -28,7 +28,8 @@ pub struct Limits {
     pub page_changes: usize,
     /// Milliseconds that a body may take to arrive.
     pub body_millis: u64,
-    /// Milliseconds that a request's head may take to arrive.
+    /// Milliseconds that a request's head may take to arrive, and a connection may be silent. Behind a proxy that keeps
+    /// connections open it has to be longer than the proxy does.
     pub head_millis: u64,
     /// Sockets for hints on which no token has come yet.
     pub unsigned_sockets: usize,
@@ -83,7 +84,7 @@ impl Limits {
         check("batch_mutations", self.batch_mutations as u64, most.batch_mutations as u64)?;
         check("page_changes", self.page_changes as u64, most.page_changes as u64)?;
         check("body_millis", self.body_millis, 60_000)?;
-        check("head_millis", self.head_millis, 60_000)?;
+        check("head_millis", self.head_millis, 600_000)?;
         check("unsigned_sockets", self.unsigned_sockets as u64, 1 << 16)?;
         check("pushes_at_once", self.pushes_at_once as u64, 1 << 16)?;
         check("reads_at_once", self.reads_at_once as u64, 1 << 16)

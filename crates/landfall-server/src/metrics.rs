@@ -13,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use landfall_core::code::Code;
+use landfall_core::time::WallTime;
 use landfall_core::wire::{PushResult, Verdict};
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
@@ -22,7 +23,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::load::Kind;
-use crate::store::{Meters, latencies};
+use crate::store::{Census, Meters, latencies};
 
 /// The meters of one server.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Metrics {
     pulled: Counter,
     live: Gauge,
     shed: Family<Shed, Counter>,
+    devices: Gauge,
+    oldest: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -81,8 +84,14 @@ impl Metrics {
         let shed = Family::<Shed, Counter>::default();
         let help = "Requests that were turned away because too many were being answered";
         registry.register("shed_requests", help, shed.clone());
+        let devices = Gauge::default();
+        let help = "Devices that have pushed within the last day";
+        registry.register("devices", help, devices.clone());
+        let oldest = Gauge::default();
+        let help = "Age of the oldest write that waits on one of these, as far as they have said";
+        registry.register_with_unit("oldest_pending", help, Unit::Seconds, oldest.clone());
         store.register(&mut registry);
-        Metrics { registry, requests, times, pushes, mutations, pulled, live, shed }
+        Metrics { registry, requests, times, pushes, mutations, pulled, live, shed, devices, oldest }
     }
 
     /// Counts a batch that was judged.
@@ -113,6 +122,13 @@ impl Metrics {
     /// Counts a request that was turned away.
     pub(crate) fn shed(&self, kind: Kind) {
         self.shed.get_or_create(&Shed { kind: kind.as_str() }).inc();
+    }
+
+    /// Takes in what was counted at `now`.
+    pub(crate) fn devices(&self, census: Census, now: WallTime) {
+        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.devices.set(whole(census.devices));
+        self.oldest.set(whole(census.oldest.map_or(0, |oldest| now.since(oldest).0 / 1_000)));
     }
 
     /// Counts a stream of hints for as long as what this gives is there.

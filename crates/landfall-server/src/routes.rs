@@ -6,6 +6,7 @@ mod batch;
 mod conflicts;
 mod demo;
 mod description;
+mod devices;
 mod health;
 mod live;
 mod pull;
@@ -44,6 +45,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(conflicts::conflicts))
         .routes(routes!(resolve::resolve))
         .routes(routes!(status::status))
+        .routes(routes!(devices::devices))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(description::openapi));

@@ -6,6 +6,7 @@ mod expression;
 mod form;
 mod names;
 mod schema;
+mod staff;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use crate::config::Mistake;
 use expression::{Expression, Language, Subject};
 use form::Form;
 use schema::Schema;
+
+pub use staff::Staff;
 
 /// A collection in the configuration.
 #[derive(Deserialize)]

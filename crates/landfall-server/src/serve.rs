@@ -22,6 +22,7 @@ use super::cli::{LogForm, ServeOptions};
 
 /// How long requests may still run once the server was asked to end.
 const GRACE: Duration = Duration::from_secs(20);
+const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Serves until SIGTERM or SIGINT.
@@ -54,6 +55,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
     let store = Store::open(&options.database).await?;
     tokio::spawn(forget(store.clone()));
     let app = App::new(config, store.clone())?;
+    tokio::spawn(count(app.clone()));
     if let Some(issuer) = app.tokens.issuer().cloned() {
         tokio::spawn(async move { issuer.keep_up().await });
     }
@@ -108,6 +110,17 @@ async fn forget(store: Store) {
         days.tick().await;
         if let Err(error) = store.forget_verdicts(system_time()).await {
             tracing::warn!(%error, "old verdicts stay for another day");
+        }
+    }
+}
+
+/// Counts the devices, now and every minute.
+async fn count(app: App) {
+    let mut minutes = tokio::time::interval(MINUTE);
+    loop {
+        minutes.tick().await;
+        if let Err(error) = app.count_devices().await {
+            tracing::debug!(%error, "the devices are not counted");
         }
     }
 }

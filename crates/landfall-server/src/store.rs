@@ -9,6 +9,7 @@ mod check;
 mod commits;
 mod conflicts;
 mod database;
+mod devices;
 mod meters;
 mod open;
 mod place;
@@ -34,6 +35,7 @@ use crate::caller::Tenant;
 pub use backups::CopyError;
 pub use check::Report;
 pub use conflicts::{Choice, Conflicts, Effect, Recorded};
+pub use devices::{Census, Heard, Said};
 pub(crate) use meters::{Meters, latencies};
 pub use open::{Failure, OpenError, Store, shown};
 pub use place::{ConflictId, Place};
@@ -93,6 +95,8 @@ pub struct Sender {
     pub client: Client,
     /// The server's clock when the push began.
     pub now: WallTime,
+    /// What the installation says of itself; nothing where the server writes.
+    pub said: Option<Said>,
 }
 
 /// What a batch mentions, to be loaded as facts.

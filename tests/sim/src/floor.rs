@@ -39,6 +39,7 @@ pub(crate) fn rate(batches: u64) -> f64 {
             // As a device does that has stored its verdicts: without that, a writer has to wait.
             settled: (at > 0).then_some((Writer(1), vec![(1, at * BATCH)])).into_iter().collect(),
             void: vec![],
+            device: None,
             mutations: mutations.collect(),
         };
         server.push(&caller, &batch, now, &mut marks).expect("BUG: a server without faults refuses a batch");

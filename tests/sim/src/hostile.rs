@@ -105,6 +105,7 @@ impl World {
             sent_at: self.queue.now,
             settled: Default::default(),
             void: vec![],
+            device: None,
             mutations: mutations.iter().map(text).collect(),
         }
     }

@@ -137,6 +137,7 @@ impl Client {
             sent_at: now,
             settled: self.settlements().0,
             void: self.voiding.clone(),
+            device: self.condition(mutations.len()),
             mutations,
         }));
     }

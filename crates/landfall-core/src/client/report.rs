@@ -11,6 +11,10 @@ use crate::outbox::{Hold, Item, Standing};
 use crate::path::Path;
 use crate::stored::{Entry, Parked, Place, Progress};
 use crate::time::WallTime;
+use crate::wire::Condition;
+
+/// The program that speaks.
+const SDK: &str = concat!("landfall ", env!("CARGO_PKG_VERSION"));
 
 /// Where a write stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -229,6 +233,22 @@ impl Client {
             dropped: self.checkpoint.dropped,
             made: self.made,
         }
+    }
+
+    /// How the device is beside the mutations of a batch that goes now, for whoever looks after it; nothing where all is
+    /// well.
+    pub(super) fn condition(&self, going: usize) -> Option<Condition> {
+        let state = self.state();
+        let is_left = |id: &MutationId| going == 0 || !self.flight.contains(id);
+        let condition = Condition {
+            sdk: Some(SDK.to_owned()),
+            open: state.pending.saturating_sub(going) as u64,
+            oldest_at: self.outbox.open().find(|item| is_left(&item.entry.id)).map(|item| item.entry.at),
+            attention: state.failed as u64,
+            reason: state.reason,
+        };
+        let is_well = condition.open == 0 && condition.attention == 0 && condition.reason.is_none();
+        (!is_well).then_some(condition)
     }
 
     /// Whether everything was pulled once, so that what is shown hangs together.

@@ -65,9 +65,33 @@ pub(crate) struct Batch {
     /// Sent mutations that the user has discarded.
     #[schema(required = false, max_items = 1_000)]
     void: Vec<MutationId>,
+    /// How the device is, for whoever looks after it. Nothing is judged by it.
+    #[schema(required = false)]
+    device: Option<Condition>,
     /// Each is judged on its own: what is no mutation is one verdict.
     #[schema(max_items = 1_000)]
     mutations: Vec<Sent>,
+}
+
+/// How a device is when it sends a batch, beside what is in that batch.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+pub(crate) struct Condition {
+    /// The program that speaks, and its version.
+    #[schema(required = false, max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
+    sdk: Option<String>,
+    /// Writes that wait for another batch.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    open: u64,
+    /// When the oldest of these was made, by the device's clock.
+    #[schema(required = false, maximum = 9_007_199_254_740_991_u64)]
+    oldest_at: Option<u64>,
+    /// Writes that need somebody's attention.
+    #[schema(maximum = 9_007_199_254_740_991_u64)]
+    attention: u64,
+    /// What went wrong last, or what is waited for: a code.
+    #[schema(required = false, max_length = 256, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$")]
+    reason: Option<String>,
 }
 
 /// The first and the last n.

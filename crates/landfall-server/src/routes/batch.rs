@@ -5,9 +5,9 @@ use axum::extract::State;
 use futures_util::FutureExt;
 use landfall_core::authority::{self, Decision, Parsed, RECEIPTS_MAX};
 use landfall_core::code::Code;
-use landfall_core::id::{MutationId, Position};
+use landfall_core::id::{MutationId, NAME_BYTES_MAX, Position};
 use landfall_core::time::WallTime;
-use landfall_core::wire::{self, Batch, BatchReply, PROTOCOL, SETTLED_MAX};
+use landfall_core::wire::{self, Batch, BatchReply, Condition, PROTOCOL, SETTLED_MAX};
 use serde::Deserialize;
 use tracing::Instrument;
 
@@ -20,7 +20,7 @@ use crate::load::Kind;
 use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
 use crate::rules::CallerRules;
-use crate::store::{Named, Push, Sender};
+use crate::store::{Named, Push, Said, Sender};
 
 refusals!(Refusals: SIGNED, BODY, STORE, &[
     Code::UserMismatch,
@@ -67,7 +67,8 @@ async fn push(app: App, caller: Caller, payload: Payload) -> Result<Reply<BatchR
     let named = named(&batch, &mutations, &app.rules.of(&caller));
     let now = (app.clock)();
     let (tenant, client) = (caller.tenant.clone(), batch.client.clone());
-    let sender = Sender { tenant, user: caller.user.clone(), client, now };
+    let said = Some(Said { protocol: batch.protocol, device: batch.device.clone() });
+    let sender = Sender { tenant, user: caller.user.clone(), client, now, said };
     let judged =
         app.store.push(&sender, |push| judge(push, &app, &caller, &batch, &mutations, &named, now).boxed());
     let reply = judged.await?;
@@ -121,6 +122,10 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
         let message = format!("more than {limit} mutations; send fewer at a time");
         return Err(ApiError::new(Code::BatchTooLarge, message).limited(limit));
     }
+    if !batch.device.as_ref().is_none_or(is_bounded) {
+        let message = format!("what a device says of itself is at most {NAME_BYTES_MAX} bytes a word");
+        return Err(ApiError::new(Code::InvalidRequest, message));
+    }
     let ranges = || batch.settled.values().flatten();
     if !ranges().all(|(first, last)| (1..=*last).contains(first) && *last < 1 << 53) {
         let message = "a range of settled mutations goes from the first to the last, and both are there";
@@ -131,6 +136,14 @@ fn read(payload: &Payload, limits: &Limits) -> Result<Batch, ApiError> {
         return Err(ApiError::new(Code::BatchTooLarge, message).limited(SETTLED_MAX));
     }
     Ok(batch)
+}
+
+/// It is kept, and shown to people.
+fn is_bounded(device: &Condition) -> bool {
+    let is_word = |text: &String| text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
+    let is_stored = |number: u64| number < 1 << 53;
+    device.sdk.iter().chain(&device.reason).all(is_word)
+        && [device.open, device.attention, device.oldest_at.unwrap_or_default().0].into_iter().all(is_stored)
 }
 
 /// What of the database the decision will need. What cannot be read names nothing; its verdict needs

@@ -73,6 +73,9 @@ refusals!(Refusals: SIGNED, BODY, STORE, &[
     Code::TooManyKeys,
 ]);
 
+/// What the names of the server's own clients begin with.
+pub(super) const SETTLERS: &str = "server-";
+
 /// Settles a conflict, once and for all devices.
 ///
 /// Asking for the same once more gives the same answer and changes nothing.
@@ -96,8 +99,8 @@ pub(super) async fn resolve(
     let now = (app.clock)();
     // A writer for this one write, with a client of its own: no device can have claimed either before.
     let writer = Writer(random::number());
-    let client = format!("server-{writer}").parse::<Client>().expect("BUG: digits are no name");
-    let sender = Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client, now };
+    let client = format!("{SETTLERS}{writer}").parse::<Client>().expect("BUG: digits are no name");
+    let sender = Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client, now, said: None };
     let rules = app.rules.of_settler(&caller);
     let settled = app.store.push(&sender, |push| settle(push, &rules, id, &choice, writer, now).boxed());
     Ok(Reply(Settled { server_time: now, conflict: settled.await? }))

@@ -210,6 +210,7 @@ macro_rules! records {
 records!(A B);
 records!(A B C);
 records!(A B C D);
+records!(A B C D E);
 records!(A B C D E F G);
 records!(A B C D E F G H I J);
 

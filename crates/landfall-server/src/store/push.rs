@@ -162,13 +162,15 @@ impl Push {
     }
 
     async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
-        let Sender { tenant, user, client, now } = &self.sender;
+        let Sender { tenant, user, client, now, said } = &self.sender;
         let is_ours = |(owner, sub): &(String, String)| owner == tenant.as_str() && sub == user.as_str();
-        let seen = sql(
-            "INSERT INTO clients (client, tenant, sub, first_seen, last_seen) VALUES ($1, $2, $3, $4, $4) \
-             ON CONFLICT (client) DO UPDATE SET last_seen = excluded.last_seen RETURNING tenant, sub",
-        );
+        let seen = sql("INSERT INTO clients (client, tenant, sub, first_seen, last_seen, said, oldest) \
+             VALUES ($1, $2, $3, $4, $4, $5, $6) ON CONFLICT (client) DO UPDATE SET last_seen = excluded.last_seen, \
+             said = excluded.said, oldest = excluded.oldest RETURNING tenant, sub");
         let seen = seen.bind(client.as_str()).bind(tenant.as_str()).bind(user.as_str()).bind(stored(now.0));
+        let oldest = said.as_ref().and_then(|said| said.device.as_ref()?.oldest_at);
+        let text = said.as_ref().map(|said| serde_json::to_string(said).expect("BUG: words are always JSON"));
+        let seen = seen.bind(text).bind(oldest.map(|at| stored(at.0)));
         let known = |writer: &Writer| {
             sql("SELECT tenant, sub FROM writers WHERE writer = $1").bind(writer.to_string())
         };

@@ -10,6 +10,7 @@ mod conflicts;
 mod conformance;
 mod database;
 mod description;
+mod devices;
 mod epochs;
 mod files;
 mod harness;

@@ -7,7 +7,8 @@ use crate::database::Database;
 use crate::harness::{Device, Server, verdicts};
 
 /// Takes the tables back to their second version, as far as anybody can tell.
-pub(crate) const SECOND: &str = "ALTER TABLE documents DROP COLUMN whole_stamp; \
+pub(crate) const SECOND: &str = "ALTER TABLE clients DROP COLUMN said; ALTER TABLE clients DROP COLUMN oldest; \
+    DROP INDEX clients_in_order; ALTER TABLE documents DROP COLUMN whole_stamp; \
     ALTER TABLE documents DROP COLUMN whole_version; ALTER TABLE history DROP COLUMN stamp; \
     DROP TABLE settled; DROP TABLE earlier; DROP TABLE backups";
 

@@ -77,6 +77,7 @@ async fn while_pushes_wait_first_syncs_go_and_who_reads_on_is_answered() {
         user: ada.caller.user.clone(),
         client: "operator".parse().unwrap(),
         now: (server.app.clock)(),
+        said: None,
     };
     let store = server.app.store.clone();
     let parts = std::sync::Mutex::new(Some((holds, released)));
