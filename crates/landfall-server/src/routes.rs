@@ -7,6 +7,7 @@ mod conflicts;
 mod demo;
 mod description;
 mod health;
+mod history;
 mod live;
 mod pull;
 mod resolve;
@@ -41,6 +42,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(pull::pull))
         .routes(routes!(conflicts::conflicts))
         .routes(routes!(resolve::resolve))
+        .routes(routes!(history::history))
         .routes(routes!(status::status))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

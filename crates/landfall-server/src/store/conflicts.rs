@@ -374,7 +374,7 @@ fn write_path(path: &Path) -> String {
     path.to_string().replace('\0', "~2")
 }
 
-fn read_path(text: &str) -> Option<Path> {
+pub(super) fn read_path(text: &str) -> Option<Path> {
     text.replace("~2", "\0").parse().ok()
 }
 

@@ -12,6 +12,7 @@ mod description;
 mod epochs;
 mod files;
 mod harness;
+mod history;
 mod issuer;
 mod limits;
 mod live;
