@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::limits::Limits;
+use crate::retention::Retention;
 use crate::rules::{CollectionEntry, Rules};
 use crate::token::{Expected, Place};
 
@@ -23,6 +24,8 @@ pub struct Config {
     pub rules: Rules,
     /// How much at a time.
     pub limits: Limits,
+    /// How long it is kept who changed what.
+    pub retention: Retention,
     /// The key for tokens.
     pub key: Option<String>,
     /// Where the keys of whoever else issues tokens are.
@@ -68,6 +71,8 @@ impl Mistake {
 #[serde(deny_unknown_fields)]
 struct File {
     collections: BTreeMap<String, Spanned<CollectionEntry>>,
+    /// For collections that say nothing of it.
+    history_days: Option<Spanned<u64>>,
     #[serde(default)]
     auth: Auth,
     #[serde(default)]
@@ -144,8 +149,10 @@ impl Config {
             }
             None => None,
         };
+        let days = file.collections.iter().map(|(name, entry)| (&**name, entry.value.history_days.as_ref()));
+        let retention = Retention::build(file.history_days.as_ref(), days)?;
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections)?, limits, key, jwks, expected })
+        Ok(Config { rules: Rules::build(file.collections)?, limits, retention, key, jwks, expected })
     }
 }
 
@@ -189,6 +196,9 @@ mod tests {
         check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
+        check("collections: {}\nhistory_days: 0\n", "2", "between 1 and 36500");
+        check("collections:\n  visits:\n    history_days: 36501\n", "3", "between 1 and 36500");
+        check("collections:\n  visits:\n    history_days: -1\n", "3", "");
         check("collections: {}\nauth:\n  jwks: keys.json\n", "3", "`auth.audience` is needed");
         let jwks = |place: &str| format!("collections: {{}}\nauth:\n  audience: us\n  jwks: {place}\n");
         check(&jwks("http://issuer.example/keys"), "4", "https");

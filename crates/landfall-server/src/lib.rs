@@ -17,6 +17,7 @@ mod openapi;
 pub mod page;
 pub mod payload;
 mod random;
+pub mod retention;
 pub mod routes;
 pub mod rules;
 pub mod store;

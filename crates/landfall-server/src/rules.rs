@@ -28,6 +28,8 @@ use expression::{Expression, Language, Subject};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CollectionEntry {
+    /// How long it is kept who changed what.
+    pub(crate) history_days: Option<Spanned<u64>>,
     read: Option<Spanned<String>>,
     create: Option<Spanned<String>>,
     update: Option<Spanned<String>>,

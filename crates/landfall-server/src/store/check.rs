@@ -105,11 +105,12 @@ const ORPHANS: [(&str, &str); 12] = [
 ];
 
 /// Tables with positions, and the newest of each tenant.
-const POSITIONS: [(&str, &str); 5] = [
+const POSITIONS: [(&str, &str); 6] = [
     ("a document", "SELECT tenant, MAX(position) FROM documents GROUP BY tenant"),
     ("a commit", "SELECT tenant, MAX(position) FROM commits GROUP BY tenant"),
     ("a change of the history", "SELECT tenant, MAX(position) FROM history GROUP BY tenant"),
     ("a conflict", "SELECT tenant, MAX(position) FROM conflicts GROUP BY tenant"),
+    ("what is forgotten of the history", "SELECT tenant, MAX(position) FROM expired GROUP BY tenant"),
     ("what is said to be in a backup", "SELECT tenant, MAX(position) FROM backups GROUP BY tenant"),
 ];
 

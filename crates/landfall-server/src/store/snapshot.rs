@@ -15,6 +15,7 @@ pub struct Snapshot {
     epoch: Epoch,
     head: Position,
     backed_up: Position,
+    expired: Position,
 }
 
 /// A document as it was changed last. Its text is as it was stored; nobody has parsed it.
@@ -74,13 +75,15 @@ type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, St
 
 impl Snapshot {
     pub(super) async fn take(mut tx: Box<dyn Transaction>, tenant: &Tenant) -> Result<Snapshot, StoreError> {
-        let moment = sql("SELECT meta.value, tenants.position, backups.position FROM meta \
+        let moment = sql("SELECT meta.value, tenants.position, backups.position, \
+             (SELECT MAX(position) FROM expired WHERE tenant = $1) FROM meta \
              LEFT JOIN tenants ON tenants.tenant = $1 LEFT JOIN backups ON backups.tenant = $1 \
              WHERE meta.name = 'epoch'");
-        let (epoch, head, backed_up): (String, Option<i64>, Option<i64>) =
+        let (epoch, head, backed_up, expired): (String, Option<i64>, Option<i64>, Option<i64>) =
             tx.one(moment.bind(tenant.as_str())).await?;
-        let [head, backed_up] = [head, backed_up].map(|position| Position(position.map_or(0, count)));
-        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head, backed_up })
+        let positions = [head, backed_up, expired];
+        let [head, backed_up, expired] = positions.map(|position| Position(position.map_or(0, count)));
+        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head, backed_up, expired })
     }
 
     /// What queries of other tables need.
@@ -101,6 +104,11 @@ impl Snapshot {
     /// The newest commit that is known to be in a backup.
     pub fn backed_up(&self) -> Position {
         self.backed_up
+    }
+
+    /// The newest commit of which something is gone from the history, because it was too old.
+    pub fn expired(&self) -> Position {
+        self.expired
     }
 
     /// What is known of an installation, whoever it belongs to.

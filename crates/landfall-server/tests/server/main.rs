@@ -26,6 +26,7 @@ mod process;
 mod protocol;
 mod pull;
 mod push;
+mod retention;
 mod settled;
 mod sight;
 mod sql;
