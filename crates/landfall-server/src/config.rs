@@ -71,6 +71,8 @@ impl Mistake {
 #[serde(deny_unknown_fields)]
 struct File {
     collections: BTreeMap<String, Spanned<CollectionEntry>>,
+    /// Who reads the audit log.
+    auditors: Option<Spanned<String>>,
     /// For collections that say nothing of it.
     history_days: Option<Spanned<u64>>,
     #[serde(default)]
@@ -152,7 +154,8 @@ impl Config {
         let days = file.collections.iter().map(|(name, entry)| (&**name, entry.value.history_days.as_ref()));
         let retention = Retention::build(file.history_days.as_ref(), days)?;
         let expected = Expected { issuer, audience, key_id };
-        Ok(Config { rules: Rules::build(file.collections)?, limits, retention, key, jwks, expected })
+        let rules = Rules::build(file.collections, file.auditors.as_ref())?;
+        Ok(Config { rules, limits, retention, key, jwks, expected })
     }
 }
 
@@ -196,6 +199,9 @@ mod tests {
         check("collections: {}\nlimits:\n  batch_mutations: many\n", "3", "");
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
+        check("collections: {}\nauditors: document.owner == user.id\n", "2", "ask about `user`");
+        check("collections: {}\nauditors: [auditor]\n", "2", "");
+        check("collections: {}\nauditors: '\"auditor\" in user.role == 1 +'\n", "2", "auditors");
         check("collections: {}\nhistory_days: 0\n", "2", "between 1 and 36500");
         check("collections:\n  visits:\n    history_days: 36501\n", "3", "between 1 and 36500");
         check("collections:\n  visits:\n    history_days: -1\n", "3", "");

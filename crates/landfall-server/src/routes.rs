@@ -2,6 +2,7 @@
 
 #![allow(unused_qualifications, reason = "`utoipa::path` makes some")]
 
+mod audit;
 mod batch;
 mod conflicts;
 mod demo;
@@ -43,6 +44,7 @@ pub fn router(app: App) -> Router {
         .routes(routes!(conflicts::conflicts))
         .routes(routes!(resolve::resolve))
         .routes(routes!(history::history))
+        .routes(routes!(audit::audit))
         .routes(routes!(status::status))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

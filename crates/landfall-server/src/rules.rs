@@ -53,6 +53,8 @@ struct RuleEntry {
 
 /// The rules of every collection.
 pub struct Rules {
+    /// Who reads the audit log.
+    auditors: Option<Expression>,
     collections: BTreeMap<Collection, CollectionRules>,
     /// What is said of each collection about who may read.
     reads: BTreeMap<String, Option<String>>,
@@ -76,8 +78,20 @@ struct Check {
 }
 
 impl Rules {
-    pub(crate) fn build(entries: BTreeMap<String, Spanned<CollectionEntry>>) -> Result<Rules, Mistake> {
+    pub(crate) fn build(
+        entries: BTreeMap<String, Spanned<CollectionEntry>>,
+        auditors: Option<&Spanned<String>>,
+    ) -> Result<Rules, Mistake> {
         let language = Language::new();
+        let about_user =
+            |text: &Spanned<String>| match Expression::compile(&language, "auditors", &text.value) {
+                Ok(expression) if expression.looks_at_documents() => {
+                    Err(Mistake::at(text, "auditors: the log is about no one document; ask about `user`"))
+                }
+                Ok(expression) => Ok(expression),
+                Err(reason) => Err(Mistake::at(text, reason)),
+            };
+        let auditors = auditors.map(about_user).transpose()?;
         let (mut collections, mut reads) = (BTreeMap::new(), BTreeMap::new());
         for (name, entry) in entries {
             reads.insert(name.clone(), entry.value.read.as_ref().map(|text| text.value.clone()));
@@ -89,7 +103,7 @@ impl Rules {
             };
             collections.insert(collection, CollectionRules::build(&language, &name, entry.value)?);
         }
-        Ok(Rules { collections, reads })
+        Ok(Rules { auditors, collections, reads })
     }
 
     /// What decides which documents `caller` may see, as a hash: the same while neither the rules nor their claims
@@ -175,6 +189,11 @@ impl CallerRules<'_> {
             Ok(document) => read.holds(&self.subject, Some(&document), None),
             Err(_) => false,
         }
+    }
+
+    /// Whether the caller may read the audit log.
+    pub fn may_audit(&self) -> bool {
+        self.rules.auditors.as_ref().is_some_and(|auditors| auditors.holds(&self.subject, None, None))
     }
 
     /// Whether two callers with the same roles may see different documents of this collection, and one

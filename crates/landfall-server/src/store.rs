@@ -4,6 +4,7 @@
 //! from the start; a snapshot sees one moment of the database however long it is read. What is
 //! particular to one database is in the file named after it.
 
+mod audit;
 mod backups;
 mod check;
 mod commits;
@@ -33,6 +34,7 @@ use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
+pub use audit::{Audit, Audited};
 pub use backups::CopyError;
 pub use check::Report;
 pub use conflicts::{Choice, Conflicts, Effect, Recorded};

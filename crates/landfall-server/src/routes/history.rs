@@ -77,7 +77,7 @@ pub(super) async fn history(
 ) -> Result<Reply<Told>, ApiError> {
     let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
     let limit = limit(ask.limit.as_deref(), app.limits.page_changes)?;
-    let before = before(&ask.cursor)?;
+    let before = Version(before(&ask.cursor)?);
     // What cannot name a document names none.
     let key = which.ok().and_then(|Path(which)| key(&which)).ok_or_else(nothing)?;
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
@@ -105,14 +105,14 @@ fn key(which: &Which) -> Option<DocumentKey> {
     Some(DocumentKey { collection: collection.parse().ok()?, document: document.parse().ok()? })
 }
 
-/// The version that a page is of changes before.
-fn before(cursor: &str) -> Result<Version, ApiError> {
-    let newest = Version(i64::MAX.unsigned_abs());
+/// What a page is behind, of things that are numbered from 1 and told from the newest to the oldest.
+pub(super) fn before(cursor: &str) -> Result<u64, ApiError> {
+    const NEWEST: u64 = i64::MAX.unsigned_abs();
     if cursor.is_empty() {
-        return Ok(newest);
+        return Ok(NEWEST);
     }
-    let version = cursor.parse().ok().map(Version).filter(|version| (Version(1)..=newest).contains(version));
+    let number = cursor.parse::<u64>().ok().filter(|number| (1..=NEWEST).contains(number));
     // One place has one spelling.
-    let version = version.filter(|version| version.0.to_string() == cursor);
-    version.ok_or_else(|| ApiError::new(Code::InvalidCursor, "this server did not give out this cursor"))
+    let number = number.filter(|number| number.to_string() == cursor);
+    number.ok_or_else(|| ApiError::new(Code::InvalidCursor, "this server did not give out this cursor"))
 }

@@ -130,6 +130,7 @@ impl Store {
         }
         let mut tx = self.database.read().await?;
         counters(&mut *tx, &mut report).await?;
+        entries(&mut *tx, &mut report).await?;
         for (sentence, query) in ORPHANS {
             let rows: Vec<(String, String, String)> = tx.all(sql(query)).await?;
             let name = |(tenant, collection, document): (String, String, String)| {
@@ -144,6 +145,19 @@ impl Store {
         }
         Ok(report)
     }
+}
+
+/// The audit log has as many entries as were counted.
+async fn entries(tx: &mut dyn Transaction, report: &mut Report) -> Result<(), StoreError> {
+    let counted =
+        sql("SELECT t.tenant, t.entries, (SELECT COUNT(*) FROM audit a WHERE a.tenant = t.tenant) \
+         FROM tenants t ORDER BY t.tenant");
+    let counted: Vec<(String, i64, i64)> = tx.all(counted).await?;
+    let wrong = counted.into_iter().filter(|(_, counted, found)| counted != found);
+    report.add(wrong.map(|(tenant, counted, found)| {
+        of(&tenant, &format!("the audit log has {found} entries, and {counted} were counted"))
+    }));
+    Ok(())
 }
 
 /// No position is above its tenant's counter, and the counter is that of the newest commit.

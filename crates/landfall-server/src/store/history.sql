@@ -10,3 +10,11 @@ CREATE TABLE expired (
     position   BIGINT NOT NULL,
     PRIMARY KEY (tenant, collection)
 );
+
+-- The audit log is read in the order in which it was written: how many entries a tenant has, and which each is.
+ALTER TABLE tenants ADD COLUMN entries BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE audit ADD COLUMN entry BIGINT NOT NULL DEFAULT 0;
+UPDATE audit SET entry = (SELECT COUNT(*) FROM audit a WHERE a.tenant = audit.tenant
+    AND (a.at, a.position, a.ordinal) <= (audit.at, audit.position, audit.ordinal));
+UPDATE tenants SET entries = (SELECT COUNT(*) FROM audit WHERE audit.tenant = tenants.tenant);
+CREATE UNIQUE INDEX audit_in_order ON audit (tenant, entry);

@@ -8,6 +8,7 @@ use crate::database::Database;
 use crate::harness::{Answer, Device, Server, with};
 
 const RULES: &str = r#"
+auditors: '"coordinator" in user.roles'
 collections:
   visits:
     fields: { photos: counter, tags: set }
@@ -23,7 +24,7 @@ collections:
 
 /// All tables but `meta`, and each with what orders it. Nonces are random.
 const TABLES: [&str; 11] = [
-    "SELECT tenant, position FROM tenants ORDER BY tenant",
+    "SELECT tenant, position, entries FROM tenants ORDER BY tenant",
     "SELECT tenant, position, at FROM commits ORDER BY tenant, position",
     "SELECT * FROM documents ORDER BY tenant, collection, document",
     "SELECT * FROM receipts ORDER BY tenant, writer, n",
@@ -201,6 +202,9 @@ async fn live_through(database: Database) -> (Vec<String>, Vec<String>) {
     }
     heard.hear(&server.get(&cora, "conflicts").await);
     heard.hear(&server.get(&ben, "status?client=client-2").await);
+    for query in ["", "limit=1", "limit=1&cursor=3"] {
+        heard.hear(&server.get_at(&cora, &format!("/api/v1/audit?{query}")).await);
+    }
     for document in ["visits/a", "visits/z", "visits/%C3%A4", "forms/f", "notes/f", "visits/nowhere"] {
         for device in [&ada, &cora, &north] {
             heard.hear(&server.history(device, document, "").await);
@@ -238,6 +242,7 @@ async fn one_history_gives_the_same_answers_and_the_same_rows_on_sqlite_and_on_p
     // What the history is for has happened in it.
     for happened in [
         "\"settles\":\"",
+        "conflict_settled",
         "\"conflict\"",
         "\"merged\"",
         "eviction",
