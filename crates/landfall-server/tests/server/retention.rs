@@ -1,11 +1,14 @@
 //! History that is not kept for ever: what is too old goes, a little at a time, and nothing else stops being right.
 
+use std::io::{BufRead, BufReader};
+
 use landfall_core::time::{Millis, WallTime};
 use landfall_server::Config;
 use landfall_server::app::system_time;
 use serde_json::{Value, json};
 
 use crate::harness::{Device, Server, verdicts, with};
+use crate::process::Running;
 
 const RULES: &str = "
 history_days: 400
@@ -79,6 +82,28 @@ async fn what_is_too_old_is_forgotten_in_each_tenant_and_the_rest_is_told_as_bef
     let again = server.push(&ada, &[ada.create(1, "d", &hers)]).await.batch();
     assert!(again.results[0].duplicate);
     assert_eq!(forget(&server, system_time()).await.iter().sum::<usize>(), 0, "there is nothing left to do");
+    // What is said at the top counts where a collection says nothing.
+    let later = long_ago().after(Millis(401 * DAY.0));
+    assert_eq!(forget(&server, later).await.iter().sum::<usize>(), 3);
+    assert_eq!(versions(&server, &ada, "notes/n").await, [0; 0]);
+}
+
+#[tokio::test]
+async fn a_server_forgets_when_it_starts_and_says_how_much() {
+    let (directory, ada) = (tempfile::tempdir().unwrap(), Device::of("ada", 1));
+    let mut server = Server::configured(RULES).await;
+    at(&mut server, long_ago);
+    server.push(&ada, &[ada.create(1, "d", &json!({ "inspector": "ada" }))]).await.batch();
+    std::fs::write(directory.path().join("landfall.yaml"), RULES).unwrap();
+    let (log, written) = std::io::pipe().unwrap();
+    let (running, _) = Running::with(&server.database.url(), directory.path(), |command| {
+        command.args(["--config", "landfall.yaml"]).env("LANDFALL_LOG", "info").stderr(written);
+    });
+    let mut lines = BufReader::new(log).lines().map(|line| line.unwrap());
+    let told = lines.find(|line| line.contains("are forgotten")).unwrap();
+    assert!(told.contains("gone=1"), "{told}");
+    assert_eq!(server.rows("SELECT COUNT(*) FROM history").await, 0);
+    assert_eq!(running.end(), 0);
 }
 
 #[tokio::test]
