@@ -172,7 +172,8 @@ async fn deliver(
     change: &Change,
     floor: Position,
 ) -> Result<(), StoreError> {
-    let visible = rules.may_read(&change.collection, &change.data);
+    // Of what was erased nobody knows any more who could see it.
+    let visible = change.erased || rules.may_read(&change.collection, &change.data);
     let had_nothing = change.position <= floor;
     match (&change.hidden_by, visible) {
         (None, true) => page.document(change),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::conflicts::read_path;
-use super::database::{Row, Statement, next, sql};
+use super::database::{Row, Statement, sql};
 use super::place::{ConflictId, Place};
 use super::push::corrupt;
 use super::{Snapshot, StoreError, count, stored};
@@ -28,18 +28,24 @@ pub struct Audited {
     /// Who did it.
     by: String,
     event: Event,
-    #[schema(value_type = String)]
-    conflict: ConflictId,
-    #[schema(value_type = String)]
-    collection: Collection,
-    #[schema(value_type = String)]
-    document: DocumentId,
-    #[schema(value_type = shapes::Path)]
-    path: Path,
-    choice: String,
-    /// The version of the document that this made; null where what stood was kept.
+    /// The document, unless it is about a person.
+    #[schema(required, value_type = Option<String>)]
+    collection: Option<Collection>,
+    #[schema(required, value_type = Option<String>)]
+    document: Option<DocumentId>,
+    /// The conflict that was settled.
+    #[schema(required, value_type = Option<String>)]
+    conflict: Option<ConflictId>,
+    #[schema(required, value_type = Option<shapes::Path>)]
+    path: Option<Path>,
+    #[schema(required)]
+    choice: Option<String>,
+    /// The version of the document that settling made; null where what stood was kept.
     #[schema(required, value_type = Option<u64>)]
     version: Option<Version>,
+    /// What the person that was erased is called since.
+    #[schema(required)]
+    pseudonym: Option<String>,
 }
 
 /// What was done.
@@ -48,6 +54,8 @@ pub struct Audited {
 #[schema(as = AuditEvent)]
 enum Event {
     ConflictSettled,
+    PersonErased,
+    DocumentErased,
 }
 
 /// Some entries of the log.
@@ -66,23 +74,29 @@ impl Snapshot {
     /// The database does not work, or holds something else than was written.
     pub async fn audit(&mut self, before: u64, limit: usize) -> Result<Audit, StoreError> {
         let (tx, tenant) = self.parts();
-        let older = sql("SELECT a.entry, a.at, a.sub, c.position, c.ordinal, commits.nonce, c.collection, \
+        let settled =
+            sql("SELECT a.entry, a.at, a.sub, c.position, c.ordinal, commits.nonce, c.collection, \
              c.document, c.path, a.choice, a.version FROM audit a \
              JOIN conflicts c ON c.tenant = a.tenant AND c.position = a.position AND c.ordinal = a.ordinal \
              JOIN commits ON commits.tenant = a.tenant AND commits.position = a.position \
              WHERE a.tenant = $1 AND a.entry < $2 ORDER BY a.entry DESC LIMIT $3");
-        let older = older.bind(tenant.as_str()).bind(stored(before));
+        let erased = sql("SELECT entry, at, sub, pseudonym, collection, document FROM erasures \
+             WHERE tenant = $1 AND entry < $2 ORDER BY entry DESC LIMIT $3");
         // One more than asked for tells whether there is more.
-        let mut rows = tx.stream(older.bind(stored(limit as u64 + 1)));
-        let mut audit = Audit::default();
-        while let Some(row) = next::<Row>(&mut rows).await? {
-            if audit.entries.len() == limit {
-                audit.rest = audit.entries.last().map(|last| last.entry);
-                break;
-            }
-            audit.entries.push(read(row)?);
+        let older =
+            |sql: Statement| sql.bind(tenant.as_str()).bind(stored(before)).bind(stored(limit as u64 + 1));
+        let (settled, erased) = (older(settled), older(erased));
+        let mut entries = Vec::new();
+        for row in tx.all(settled).await? {
+            entries.push(read_settled(row)?);
         }
-        Ok(audit)
+        for row in tx.all(erased).await? {
+            entries.push(read_erased(row)?);
+        }
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.entry));
+        let rest = if entries.len() > limit { entries.get(limit - 1).map(|last| last.entry) } else { None };
+        entries.truncate(limit);
+        Ok(Audit { entries, rest })
     }
 }
 
@@ -91,22 +105,51 @@ pub(super) fn number(tenant: &Tenant) -> Statement {
     sql("UPDATE tenants SET entries = entries + 1 WHERE tenant = $1").bind(tenant.as_str())
 }
 
-fn read(mut row: Row) -> Result<Audited, StoreError> {
+fn unreadable(entry: u64, reason: &str) -> StoreError {
+    corrupt(format!("entry {entry} of the audit log"), format!("{reason} is not one"))
+}
+
+fn read_settled(mut row: Row) -> Result<Audited, StoreError> {
     let entry = count(row.next()?);
-    let corrupt =
-        |reason: &str| corrupt(format!("entry {entry} of the audit log"), format!("{reason} is not one"));
     let (at, by) = (WallTime(count(row.next()?)), row.next()?);
     let place = Place { position: Position(count(row.next()?)), ordinal: count(row.next()?) };
+    let conflict = ConflictId { place, nonce: row.next::<i64>()?.cast_unsigned() };
+    let collection = row.next::<String>()?.parse().map_err(|_| unreadable(entry, "its collection"))?;
+    let document = row.next::<String>()?.parse().map_err(|_| unreadable(entry, "its document"))?;
+    let path = read_path(&row.next::<String>()?).ok_or_else(|| unreadable(entry, "its path"))?;
     Ok(Audited {
         entry,
         at,
         by,
         event: Event::ConflictSettled,
-        conflict: ConflictId { place, nonce: row.next::<i64>()?.cast_unsigned() },
-        collection: row.next::<String>()?.parse().map_err(|_| corrupt("its collection"))?,
-        document: row.next::<String>()?.parse().map_err(|_| corrupt("its document"))?,
-        path: read_path(&row.next::<String>()?).ok_or_else(|| corrupt("its path"))?,
-        choice: row.next()?,
+        collection: Some(collection),
+        document: Some(document),
+        conflict: Some(conflict),
+        path: Some(path),
+        choice: Some(row.next()?),
         version: row.next::<Option<i64>>()?.map(|version| Version(count(version))),
+        pseudonym: None,
+    })
+}
+
+fn read_erased(mut row: Row) -> Result<Audited, StoreError> {
+    let entry = count(row.next()?);
+    let (at, by) = (WallTime(count(row.next()?)), row.next()?);
+    let pseudonym: Option<String> = row.next()?;
+    let (collection, document): (Option<String>, Option<String>) = (row.next()?, row.next()?);
+    let collection = collection.map(|name| name.parse()).transpose();
+    let document = document.map(|name| name.parse()).transpose();
+    Ok(Audited {
+        entry,
+        at,
+        by,
+        event: if pseudonym.is_some() { Event::PersonErased } else { Event::DocumentErased },
+        collection: collection.map_err(|_| unreadable(entry, "its collection"))?,
+        document: document.map_err(|_| unreadable(entry, "its document"))?,
+        conflict: None,
+        path: None,
+        choice: None,
+        version: None,
+        pseudonym,
     })
 }

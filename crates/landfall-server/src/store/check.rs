@@ -151,7 +151,7 @@ impl Store {
 async fn entries(tx: &mut dyn Transaction, report: &mut Report) -> Result<(), StoreError> {
     let counted =
         sql("SELECT t.tenant, t.entries, (SELECT COUNT(*) FROM audit a WHERE a.tenant = t.tenant) \
-         FROM tenants t ORDER BY t.tenant");
+         + (SELECT COUNT(*) FROM erasures e WHERE e.tenant = t.tenant) FROM tenants t ORDER BY t.tenant");
     let counted: Vec<(String, i64, i64)> = tx.all(counted).await?;
     let wrong = counted.into_iter().filter(|(_, counted, found)| counted != found);
     report.add(wrong.map(|(tenant, counted, found)| {

@@ -183,7 +183,7 @@ macro_rules! conflicts {
              audit.value FROM conflicts c \
              JOIN commits ON commits.tenant = c.tenant AND commits.position = c.position \
              JOIN documents ON documents.tenant = c.tenant AND documents.collection = c.collection \
-             AND documents.document = c.document \
+             AND documents.document = c.document AND documents.erased IS NULL \
              LEFT JOIN audit ON audit.tenant = c.tenant AND audit.position = c.position \
              AND audit.ordinal = c.ordinal WHERE c.tenant = $1 AND ",
             $condition

@@ -98,14 +98,15 @@ pub struct History {
 }
 
 impl Snapshot {
-    /// The fields of a document as they are now, those that a delete hides too.
+    /// The fields of a document as they are now, those that a delete hides too; none where it was erased.
     ///
     /// # Errors
     /// The database does not work.
     pub async fn fields(&mut self, key: &DocumentKey) -> Result<Option<String>, StoreError> {
         let (tx, tenant) = self.parts();
         let fields =
-            sql("SELECT data FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3");
+            sql("SELECT data FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3 \
+             AND erased IS NULL");
         tx.optional(of(fields.bind(tenant.as_str()), key)).await
     }
 

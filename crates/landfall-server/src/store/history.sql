@@ -18,3 +18,18 @@ UPDATE audit SET entry = (SELECT COUNT(*) FROM audit a WHERE a.tenant = audit.te
     AND (a.at, a.position, a.ordinal) <= (audit.at, audit.position, audit.ordinal));
 UPDATE tenants SET entries = (SELECT COUNT(*) FROM audit WHERE audit.tenant = tenants.tenant);
 CREATE UNIQUE INDEX audit_in_order ON audit (tenant, entry);
+
+-- Documents that were erased: nothing of them is left, and they never come back.
+ALTER TABLE documents ADD COLUMN erased BIGINT;
+
+-- The other entries of the audit log: what was erased, a person by the name they have since, or a document.
+CREATE TABLE erasures (
+    tenant     TEXT   NOT NULL,
+    entry      BIGINT NOT NULL,
+    at         BIGINT NOT NULL,
+    sub        TEXT   NOT NULL,
+    pseudonym  TEXT,
+    collection TEXT,
+    document   TEXT,
+    PRIMARY KEY (tenant, entry)
+);

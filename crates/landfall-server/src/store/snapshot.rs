@@ -33,6 +33,8 @@ pub struct Change {
     pub ordinal: u32,
     /// The stamp of the delete that hides it.
     pub hidden_by: Option<String>,
+    /// Whether it was erased: who could see it nobody knows any more.
+    pub erased: bool,
     /// All fields, as JSON.
     pub data: String,
     /// The stamp of every top-level member that is not listed.
@@ -71,7 +73,7 @@ const ENVELOPE_BYTES: usize = 200;
 /// Most documents that are counted for the progress of a first sync: some hundredths of a second.
 const COUNT_MAX: u64 = 500_000;
 
-type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
+type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String, Option<i64>);
 
 impl Snapshot {
     pub(super) async fn take(mut tx: Box<dyn Transaction>, tenant: &Tenant) -> Result<Snapshot, StoreError> {
@@ -150,7 +152,7 @@ impl Snapshot {
     ) -> Result<Changes, StoreError> {
         let changed = sql(
             "SELECT collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, \
-             stamps FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
+             stamps, erased FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
              ORDER BY position, ordinal LIMIT $4",
         )
         .bind(self.tenant.as_str())
@@ -219,7 +221,8 @@ impl Snapshot {
 }
 
 fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
-    let (collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, stamps) = row;
+    let (collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, stamps, erased) =
+        row;
     let corrupt = |what: &str| StoreError::Corrupt {
         what: format!("document {document}"),
         reason: format!("{what} is not one"),
@@ -231,6 +234,7 @@ fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
         position: Position(count(position)),
         ordinal: u32::try_from(ordinal).map_err(|_| corrupt("its place"))?,
         hidden_by: delete_stamp.filter(|_| hidden != 0),
+        erased: erased.is_some(),
         data,
         stamp,
         stamps,

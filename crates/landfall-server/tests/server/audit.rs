@@ -55,6 +55,7 @@ async fn the_log_says_who_settled_which_conflict_and_nothing_of_what_was_written
         let expected = json!({
             "entry": number, "at": at, "by": "ada", "event": "conflict_settled", "conflict": conflict["id"],
             "collection": "visits", "document": document, "path": "/notes", "choice": choice, "version": version,
+            "pseudonym": null,
         });
         assert_eq!(*entry, expected);
     }

@@ -11,6 +11,7 @@ mod conformance;
 mod database;
 mod description;
 mod epochs;
+mod erasure;
 mod files;
 mod harness;
 mod history;

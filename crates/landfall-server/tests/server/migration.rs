@@ -8,7 +8,8 @@ use crate::harness::{Device, Server, verdicts};
 
 /// Takes away what the sixth version of the tables has brought.
 pub(crate) const FIFTH: &str = "DROP INDEX conflicts_of_documents; DROP TABLE expired; \
-    DROP INDEX audit_in_order; ALTER TABLE audit DROP COLUMN entry; ALTER TABLE tenants DROP COLUMN entries;";
+    DROP INDEX audit_in_order; ALTER TABLE audit DROP COLUMN entry; ALTER TABLE tenants DROP COLUMN entries; \
+    ALTER TABLE documents DROP COLUMN erased; DROP TABLE erasures;";
 
 /// Takes tables of the fifth version back to their second one, as far as anybody can tell.
 pub(crate) const SECOND: &str = "ALTER TABLE documents DROP COLUMN whole_stamp; \

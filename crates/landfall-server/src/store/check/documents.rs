@@ -36,7 +36,7 @@ pub(super) async fn check(
             sql.bind(tenant).bind(collection.as_str()).bind(document.as_str())
         };
         let whole = "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
-             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3";
+             whole_stamp, whole_version, erased FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3";
         let rows: Vec<Option<DocumentRow>> =
             tx.each(names.iter().map(|names| ask(sql(whole), names)).collect()).await?;
         for (names, row) in names.iter().zip(rows) {
