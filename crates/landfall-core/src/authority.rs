@@ -277,6 +277,12 @@ impl Court<'_> {
         let Terms { merges, policy, references } = self.rules.terms(&key.collection)?;
         let (merges, policy) = (merges, *policy);
         let sent = mutation;
+        if self.facts.erased.contains(&key) {
+            return match mutation.op {
+                Op::Delete => Ok(self.accept(mutation, Verdict::Applied, Register::NONE, None)),
+                Op::Create | Op::Patch => Err(Refusal::new(Code::Gone, "this document was erased")),
+            };
+        }
         let entered = if merge::is_plain(&sent.fields, merges) {
             Cow::Borrowed(sent)
         } else {

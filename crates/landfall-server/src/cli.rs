@@ -11,7 +11,9 @@ use landfall_server::app::system_time;
 use landfall_server::caller::{Caller, Tenant};
 use landfall_server::token::Tokens;
 
-use super::upkeep::{BackedUpOptions, BackupOptions, CheckOptions, RestoreOptions, RestoredOptions};
+use super::upkeep::{
+    BackedUpOptions, BackupOptions, CheckOptions, EraseOptions, RestoreOptions, RestoredOptions,
+};
 
 const KEY_VARIABLE: &str = "LANDFALL_JWT_KEY";
 pub(crate) const DATABASE: &str = "sqlite://./landfall.db";
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     BackedUp(BackedUpOptions),
     /// Puts a backup of a file where there is no database.
     Restore(RestoreOptions),
+    /// Erases a person's name, or documents entirely, while servers work with the database. It cannot be undone.
+    Erase(EraseOptions),
     /// Says that a database was put back from a backup in another way: devices then put back what is not in it.
     Restored(RestoredOptions),
 }

@@ -12,6 +12,7 @@ use serde_saphyr::Spanned;
 
 use crate::limits::Limits;
 use crate::origins::Origins;
+use crate::retention::Retention;
 use crate::rules::{CollectionEntry, Rules, Staff};
 use crate::token::{Expected, Place};
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub limits: Limits,
     /// Which sites' pages may ask.
     pub origins: Origins,
+    /// How long it is kept who changed what.
+    pub retention: Retention,
     /// The key for tokens.
     pub key: Option<String>,
     /// Where the keys of whoever else issues tokens are.
@@ -73,6 +76,10 @@ impl Mistake {
 #[serde(deny_unknown_fields)]
 struct File {
     collections: BTreeMap<String, Spanned<CollectionEntry>>,
+    /// Who reads the audit log.
+    auditors: Option<Spanned<String>>,
+    /// For collections that say nothing of it.
+    history_days: Option<Spanned<u64>>,
     #[serde(default)]
     auth: Auth,
     #[serde(default)]
@@ -160,10 +167,12 @@ impl Config {
             }
             None => None,
         };
+        let days = file.collections.iter().map(|(name, entry)| (&**name, entry.value.history_days.as_ref()));
+        let retention = Retention::build(file.history_days.as_ref(), days)?;
         let expected = Expected { issuer, audience, key_id };
-        let staff = Staff::build(file.operators)?;
+        let staff = Staff::build(file.operators, file.auditors)?;
         let rules = Rules::build(file.collections, directory)?;
-        Ok(Config { rules, staff, limits, origins, key, jwks, expected })
+        Ok(Config { rules, staff, limits, origins, retention, key, jwks, expected })
     }
 }
 
@@ -214,6 +223,12 @@ mod tests {
         check("collections:\n  _visits: {}\n", "2", "_visits");
         check("collections: {}\noperators: 'document.a == 1'\n", "2", "there is no document");
         check("collections: {}\nstuff: 1\n", "2", "stuff");
+        check("collections: {}\nauditors: document.owner == user.id\n", "2", "there is no document");
+        check("collections: {}\nauditors: [auditor]\n", "2", "");
+        check("collections: {}\nauditors: '\"auditor\" in user.role == 1 +'\n", "2", "auditors");
+        check("collections: {}\nhistory_days: 0\n", "2", "between 1 and 36500");
+        check("collections:\n  visits:\n    history_days: 36501\n", "3", "between 1 and 36500");
+        check("collections:\n  visits:\n    history_days: -1\n", "3", "");
         check("collections: {}\nauth:\n  jwks: keys.json\n", "3", "`auth.audience` is needed");
         let jwks = |place: &str| format!("collections: {{}}\nauth:\n  audience: us\n  jwks: {place}\n");
         check(&jwks("http://issuer.example/keys"), "4", "https");

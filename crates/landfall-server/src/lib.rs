@@ -21,6 +21,7 @@ pub mod origins;
 pub mod page;
 pub mod payload;
 mod random;
+pub mod retention;
 pub mod routes;
 pub mod rules;
 pub mod store;

@@ -18,6 +18,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Backup(options) => options.run(),
         Command::BackedUp(options) => options.run(),
         Command::Restore(options) => options.run(),
+        Command::Erase(options) => options.run(),
         Command::Restored(options) => options.run(),
     };
     match outcome {

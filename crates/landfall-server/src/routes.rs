@@ -2,12 +2,14 @@
 
 #![allow(unused_qualifications, reason = "`utoipa::path` makes some")]
 
+mod audit;
 mod batch;
 mod conflicts;
 mod demo;
 mod description;
 mod devices;
 mod health;
+mod history;
 mod live;
 mod pull;
 mod resolve;
@@ -44,6 +46,8 @@ pub fn router(app: App) -> Router {
         .routes(routes!(pull::pull))
         .routes(routes!(conflicts::conflicts))
         .routes(routes!(resolve::resolve))
+        .routes(routes!(history::history))
+        .routes(routes!(audit::audit))
         .routes(routes!(status::status))
         .routes(routes!(devices::devices))
         .routes(routes!(health::healthz))

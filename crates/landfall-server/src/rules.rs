@@ -36,6 +36,8 @@ pub use staff::Staff;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CollectionEntry {
+    /// How long it is kept who changed what.
+    pub(crate) history_days: Option<Spanned<u64>>,
     read: Option<Spanned<String>>,
     create: Option<Spanned<String>>,
     update: Option<Spanned<String>>,
@@ -235,7 +237,6 @@ impl CallerRules<'_> {
             Err(_) => false,
         }
     }
-
     /// Whether two callers with the same roles may see different documents of this collection, and one
     /// caller different documents over time.
     pub fn reads_depend_on_documents(&self, collection: &Collection) -> bool {

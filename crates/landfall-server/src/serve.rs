@@ -10,7 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use landfall_server::accept::accept;
 use landfall_server::app::system_time;
-use landfall_server::store::shown;
+use landfall_server::retention::Retention;
+use landfall_server::store::{StoreError, shown};
 use landfall_server::{App, Store, metrics, router, www};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +54,7 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
         check_files(directory)?;
     }
     let store = Store::open(&options.database).await?;
-    tokio::spawn(forget(store.clone()));
+    tokio::spawn(forget(store.clone(), config.retention.clone()));
     let app = App::new(config, store.clone())?;
     tokio::spawn(count(app.clone()));
     if let Some(issuer) = app.tokens.issuer().cloned() {
@@ -104,12 +105,17 @@ async fn serve(options: ServeOptions) -> Result<(), Box<dyn Error>> {
 }
 
 /// Deletes what has become too old to be asked for, now and every day.
-async fn forget(store: Store) {
+async fn forget(store: Store, retention: Retention) {
     let mut days = tokio::time::interval(DAY);
     loop {
         days.tick().await;
         if let Err(error) = store.forget_verdicts(system_time()).await {
             tracing::warn!(%error, "old verdicts stay for another day");
+        }
+        match forget_history(&store, &retention).await {
+            Ok(0) => {}
+            Ok(gone) => tracing::info!(gone, "changes that were too old are forgotten"),
+            Err(error) => tracing::warn!(%error, "old history stays for another day"),
         }
     }
 }
@@ -123,6 +129,16 @@ async fn count(app: App) {
             tracing::debug!(%error, "the devices are not counted");
         }
     }
+}
+
+/// Goes through the history once; what is written meanwhile comes in between.
+async fn forget_history(store: &Store, retention: &Retention) -> Result<usize, StoreError> {
+    let mut walk = store.walk(retention, system_time()).await?;
+    let mut gone = 0;
+    while let Some(more) = store.forget_some(&mut walk).await? {
+        gone += more;
+    }
+    Ok(gone)
 }
 
 /// Serves until `ended`, and as long after that as running requests may take.

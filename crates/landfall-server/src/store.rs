@@ -4,12 +4,16 @@
 //! from the start; a snapshot sees one moment of the database however long it is read. What is
 //! particular to one database is in the file named after it.
 
+mod audit;
 mod backups;
 mod check;
 mod commits;
 mod conflicts;
 mod database;
 mod devices;
+mod erasure;
+mod expiry;
+mod history;
 mod meters;
 mod open;
 mod place;
@@ -32,10 +36,14 @@ use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
 
+pub use audit::{Audit, Audited};
 pub use backups::CopyError;
 pub use check::Report;
 pub use conflicts::{Choice, Conflicts, Effect, Recorded};
 pub use devices::{Census, Heard, Said};
+pub use erasure::{Erased, Erasure};
+pub use expiry::Walk;
+pub use history::{Entry, History};
 pub(crate) use meters::{Meters, latencies};
 pub use open::{Failure, OpenError, Store, shown};
 pub use place::{ConflictId, Place};

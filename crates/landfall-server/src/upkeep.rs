@@ -1,13 +1,15 @@
-//! What is done to a database beside serving it: `check`, `backup`, `backed-up`, `restore`, `restored`.
+//! What is done to a database beside serving it: `check`, `erase`, `backup`, `backed-up`, `restore`, `restored`.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
+use landfall_core::id::{DocumentKey, User};
 use landfall_core::time::WallTime;
 use landfall_server::Store;
 use landfall_server::app::system_time;
-use landfall_server::store::shown;
+use landfall_server::caller::Tenant;
+use landfall_server::store::{Erasure, shown};
 
 use super::cli::DATABASE;
 
@@ -57,6 +59,24 @@ pub(crate) struct RestoredOptions {
     place: Place,
 }
 
+#[derive(Args)]
+pub(crate) struct EraseOptions {
+    #[command(flatten)]
+    place: Place,
+    /// The organisation.
+    #[arg(long, default_value_t)]
+    tenant: Tenant,
+    /// Who is to be nameless: the `sub` of their tokens. What they wrote stays.
+    #[arg(long, value_name = "SUB", required_unless_present = "documents")]
+    user: Option<User>,
+    /// Documents to be erased entirely.
+    #[arg(long, value_name = "COLLECTION/ID", num_args = 1..)]
+    documents: Vec<String>,
+    /// Who the audit log names for it.
+    #[arg(long, value_name = "NAME", default_value = "operator")]
+    by: User,
+}
+
 /// Said to whoever has put a backup back.
 const NEW_EPOCH: &str = "a new epoch begins: devices put back what they have and the backup has not";
 
@@ -100,6 +120,34 @@ impl CheckOptions {
                 .into())
             }
         }
+    }
+}
+
+impl EraseOptions {
+    /// Erases all of it, or says what there is not, and erases nothing.
+    pub(crate) fn run(self) -> Result<(), Box<dyn Error>> {
+        let mut erasure = Erasure { user: self.user.clone(), ..Erasure::default() };
+        for name in &self.documents {
+            let key = || {
+                let (collection, document) = name.split_once('/')?;
+                Some(DocumentKey { collection: collection.parse().ok()?, document: document.parse().ok()? })
+            };
+            let key =
+                key().ok_or_else(|| format!("`{name}` names no document; it looks like COLLECTION/ID"))?;
+            erasure.documents.insert(key);
+        }
+        let (tenant, by) = (&self.tenant, &self.by);
+        let erase = async |store: &Store| Ok(store.erase(tenant, by, &erasure, system_time()).await?);
+        let erased = self.place.with(erase)?;
+        if !erased.unknown.is_empty() {
+            return Err(format!("{}; nothing was erased", erased.unknown.join("; ")).into());
+        }
+        if let Some(pseudonym) = erased.pseudonym {
+            println!("what they wrote is {pseudonym}'s");
+        }
+        println!("erased {} documents", erased.documents);
+        println!("backups still have all of it");
+        Ok(())
     }
 }
 

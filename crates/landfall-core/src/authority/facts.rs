@@ -55,6 +55,8 @@ pub struct Facts {
     /// Of documents that are decided as wholes and that a mutation of the batch does not know as they are, what
     /// came before.
     pub pasts: BTreeMap<DocumentKey, Past>,
+    /// Documents of the batch that were erased: nothing is left of them, and nothing brings them back.
+    pub erased: BTreeSet<DocumentKey>,
 }
 
 /// A mutation as it would change a document, for the rules to judge.

@@ -138,6 +138,7 @@ impl Server {
                 .map(|(key, stored)| (key.clone(), stored.clone()))
                 .collect(),
             receipts: receipts.clone(),
+            erased: BTreeSet::new(),
             full: mutations.iter().map(|one| one.id.writer).filter(|one| self.is_full(*one)).collect(),
             own_writers: self
                 .writers

@@ -58,6 +58,7 @@ impl Court {
             own_writers: own.iter().map(|writer| Writer(*writer)).collect::<BTreeSet<_>>(),
             pasts: self.pasts(own, mutations),
             full: BTreeSet::new(),
+            erased: BTreeSet::new(),
         };
         if let Some(stored) = self.documents.values().next() {
             self.earlier.insert(stored.version, stored.clone());

@@ -95,6 +95,8 @@ pub(super) async fn pull(
         }
         // What was left out on the way may be visible by now, and what was shown may be so no longer.
         Some(cursor) if cursor.sight != Some(sight) => Start::Over("resync_required", Position(0)),
+        // Who could see what since then is forgotten.
+        Some(cursor) if cursor.floor < snapshot.expired() => Start::Over("resync_required", Position(0)),
         Some(cursor) => Start::Behind(cursor),
         None => Start::Cold,
     };
@@ -142,9 +144,12 @@ async fn restored_through(
     shown: &[Option<Cursor>],
     sight: u64,
 ) -> Result<Position, StoreError> {
+    // Of what came before, nobody knows any more who could see it.
+    let oldest = snapshot.expired().max(Position(1));
     let mut through = Position(0);
     for end in shown.iter().flatten() {
         let is_end = end.ordinal == Cursor::END && end.sight == Some(sight) && end.position > through;
+        let is_end = is_end && end.position >= oldest;
         if is_end && snapshot.nonce(end.position).await? == Some(end.nonce) {
             through = end.position;
         }
@@ -170,7 +175,8 @@ async fn deliver(
     change: &Change,
     floor: Position,
 ) -> Result<(), StoreError> {
-    let visible = rules.may_read(&change.collection, &change.data);
+    // Of what was erased nobody knows any more who could see it.
+    let visible = change.erased || rules.may_read(&change.collection, &change.data);
     let had_nothing = change.position <= floor;
     match (&change.hidden_by, visible) {
         (None, true) => page.document(change),

@@ -12,10 +12,14 @@ use crate::config::Mistake;
 #[derive(Default)]
 pub struct Staff {
     operators: Option<Expression>,
+    auditors: Option<Expression>,
 }
 
 impl Staff {
-    pub(crate) fn build(operators: Option<Spanned<String>>) -> Result<Staff, Mistake> {
+    pub(crate) fn build(
+        operators: Option<Spanned<String>>,
+        auditors: Option<Spanned<String>>,
+    ) -> Result<Staff, Mistake> {
         let language = Language::new();
         let compile = |place: &str, text: Option<Spanned<String>>| {
             let Some(text) = text else { return Ok(None) };
@@ -26,12 +30,20 @@ impl Staff {
             }
             Ok(Some(expression))
         };
-        Ok(Staff { operators: compile("operators", operators)? })
+        Ok(Staff { operators: compile("operators", operators)?, auditors: compile("auditors", auditors)? })
     }
 
     /// Whether the caller may see the devices of their tenant.
     pub fn operates(&self, caller: &Caller) -> bool {
-        let says_yes = |expression: &Expression| expression.holds(&Subject::new(caller), None, None);
-        self.operators.as_ref().is_some_and(says_yes)
+        is_among(self.operators.as_ref(), caller)
     }
+
+    /// Whether the caller may read who settled what, and what was erased.
+    pub fn audits(&self, caller: &Caller) -> bool {
+        is_among(self.auditors.as_ref(), caller)
+    }
+}
+
+fn is_among(staff: Option<&Expression>, caller: &Caller) -> bool {
+    staff.is_some_and(|expression| expression.holds(&Subject::new(caller), None, None))
 }

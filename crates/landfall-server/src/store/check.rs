@@ -105,11 +105,12 @@ const ORPHANS: [(&str, &str); 12] = [
 ];
 
 /// Tables with positions, and the newest of each tenant.
-const POSITIONS: [(&str, &str); 5] = [
+const POSITIONS: [(&str, &str); 6] = [
     ("a document", "SELECT tenant, MAX(position) FROM documents GROUP BY tenant"),
     ("a commit", "SELECT tenant, MAX(position) FROM commits GROUP BY tenant"),
     ("a change of the history", "SELECT tenant, MAX(position) FROM history GROUP BY tenant"),
     ("a conflict", "SELECT tenant, MAX(position) FROM conflicts GROUP BY tenant"),
+    ("what is forgotten of the history", "SELECT tenant, MAX(position) FROM expired GROUP BY tenant"),
     ("what is said to be in a backup", "SELECT tenant, MAX(position) FROM backups GROUP BY tenant"),
 ];
 
@@ -129,6 +130,7 @@ impl Store {
         }
         let mut tx = self.database.read().await?;
         counters(&mut *tx, &mut report).await?;
+        entries(&mut *tx, &mut report).await?;
         for (sentence, query) in ORPHANS {
             let rows: Vec<(String, String, String)> = tx.all(sql(query)).await?;
             let name = |(tenant, collection, document): (String, String, String)| {
@@ -143,6 +145,19 @@ impl Store {
         }
         Ok(report)
     }
+}
+
+/// The audit log has as many entries as were counted.
+async fn entries(tx: &mut dyn Transaction, report: &mut Report) -> Result<(), StoreError> {
+    let counted =
+        sql("SELECT t.tenant, t.entries, (SELECT COUNT(*) FROM audit a WHERE a.tenant = t.tenant) \
+         + (SELECT COUNT(*) FROM erasures e WHERE e.tenant = t.tenant) FROM tenants t ORDER BY t.tenant");
+    let counted: Vec<(String, i64, i64)> = tx.all(counted).await?;
+    let wrong = counted.into_iter().filter(|(_, counted, found)| counted != found);
+    report.add(wrong.map(|(tenant, counted, found)| {
+        of(&tenant, &format!("the audit log has {found} entries, and {counted} were counted"))
+    }));
+    Ok(())
 }
 
 /// No position is above its tenant's counter, and the counter is that of the newest commit.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::database::{Row, Statement, next, sql};
 use super::place::{ConflictId, Place};
-use super::{Push, Sender, Snapshot, StoreError, count, stored};
+use super::{Push, Sender, Snapshot, StoreError, audit, count, stored};
 use crate::openapi::shapes;
 
 /// A conflict as it was recorded, with what has become of it.
@@ -183,7 +183,7 @@ macro_rules! conflicts {
              audit.value FROM conflicts c \
              JOIN commits ON commits.tenant = c.tenant AND commits.position = c.position \
              JOIN documents ON documents.tenant = c.tenant AND documents.collection = c.collection \
-             AND documents.document = c.document \
+             AND documents.document = c.document AND documents.erased IS NULL \
              LEFT JOIN audit ON audit.tenant = c.tenant AND audit.position = c.position \
              AND audit.ordinal = c.ordinal WHERE c.tenant = $1 AND ",
             $condition
@@ -273,8 +273,8 @@ impl Push {
     ) -> Result<Recorded, StoreError> {
         let Place { position, ordinal } = conflict.id.place;
         let note = sql(
-            "INSERT INTO audit (tenant, position, ordinal, at, sub, choice, value, before, after, version) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            "INSERT INTO audit (tenant, position, ordinal, at, sub, choice, value, before, after, version, entry) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, (SELECT entries FROM tenants WHERE tenant = $1))",
         )
         .bind(self.sender.tenant.as_str())
         .bind(stored(position.0))
@@ -286,7 +286,7 @@ impl Push {
         .bind(effect.before.as_ref().map(Json::text))
         .bind(effect.after.as_ref().map(Json::text))
         .bind(effect.version.map(stored));
-        self.joined.tx.run(note).await?;
+        self.joined.tx.ask(vec![audit::number(&self.sender.tenant), note]).await?;
         let resolved = Resolved {
             by: self.sender.user.to_string(),
             at: self.sender.now,
@@ -374,7 +374,7 @@ fn write_path(path: &Path) -> String {
     path.to_string().replace('\0', "~2")
 }
 
-fn read_path(text: &str) -> Option<Path> {
+pub(super) fn read_path(text: &str) -> Option<Path> {
     text.replace("~2", "\0").parse().ok()
 }
 

@@ -213,6 +213,7 @@ records!(A B C D);
 records!(A B C D E);
 records!(A B C D E F G);
 records!(A B C D E F G H I J);
+records!(A B C D E F G H I J K);
 
 /// The ways in which the store asks.
 impl dyn Transaction + '_ {

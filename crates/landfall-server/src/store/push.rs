@@ -34,8 +34,19 @@ pub struct Push {
 }
 
 /// A row of `documents`, as far as merging needs it.
-pub(super) type DocumentRow =
-    (i64, i64, String, String, String, String, Option<String>, Option<i64>, Option<String>, Option<i64>);
+pub(super) type DocumentRow = (
+    i64,
+    i64,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+);
 
 impl Push {
     pub(super) async fn begin(
@@ -96,12 +107,15 @@ impl Push {
         let full = sent.iter().map(|writer| self.sender.last_receipt(*writer));
         let asked = documents.chain(receipts).chain(newest).chain(full).collect();
         let mut answers = self.joined.tx.ask(asked).await?.into_iter();
-        let rows = firsts(answers.by_ref().take(named.documents.len()))?;
+        let rows = firsts::<DocumentRow>(answers.by_ref().take(named.documents.len()))?;
         let receipts = firsts(answers.by_ref().take(named.receipts.len()))?;
         let newest = firsts(answers.by_ref().take(writers.len()))?;
         let full = firsts::<i64>(answers)?;
         for (key, row) in named.documents.iter().zip(rows) {
             let Some(row) = row else { continue };
+            if row.10.is_some() {
+                facts.erased.insert(key.clone());
+            }
             let stored = read_document(row)
                 .map_err(|reason| corrupt(format!("document {}/{}", key.collection, key.document), reason))?;
             if named.guarded.contains(&key.collection)
@@ -161,7 +175,7 @@ impl Push {
         Ok(head)
     }
 
-    async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
+    pub(super) async fn claim(&mut self, writers: &BTreeSet<Writer>) -> Result<(), StoreError> {
         let Sender { tenant, user, client, now, said } = &self.sender;
         let is_ours = |(owner, sub): &(String, String)| owner == tenant.as_str() && sub == user.as_str();
         let seen = sql("INSERT INTO clients (client, tenant, sub, first_seen, last_seen, said, oldest) \
@@ -212,10 +226,10 @@ impl Push {
 
 impl Sender {
     fn document(&self, key: &DocumentKey) -> Statement {
-        let document = sql(
-            "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
-             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3",
-        );
+        let document =
+            sql("SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
+             whole_stamp, whole_version, erased FROM documents WHERE tenant = $1 AND collection = $2 \
+             AND document = $3");
         document.bind(self.tenant.as_str()).bind(key.collection.as_str()).bind(key.document.as_str())
     }
 
@@ -308,7 +322,7 @@ pub(super) fn read_epoch(text: &str) -> Result<Epoch, StoreError> {
 
 pub(super) fn read_document(row: DocumentRow) -> Result<Stored, String> {
     let (version, position, data, stamp, stamps, versions, ..) = row;
-    let (.., delete_stamp, delete_version, whole_stamp, whole_version) = row;
+    let (.., delete_stamp, delete_version, whole_stamp, whole_version, _) = row;
     let text = |error: serde_json::Error| error.to_string();
     let name = |error: landfall_core::id::InvalidName| error.to_string();
     let common = stamp.parse().map_err(name)?;

@@ -15,6 +15,7 @@ pub struct Snapshot {
     epoch: Epoch,
     head: Position,
     backed_up: Position,
+    expired: Position,
 }
 
 /// A document as it was changed last. Its text is as it was stored; nobody has parsed it.
@@ -32,6 +33,8 @@ pub struct Change {
     pub ordinal: u32,
     /// The stamp of the delete that hides it.
     pub hidden_by: Option<String>,
+    /// Whether it was erased: who could see it nobody knows any more.
+    pub erased: bool,
     /// All fields, as JSON.
     pub data: String,
     /// The stamp of every top-level member that is not listed.
@@ -70,17 +73,19 @@ const ENVELOPE_BYTES: usize = 200;
 /// Most documents that are counted for the progress of a first sync: some hundredths of a second.
 const COUNT_MAX: u64 = 500_000;
 
-type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String);
+type ChangeRow = (String, String, i64, i64, i64, i64, Option<String>, String, String, String, Option<i64>);
 
 impl Snapshot {
     pub(super) async fn take(mut tx: Box<dyn Transaction>, tenant: &Tenant) -> Result<Snapshot, StoreError> {
-        let moment = sql("SELECT meta.value, tenants.position, backups.position FROM meta \
+        let moment = sql("SELECT meta.value, tenants.position, backups.position, \
+             (SELECT MAX(position) FROM expired WHERE tenant = $1) FROM meta \
              LEFT JOIN tenants ON tenants.tenant = $1 LEFT JOIN backups ON backups.tenant = $1 \
              WHERE meta.name = 'epoch'");
-        let (epoch, head, backed_up): (String, Option<i64>, Option<i64>) =
+        let (epoch, head, backed_up, expired): (String, Option<i64>, Option<i64>, Option<i64>) =
             tx.one(moment.bind(tenant.as_str())).await?;
-        let [head, backed_up] = [head, backed_up].map(|position| Position(position.map_or(0, count)));
-        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head, backed_up })
+        let positions = [head, backed_up, expired];
+        let [head, backed_up, expired] = positions.map(|position| Position(position.map_or(0, count)));
+        Ok(Snapshot { tx, tenant: tenant.clone(), epoch: read_epoch(&epoch)?, head, backed_up, expired })
     }
 
     /// What queries of other tables need.
@@ -101,6 +106,11 @@ impl Snapshot {
     /// The newest commit that is known to be in a backup.
     pub fn backed_up(&self) -> Position {
         self.backed_up
+    }
+
+    /// The newest commit of which something is gone from the history, because it was too old.
+    pub fn expired(&self) -> Position {
+        self.expired
     }
 
     /// What is known of an installation, whoever it belongs to.
@@ -142,7 +152,7 @@ impl Snapshot {
     ) -> Result<Changes, StoreError> {
         let changed = sql(
             "SELECT collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, \
-             stamps FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
+             stamps, erased FROM documents WHERE tenant = $1 AND (position, ordinal) > ($2, $3) \
              ORDER BY position, ordinal LIMIT $4",
         )
         .bind(self.tenant.as_str())
@@ -211,7 +221,8 @@ impl Snapshot {
 }
 
 fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
-    let (collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, stamps) = row;
+    let (collection, document, version, position, ordinal, hidden, delete_stamp, data, stamp, stamps, erased) =
+        row;
     let corrupt = |what: &str| StoreError::Corrupt {
         what: format!("document {document}"),
         reason: format!("{what} is not one"),
@@ -223,6 +234,7 @@ fn read_change(row: ChangeRow) -> Result<Change, StoreError> {
         position: Position(count(position)),
         ordinal: u32::try_from(ordinal).map_err(|_| corrupt("its place"))?,
         hidden_by: delete_stamp.filter(|_| hidden != 0),
+        erased: erased.is_some(),
         data,
         stamp,
         stamps,

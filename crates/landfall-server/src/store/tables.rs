@@ -4,12 +4,13 @@ use super::OpenError;
 use crate::random;
 
 /// What makes the tables: each step those of one version out of those of the version before.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("schema.sql"),
     include_str!("conflicts.sql"),
     include_str!("wholes.sql"),
     include_str!("settled.sql"),
     include_str!("backups.sql"),
+    include_str!("history.sql"),
     include_str!("devices.sql"),
 ];
 /// The form of the tables that this binary knows.

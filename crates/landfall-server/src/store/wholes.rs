@@ -45,7 +45,7 @@ impl Push {
     async fn earlier(&mut self, key: &DocumentKey, version: Version) -> Result<Option<Stored>, StoreError> {
         let earlier =
             sql("SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
-             NULL, NULL FROM earlier WHERE tenant = $1 AND collection = $2 AND document = $3 \
+             NULL, NULL, NULL FROM earlier WHERE tenant = $1 AND collection = $2 AND document = $3 \
              AND version <= $4 AND successor > $4 ORDER BY version DESC LIMIT 1")
             .bind(self.sender.tenant.as_str())
             .bind(key.collection.as_str())

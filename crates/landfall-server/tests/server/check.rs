@@ -96,6 +96,7 @@ async fn each_fault_is_found_and_named() {
         ("DELETE FROM documents WHERE document = 'e'", "there is a history of visits e and no document"),
         ("DELETE FROM documents WHERE document = 'd'", "there is a conflict about visits d and no document"),
         ("DELETE FROM conflicts", "conflict lost was settled, and there is no such conflict"),
+        ("DELETE FROM audit", "the audit log has 0 entries, and 1 were counted"),
         (
             "UPDATE history SET mutation = '{}' WHERE document = 'e'",
             "the mutation that made version 1 of visits e cannot be read",

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{Device, Server, verdicts, with};
+use crate::migration::FIFTH;
 
 /// Later than every stamp that the harness gives by itself.
 fn later(mutation: Value) -> Value {
@@ -385,7 +386,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_conflict
     let later = "ALTER TABLE clients DROP COLUMN said; ALTER TABLE clients DROP COLUMN oldest; \
          DROP INDEX clients_in_order; ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; \
          DROP TABLE backups; DROP TABLE audit;";
-    server.database.change(&format!("{drop} {whole} {later}")).await;
+    server.database.change(&format!("{FIFTH} {drop} {whole} {later}")).await;
     server.database.mark(1).await;
     let server = server.restart().await;
     let conflict = server.conflicts(&ada).await.remove(0);

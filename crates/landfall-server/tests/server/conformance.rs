@@ -1,13 +1,16 @@
 //! One history on every database: the same answers, and the same rows in the end.
 
+use landfall_core::id::DocumentKey;
 use landfall_core::time::WallTime;
 use landfall_server::Config;
+use landfall_server::store::Erasure;
 use serde_json::{Value, json};
 
 use crate::database::Database;
 use crate::harness::{Answer, Device, Server, with};
 
 const RULES: &str = r#"
+auditors: '"coordinator" in user.roles'
 collections:
   visits:
     fields: { photos: counter, tags: set }
@@ -22,8 +25,8 @@ collections:
 "#;
 
 /// All tables but `meta`, and each with what orders it. Nonces are random.
-const TABLES: [&str; 11] = [
-    "SELECT tenant, position FROM tenants ORDER BY tenant",
+const TABLES: [&str; 12] = [
+    "SELECT tenant, position, entries FROM tenants ORDER BY tenant",
     "SELECT tenant, position, at FROM commits ORDER BY tenant, position",
     "SELECT * FROM documents ORDER BY tenant, collection, document",
     "SELECT * FROM receipts ORDER BY tenant, writer, n",
@@ -33,6 +36,7 @@ const TABLES: [&str; 11] = [
     "SELECT * FROM conflicts ORDER BY tenant, position, ordinal",
     "SELECT * FROM earlier ORDER BY tenant, collection, document, version",
     "SELECT * FROM settled ORDER BY tenant, writer, first",
+    "SELECT * FROM erasures ORDER BY tenant, entry",
     "SELECT * FROM audit ORDER BY tenant, position, ordinal",
 ];
 
@@ -201,6 +205,27 @@ async fn live_through(database: Database) -> (Vec<String>, Vec<String>) {
     }
     heard.hear(&server.get(&cora, "conflicts").await);
     heard.hear(&server.get(&ben, "status?client=client-2").await);
+    let documents = ["a", "Z"].map(|id| {
+        let (collection, document) = ("visits".parse().unwrap(), id.parse().unwrap());
+        DocumentKey { collection, document }
+    });
+    let erasure = Erasure { user: Some(ben.caller.user.clone()), documents: documents.into() };
+    let by = "operator".parse().unwrap();
+    let erased = server.app.store.erase(&ben.caller.tenant, &by, &erasure, clock()).await.unwrap();
+    assert_eq!((erased.documents, erased.unknown), (2, vec![]));
+    heard.hear(&server.push(&ada, &[ada.patch(80, "a", 9, "/notes", &json!("late"))]).await);
+    heard.hear(&server.push(&ben, &[ben.patch(80, "b", 9, "/notes", &json!("late"))]).await);
+    heard.hear(&server.pull(&ada, &format!("cursor={}", before["cursor"].as_str().unwrap())).await);
+    heard.hear(&server.get(&cora, "conflicts").await);
+    for query in ["", "limit=1", "limit=1&cursor=3"] {
+        heard.hear(&server.get_at(&cora, &format!("/api/v1/audit?{query}")).await);
+    }
+    for document in ["visits/a", "visits/z", "visits/%C3%A4", "forms/f", "notes/f", "visits/nowhere"] {
+        for device in [&ada, &cora, &north] {
+            heard.hear(&server.history(device, document, "").await);
+            heard.hear(&server.history(device, document, "limit=2&cursor=4").await);
+        }
+    }
 
     let mut rows = Vec::new();
     let report = server.app.store.check(clock()).await.unwrap();
@@ -231,6 +256,11 @@ async fn one_history_gives_the_same_answers_and_the_same_rows_on_sqlite_and_on_p
     assert_eq!((said.len(), left.len()), (said_there.len(), left_there.len()));
     // What the history is for has happened in it.
     for happened in [
+        "\"settles\":\"",
+        "conflict_settled",
+        "person_erased",
+        "document_erased",
+        "\"gone\"",
         "\"conflict\"",
         "\"merged\"",
         "eviction",

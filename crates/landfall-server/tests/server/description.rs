@@ -36,7 +36,9 @@ impl Description {
     #[track_caller]
     pub(crate) fn check(&self, method: &Method, path: &str, answer: &Answer) {
         let status = answer.status.as_str();
-        let operation = &self.document["paths"][path][method.as_str().to_lowercase()];
+        let paths = self.document["paths"].as_object().unwrap();
+        let described = paths.keys().find(|described| fits(path, described)).map_or(path, String::as_str);
+        let operation = &self.document["paths"][described][method.as_str().to_lowercase()];
         if operation.is_null() {
             let is_refused = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED].contains(&answer.status);
             assert!(is_refused || *method == Method::OPTIONS, "{method} {path} is not described: {answer:?}");
@@ -58,7 +60,7 @@ impl Description {
                 Err(error) => panic!("{error}: {answer:?}"),
             };
             let mut bodies = self.bodies.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            let body = bodies.entry(format!("{method} {path} {status}")).or_insert_with(|| {
+            let body = bodies.entry(format!("{method} {described} {status}")).or_insert_with(|| {
                 let mut schema = content["schema"].clone();
                 schema["components"] = self.document["components"].clone();
                 jsonschema::validator_for(&schema).unwrap()
@@ -68,6 +70,16 @@ impl Description {
             assert!(wrong.is_empty(), "{method} {path}: {wrong:?}: {answer:?}");
         }
     }
+}
+
+/// Whether a path is one of those that are described together.
+fn fits(path: &str, described: &str) -> bool {
+    let (mut parts, mut names) = (path.split('/'), described.split('/'));
+    let is_one = names.by_ref().all(|name| {
+        let part = parts.next();
+        part.is_some_and(|part| part == name || name.starts_with('{') && !part.is_empty())
+    });
+    is_one && parts.next().is_none()
 }
 
 async fn document(server: &Server) -> Value {

@@ -5,6 +5,7 @@ use landfall_core::time::{Millis, WallTime};
 use serde_json::json;
 
 use crate::harness::{Device, Page, Server};
+use crate::migration::FIFTH;
 
 /// Kind and document of what is on a page.
 fn shown(page: &Page) -> Vec<(String, String)> {
@@ -106,13 +107,7 @@ async fn tables_of_the_version_before_are_brought_along_with_all_that_is_in_them
     let (server, ada) = (Server::start().await, Device::of("ada", 1));
     server.push(&ada, &[ada.create(1, "d", &json!({}))]).await.batch();
     server.app.store.close().await;
-    server
-        .database
-        .change(
-            "ALTER TABLE clients DROP COLUMN said; ALTER TABLE clients DROP COLUMN oldest; \
-         DROP INDEX clients_in_order; DROP TABLE backups",
-        )
-        .await;
+    server.database.change(&format!("{FIFTH} DROP TABLE backups")).await;
     server.database.mark(4).await;
     let server = server.restart().await;
     let page = server.pull(&ada, "").await.page();

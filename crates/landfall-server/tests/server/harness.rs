@@ -228,7 +228,17 @@ impl Server {
 
     /// Asks for something below `/api/v1/sync/`.
     pub(crate) async fn get(&self, device: &Device, path: &str) -> Answer {
-        let request = Request::get(format!("/api/v1/sync/{path}"));
+        self.get_at(device, &format!("/api/v1/sync/{path}")).await
+    }
+
+    /// Asks for a page of a document's history.
+    pub(crate) async fn history(&self, device: &Device, document: &str, query: &str) -> Answer {
+        self.get_at(device, &format!("/api/v1/documents/{document}/history?{query}")).await
+    }
+
+    /// Asks for anything.
+    pub(crate) async fn get_at(&self, device: &Device, address: &str) -> Answer {
+        let request = Request::get(address);
         let request = request.header(AUTHORIZATION, device.bearer(self));
         self.call(request.body(Body::empty()).unwrap()).await
     }

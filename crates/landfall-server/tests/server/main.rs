@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
 
 mod abuse;
+mod audit;
 mod check;
 mod cluster;
 mod conflicts;
@@ -12,8 +13,10 @@ mod database;
 mod description;
 mod devices;
 mod epochs;
+mod erasure;
 mod files;
 mod harness;
+mod history;
 mod issuer;
 mod limits;
 mod live;
@@ -28,6 +31,7 @@ mod process;
 mod protocol;
 mod pull;
 mod push;
+mod retention;
 mod settled;
 mod shutdown;
 mod sight;

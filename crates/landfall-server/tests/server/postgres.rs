@@ -13,7 +13,7 @@ use crate::cluster;
 use crate::database::{Database, connect};
 use crate::harness::{Device, Server, verdicts};
 use crate::live::{HINT, Live};
-use crate::migration::SECOND;
+use crate::migration::{FIFTH, SECOND};
 
 /// For what comes at once, or never.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -62,7 +62,7 @@ async fn a_server_that_is_lost_in_the_middle_of_a_migration_leaves_it_to_the_nex
     let (server, client) = server().await;
     let Database::Postgres(name) = &*server.database else { unreachable!() };
     server.app.store.close().await;
-    server.database.change(SECOND).await;
+    server.database.change(&[FIFTH, SECOND].concat()).await;
     server.database.mark(2).await;
     let mut other = connect(name).await;
     // The last step changes this table; the one before it is done by then.

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::harness::{Device, Server, verdicts, with};
-use crate::migration::SECOND;
+use crate::migration::{FIFTH, SECOND};
 
 const ALL: &str = "read: 'true', create: 'true', update: 'true', delete: 'true'";
 
@@ -226,7 +226,7 @@ async fn where_the_document_is_not_kept_any_more_each_field_is_decided_alone() {
 async fn a_database_of_the_second_version_decides_wholes_from_its_next_commit_on() {
     let server = server().await;
     let (ada, ben) = form(&server).await;
-    server.database.change(SECOND).await;
+    server.database.change(&[FIFTH, SECOND].concat()).await;
     server.database.mark(2).await;
     let server = server.restart().await;
     server.push(&ada, &[at(set(&ada, 2, 1, json!({ "status": "done" })), 2)]).await.batch();

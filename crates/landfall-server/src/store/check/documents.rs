@@ -22,6 +22,8 @@ pub(super) async fn check(
     tenant: &str,
     report: &mut Report,
 ) -> Result<(), StoreError> {
+    let expired = sql("SELECT collection, position FROM expired WHERE tenant = $1").bind(tenant);
+    let expired: BTreeMap<String, i64> = tx.all(expired).await?.into_iter().collect();
     let (mut collection, mut document) = (String::new(), String::new());
     loop {
         let page = sql("SELECT collection, document, hidden FROM documents WHERE tenant = $1 \
@@ -34,7 +36,7 @@ pub(super) async fn check(
             sql.bind(tenant).bind(collection.as_str()).bind(document.as_str())
         };
         let whole = "SELECT version, position, data, stamp, stamps, versions, delete_stamp, delete_version, \
-             whole_stamp, whole_version FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3";
+             whole_stamp, whole_version, erased FROM documents WHERE tenant = $1 AND collection = $2 AND document = $3";
         let rows: Vec<Option<DocumentRow>> =
             tx.each(names.iter().map(|names| ask(sql(whole), names)).collect()).await?;
         for (names, row) in names.iter().zip(rows) {
@@ -43,7 +45,7 @@ pub(super) async fn check(
             let history: Vec<(i64, i64, Option<String>)> = tx.all(ask(history, names)).await?;
             let Some(row) = row else { continue };
             report.documents += 1;
-            let faults = faults(names.2 != 0, row, history);
+            let faults = faults(names.2 != 0, row, history, expired.get(&names.0).copied());
             let (collection, document, _) = names;
             report.add(
                 faults
@@ -54,8 +56,13 @@ pub(super) async fn check(
     }
 }
 
-/// What is wrong with a document.
-fn faults(is_hidden: bool, row: DocumentRow, history: Vec<(i64, i64, Option<String>)>) -> Vec<String> {
+/// What is wrong with a document. Some of its history up to the commit `expired` may be forgotten.
+fn faults(
+    is_hidden: bool,
+    row: DocumentRow,
+    history: Vec<(i64, i64, Option<String>)>,
+    expired: Option<i64>,
+) -> Vec<String> {
     let is_object = Json::parse(&row.2).is_ok_and(|data| data.is_object());
     if !is_object {
         return vec!["its text is no JSON object".to_owned()];
@@ -71,7 +78,9 @@ fn faults(is_hidden: bool, row: DocumentRow, history: Vec<(i64, i64, Option<Stri
     let positions: BTreeMap<i64, i64> =
         history.iter().map(|(version, position, _)| (*version, *position)).collect();
     let (version, position) = (stored(document.version.0), stored(document.position.0));
+    let oldest = positions.first_key_value().map_or(i64::MAX, |(version, _)| *version);
     match positions.get(&version) {
+        None if expired.is_some_and(|expired| position <= expired) => {}
         None => faults.push(format!("its history does not have version {version}")),
         Some(other) if *other != position => {
             faults.push(format!(
@@ -86,11 +95,15 @@ fn faults(is_hidden: bool, row: DocumentRow, history: Vec<(i64, i64, Option<Stri
         faults.push(format!("its history goes on to version {newest}, and it is at {version}"));
     }
     // What was written before version 4 of the tables does not say which stamp it was given.
-    let is_told = history.iter().all(|(_, _, stamp)| stamp.is_some());
+    let is_whole = expired.is_none() || oldest == 1;
+    let is_told = is_whole && history.iter().all(|(_, _, stamp)| stamp.is_some());
     let given: BTreeSet<&str> = history.iter().filter_map(|(_, _, stamp)| stamp.as_deref()).collect();
     let mut look = |register: Register| {
         let stamp = register.stamp.to_string();
         if register == Register::NONE || register.version.0 == 0 {
+            return;
+        }
+        if expired.is_some() && stored(register.version.0) < oldest {
             return;
         }
         if !positions.contains_key(&stored(register.version.0)) {
