@@ -11,7 +11,7 @@ use landfall_core::stored::{
     BaseRow, Checkpoint, End, Entry, JournalRecord, Key, Network, Parked, Priority, SentRecord,
     SettledRecord, Store, read, write,
 };
-use landfall_core::transaction::{Opened, Outcome, Read, Rows, Transaction};
+use landfall_core::transaction::{Known, Opened, Outcome, Read, Rows, Transaction};
 use landfall_core::wire::PullChange;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,8 +74,12 @@ fn opened(journal: &str, parked: &str) -> Opened {
         document: name.parse().expect("a name"),
     };
     let rows = [document("d3"), document("d6")].into_iter().collect();
-    let open =
-        Transaction::Open { client: "another".parse().expect("a name"), after: 0, rows, tail: usize::MAX };
+    let open = Transaction::Open {
+        client: "another".parse().expect("a name"),
+        known: Known::default(),
+        rows,
+        tail: usize::MAX,
+    };
     let found = open.reads().into_iter().map(|read| match read {
         Read::All(store) => stored(store),
         Read::One(store, key) => stored(store).into_iter().filter(|(other, _)| *other == key).collect(),

@@ -259,10 +259,8 @@ impl Client {
             self.seen.settled(verdicts);
             self.ledger.settled(verdicts, &ended);
         }
-        for SettledMutation { id, .. } in ended {
-            self.outbox.remove(id);
-            self.ledger.settle(id);
-            self.ledger.end(id);
+        for SettledMutation { id, end } in ended {
+            self.ended(id, end);
         }
         for id in voids {
             match self.outbox.get(id) {

@@ -29,6 +29,7 @@ pub(super) struct Seen {
 }
 
 /// A record of this tab's own. If there are others before it, they are found together.
+#[inline(never)]
 fn count(last: &mut u64, record: Option<u64>) {
     *last += u64::from(record == Some(*last + 1));
 }

@@ -289,47 +289,24 @@ impl Client {
         let mut told = Vec::with_capacity(settled.len());
         let mut closed = Vec::new();
         for SettledMutation { id, end } in settled {
-            self.ledger.settle(id);
             self.untold.insert(id);
             let mut one = Settled { id, status: Status::Accepted, code: None, message: None };
             match end {
-                End::Folded => {
-                    self.outbox.remove(id);
-                    self.ledger.end(id);
-                }
-                // A copy of this device has settled it, and what has come of it was pulled. Nobody knows any more which
-                // stamp it has, so it must not stand above what the server has of what was written later.
-                End::Accepted { position, stamp: None } if position <= self.checkpoint.position => {
-                    self.outbox.remove(id);
-                    self.ledger.end(id);
-                }
-                End::Accepted { .. } if planted::is(Bug::LeavesOnVerdict) => {
-                    self.outbox.remove(id);
-                    self.ledger.end(id);
-                }
-                End::Accepted { position, stamp } => {
-                    self.outbox.stand(id, Standing::Accepted { position });
-                    if let Some(stamp) = stamp {
-                        self.clock.observe(stamp);
-                        self.outbox.restamp(id, stamp);
-                    }
-                }
+                End::Accepted { .. } | End::Folded => {}
                 End::Parked => {
                     let refused = parked.remove(&id).expect("BUG: parked without a reason");
                     one.status = Status::NeedsAttention;
                     one.code = Some(refused.code.clone());
                     one.message = refused.message.clone();
                     self.outbox.park(refused);
-                    self.ledger.end(id);
                 }
                 End::Discarded => {
                     one.status = Status::Discarded;
-                    self.outbox.remove(id);
-                    self.ledger.end(id);
                     closed.push(id);
                 }
                 End::Replaced { .. } => unreachable!("BUG: a verdict that no server gives"),
             }
+            self.ended(id, end);
             told.push(one);
         }
         for (key, row) in rows {
@@ -343,6 +320,29 @@ impl Client {
         self.outputs.push_back(Output::Settled(told));
         self.outputs.push_back(Output::Hint);
         self.drain.settled(now);
+    }
+
+    /// A verdict is stored: what has its effect in the base, or none, leaves the outbox.
+    pub(super) fn ended(&mut self, id: MutationId, end: End) {
+        let leaves = match end {
+            // A copy of this device has settled it, and what has come of it was pulled. Nobody knows any more which
+            // stamp it has, so it must not stand above what the server has of what was written later.
+            End::Accepted { position, stamp: None } if position <= self.checkpoint.position => true,
+            End::Accepted { position, stamp } => {
+                self.outbox.stand(id, Standing::Accepted { position });
+                if let Some(stamp) = stamp {
+                    self.clock.observe(stamp);
+                    self.outbox.restamp(id, stamp);
+                }
+                planted::is(Bug::LeavesOnVerdict)
+            }
+            End::Folded | End::Parked | End::Discarded | End::Replaced { .. } => true,
+        };
+        if leaves {
+            self.outbox.remove(id);
+            self.ledger.end(id);
+        }
+        self.ledger.settle(id);
     }
 }
 

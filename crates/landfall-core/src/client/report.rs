@@ -239,11 +239,11 @@ impl Client {
     /// well.
     pub(super) fn condition(&self, going: usize) -> Option<Condition> {
         let state = self.state();
-        let is_left = |id: &MutationId| going == 0 || !self.flight.contains(id);
         let condition = Condition {
             sdk: Some(SDK.to_owned()),
             open: state.pending.saturating_sub(going) as u64,
-            oldest_at: self.outbox.open().find(|item| is_left(&item.entry.id)).map(|item| item.entry.at),
+            // What goes first may be younger, if it is urgent.
+            oldest_at: self.outbox.open().nth(going).map(|item| item.entry.at),
             attention: state.failed as u64,
             reason: state.reason,
         };

@@ -183,19 +183,7 @@ impl Client {
         }
         for (id, end) in ends.iter() {
             touched.extend(self.outbox.get(*id).map(|item| item.entry.key()));
-            match *end {
-                End::Accepted { position, stamp } if position > self.checkpoint.position => {
-                    self.outbox.stand(*id, Standing::Accepted { position });
-                    if let Some(stamp) = stamp {
-                        self.outbox.restamp(*id, stamp);
-                    }
-                }
-                End::Accepted { .. } | End::Folded | End::Parked | End::Discarded | End::Replaced { .. } => {
-                    self.outbox.remove(*id);
-                    self.ledger.end(*id);
-                }
-            }
-            self.ledger.settle(*id);
+            self.ended(*id, *end);
         }
         touched.extend(self.leave(self.checkpoint.position));
         for (record, sent) in opened.sent {

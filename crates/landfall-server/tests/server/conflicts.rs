@@ -383,8 +383,7 @@ async fn a_database_of_the_first_version_is_brought_up_to_date_with_its_conflict
     let drop = columns.map(|column| format!("ALTER TABLE conflicts DROP COLUMN {column};")).concat();
     let whole =
         "ALTER TABLE documents DROP COLUMN whole_stamp; ALTER TABLE documents DROP COLUMN whole_version;";
-    let later = "ALTER TABLE clients DROP COLUMN said; ALTER TABLE clients DROP COLUMN oldest; \
-         DROP INDEX clients_in_order; ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; \
+    let later = "ALTER TABLE history DROP COLUMN stamp; DROP TABLE settled; DROP TABLE earlier; \
          DROP TABLE backups; DROP TABLE audit;";
     server.database.change(&format!("{FIFTH} {drop} {whole} {later}")).await;
     server.database.mark(1).await;
