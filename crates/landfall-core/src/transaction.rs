@@ -326,25 +326,8 @@ impl Transaction {
             }
             reads
         };
-        let behind = |store, last| Read::Range(store, Key::Counted(last + 1), SEAL, u32::MAX);
-        let opening = |known: Known| {
-            vec![
-                installation(),
-                checkpoint(),
-                behind(Store::Journal, known.journal),
-                Read::One(Store::Journal, SEAL),
-                behind(Store::Sent, known.sent),
-                behind(Store::Settled, known.settled),
-                Read::All(Store::Parked),
-                voids(),
-                Read::All(Store::Staged),
-                behind(Store::Changes, known.changes),
-                indexes(),
-                migrations(),
-            ]
-        };
         match self {
-            Transaction::Open { known, rows, .. } => and_all(opening(*known), rows),
+            Transaction::Open { known, rows, .. } => and_all(open::reads(*known), rows),
             Transaction::Load(keys, records) => {
                 let mut reads = and_all(vec![], keys);
                 load::read_journal(&mut reads, records);
@@ -365,7 +348,7 @@ impl Transaction {
                 ]
             }
             Transaction::Commit(..) => vec![],
-            Transaction::Migrate(_) => opening(Known::default()),
+            Transaction::Migrate(_) => open::reads(Known::default()),
             Transaction::Fix { .. } => vec![installation(), Read::All(Store::Sent), voids(), migrations()],
             Transaction::Amend(Amendment { unpark, .. }) => {
                 unpark.iter().map(|id| Read::One(Store::Parked, Key::Text(id.to_string()))).collect()

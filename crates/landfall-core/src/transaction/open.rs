@@ -1,12 +1,13 @@
 //! Reads everything that a client starts from.
 
 use super::index::indexes;
-use super::{Outcome, Rows, Write, base, checkpoint};
+use super::{Outcome, Read, Rows, Write, base, checkpoint};
 use crate::id::{Client, Collection, DocumentKey, MutationId};
 use crate::map::Set;
 use crate::planted::{self, Bug};
 use crate::stored::{
-    self, BaseRow, CLIENT, Checkpoint, Indexed, JournalRecord, Key, Parked, SentRecord, SettledRecord, Store,
+    self, BaseRow, CHECKPOINT, CLIENT, Checkpoint, INDEXES, Indexed, JournalRecord, Key, MIGRATIONS, Parked,
+    SEAL, SentRecord, SettledRecord, Store, VOIDS,
 };
 use crate::wire::PullChange;
 
@@ -76,6 +77,29 @@ impl Opened {
         closed.extend(self.parked.iter().map(|parked| parked.entry.id));
         closed
     }
+}
+
+/// What has to be read to go on from there.
+pub(super) fn reads(known: Known) -> Vec<Read> {
+    let one = |name: &str| Read::One(Store::Meta, Key::Text(name.to_owned()));
+    let named = |(from, to): (&str, &str)| {
+        Read::Range(Store::Meta, Key::Text(from.to_owned()), Key::Text(to.to_owned()), u32::MAX)
+    };
+    let behind = |store, last| Read::Range(store, Key::Counted(last + 1), SEAL, u32::MAX);
+    vec![
+        one(CLIENT),
+        one(CHECKPOINT),
+        behind(Store::Journal, known.journal),
+        Read::One(Store::Journal, SEAL),
+        behind(Store::Sent, known.sent),
+        behind(Store::Settled, known.settled),
+        Read::All(Store::Parked),
+        named(VOIDS),
+        Read::All(Store::Staged),
+        behind(Store::Changes, known.changes),
+        named(INDEXES),
+        one(MIGRATIONS),
+    ]
 }
 
 pub(super) fn open(
