@@ -16,6 +16,8 @@ use crate::transaction::Known;
 
 /// How many records are kept: those of some minutes of work, or of a page that is unpacked.
 const KEPT: u64 = 32;
+/// So often a tab reads on before it reads everything: then it lets go of what others have deleted.
+const TIMES: u32 = 256;
 /// Beyond so many documents, forgetting everything is cheaper than reading them one by one.
 const READ_MAX: usize = 1_000;
 
@@ -26,6 +28,8 @@ pub(super) struct Seen {
     first: u64,
     /// The newest up to which nothing is unknown.
     known: Known,
+    /// How often this tab has read on since it has read everything.
+    times: u32,
 }
 
 /// A record of this tab's own. If there are others before it, they are found together.
@@ -38,6 +42,16 @@ impl Seen {
     /// The newest records up to which nothing is unknown.
     pub(super) fn known(self) -> Known {
         self.known
+    }
+
+    /// Whether reading on is still enough.
+    pub(super) fn is_fresh(self) -> bool {
+        self.times < TIMES
+    }
+
+    /// Everything was to be read, and could not be: reading on is not enough.
+    pub(super) fn missed(&mut self) {
+        self.times = TIMES;
     }
 
     /// Whether verdicts join on to those that are known: none was deleted before this tab has seen it.
@@ -55,7 +69,8 @@ impl Seen {
     }
 
     /// All this has been looked at.
-    pub(super) fn see(&mut self, opened: &Opened) {
+    pub(super) fn see(&mut self, opened: &Opened, on: bool) {
+        self.times = if on { self.times + 1 } else { 0 };
         let known = &mut self.known;
         if let (Some((first, _)), Some((last, _))) = (opened.changes.first(), opened.changes.last()) {
             // Before it, either everything is known or nothing is there any more.

@@ -166,7 +166,10 @@ impl Client {
                 self.checkpoint = checkpoint;
                 self.drain.stale(now);
             }
-            (Purpose::Open(_), Err(code)) => {
+            (Purpose::Open(wanted), Err(code)) => {
+                if !wanted.on {
+                    self.seen.missed();
+                }
                 self.orphans.clear();
                 self.trouble = Some(code.to_string());
                 if !self.opened {

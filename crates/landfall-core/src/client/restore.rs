@@ -16,7 +16,7 @@ use crate::transaction::Known;
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     /// Only what is behind all that is known.
-    on: bool,
+    pub(super) on: bool,
     /// Of the base, these documents.
     rows: Set<DocumentKey>,
     /// Of the journal, so many bytes as a whole.
@@ -76,10 +76,18 @@ impl Client {
         let history = (&opened.checkpoint.epoch, opened.checkpoint.resets, opened.migrations);
         let same = history == (&self.checkpoint.epoch, self.checkpoint.resets, self.migrations);
         let whole = self.damaged.is_empty() && opened.damaged.is_empty() && opened.staged.is_some();
-        // What stands in an older place, or is there already, may have ended under another name or long ago.
-        let new = |entry: &Entry| entry.place.is_none() && !self.has(entry.id) && !self.is_older(entry);
+        // What stands in an older place, is there already or is this tab's own, because it was committed twice, may have
+        // ended under another name or long ago.
+        let own = self.options.writer;
+        let is_new = |entry: &Entry| entry.place.is_none() && !self.has(entry.id) && entry.id.writer != own;
+        let new = |entry: &Entry| is_new(entry) && !self.is_older(entry);
+        // What could not be saved again has another chance with every look.
+        let saved = !self.outbox.is_rescuing() && self.seen.is_fresh();
         let journal = opened.journal.iter().filter(|(record, _)| !self.ledger.knows(*record));
-        same && whole && self.seen.joins(opened) && journal.flat_map(|(_, journal)| &journal.entries).all(new)
+        same && whole
+            && saved
+            && self.seen.joins(opened)
+            && journal.flat_map(|(_, journal)| &journal.entries).all(new)
     }
 
     /// Builds the outbox: the journal, minus what the verdicts say has ended; `on`, it goes on from what is there. Where
@@ -93,7 +101,7 @@ impl Client {
         if lost {
             self.seen = Seen::default();
         }
-        self.seen.see(&opened);
+        self.seen.see(&opened, on);
         self.damaged = opened.damaged;
         let parking = std::mem::take(&mut self.parking_again);
         let mut again = if lost { self.rescued() } else { parking };

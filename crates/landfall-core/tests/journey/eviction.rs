@@ -134,6 +134,9 @@ fn what_there_is_no_room_to_save_again_stays_and_is_saved_once_there_is() {
         assert_eq!(world.tabs[0].client.state().reason.as_deref(), Some("storage_full"));
     }
     world.tabs[0].disk.borrow_mut().full = false;
+    look(&mut world, 0);
+    let saved = world.tabs[0].disk.borrow().texts(Store::Journal).count();
+    assert_eq!(saved, 1, "with the next look, and not only once something is sent");
     world.tabs[0].input(Input::Pause(false), now);
     world.rest();
     assert_eq!(world.server.applied.len(), 1);
