@@ -403,7 +403,7 @@ impl Court<'_> {
             previous: previous_value.as_ref(),
             document: proposed.as_ref(),
         })?;
-        self.refers(references, previous_value.as_ref(), proposed.as_ref())?;
+        self.refers(mutation, references, previous_value.as_ref())?;
         within_limits(&document, proposed.as_ref())?;
         if let Some(instead) = instead {
             document = instead;
@@ -435,7 +435,7 @@ impl Court<'_> {
             Proposal { key: &mutation.key(), op: mutation.op, previous: None, document: value.as_ref() };
         self.rules.check(proposal)?;
         let Terms { references, .. } = self.rules.terms(&mutation.collection)?;
-        self.refers(references, None, value.as_ref())?;
+        self.refers(mutation, references, None)?;
         within_limits(&document, value.as_ref())
     }
 

@@ -242,6 +242,10 @@ mod tests {
         check(&schema("nowhere.json"), "3", "nowhere.json");
         check("collections:\n  visits:\n    references: { site: sites }\n", "3", "sites");
         check("collections:\n  visits:\n    normalize: { name: [tidy] }\n", "3", "tidy");
+        let both = "    references: { site: visits }\n    normalize: { site: [trim] }\n";
+        check(&format!("collections:\n  visits:\n{both}"), "3", "no other form");
+        let whole = "    policy: document-last-write-wins\n    normalize: { name: [trim] }\n";
+        check(&format!("collections:\n  visits:\n{whole}"), "4", "does not go with");
         let rule = "      - { name: n, check: 'true', field: notes, message: m }\n";
         check(&format!("collections:\n  visits:\n    rules:\n{rule}"), "4", "field");
     }

@@ -49,7 +49,7 @@ impl Default for Limits {
             batch_mutations: BATCH_MUTATIONS_MAX,
             page_changes: PAGE_CHANGES_MAX,
             body_millis: 15_000,
-            head_millis: 15_000,
+            head_millis: 75_000,
             unsigned_sockets: 1_024,
             pushes_at_once: 1_024,
             reads_at_once: 1_024,

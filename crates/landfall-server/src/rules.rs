@@ -182,12 +182,23 @@ impl CollectionRules {
             }
             merges.insert(field.into(), merge.value);
         }
+        let policy = entry.policy.map(|policy| policy.value).unwrap_or_default();
+        if let Some(forms) = entry.normalize.values().next()
+            && policy == Policy::DocumentLastWriteWins
+        {
+            let reason =
+                "`normalize` does not go with `document-last-write-wins`: what stands is what its writer saw";
+            return Err(Mistake::at(forms, reason));
+        }
         let mut references = Map::new();
         for (field, named) in entry.references {
+            if entry.normalize.contains_key(&field) {
+                let reason = format!("`{field}` names documents by their ids, which have no other form");
+                return Err(Mistake::at(&named, reason));
+            }
             let collection = named.value.parse().map_err(|_| Mistake::at(&named, "not a collection"))?;
             references.insert(field.into(), collection);
         }
-        let policy = entry.policy.map(|policy| policy.value).unwrap_or_default();
         let forms = entry.normalize.into_iter().map(|(field, forms)| (field, forms.value)).collect();
         Ok(CollectionRules {
             terms: Terms { merges, policy, references },

@@ -13,6 +13,7 @@ use super::pull::limit;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::store::Audited;
 
@@ -68,6 +69,7 @@ pub(super) async fn audit(
     if !app.staff.audits(&caller) {
         return Err(ApiError::new(Code::Forbidden, "you may not read the audit log"));
     }
+    let _room = app.load.enter(Kind::Read, &app.metrics)?;
     let found = app.store.snapshot(&caller.tenant).await?.audit(before, limit).await?;
     Ok(Reply(Log {
         server_time: (app.clock)(),

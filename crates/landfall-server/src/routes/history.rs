@@ -13,6 +13,7 @@ use super::pull::{PAGE_BYTES, limit};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
+use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
 use crate::store::Entry;
 
@@ -80,6 +81,7 @@ pub(super) async fn history(
     let before = Version(before(&ask.cursor)?);
     // What cannot name a document names none.
     let key = which.ok().and_then(|Path(which)| key(&which)).ok_or_else(nothing)?;
+    let _room = app.load.enter(Kind::Read, &app.metrics)?;
     let mut snapshot = app.store.snapshot(&caller.tenant).await?;
     let fields = snapshot.fields(&key).await?;
     let rules = app.rules.of(&caller);

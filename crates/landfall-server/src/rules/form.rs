@@ -94,11 +94,18 @@ fn date(text: &str) -> Option<String> {
         ('.', [day, month, year]) if year.len() == 4 => [year, month, day],
         (_, _) => return None,
     };
-    let number = |part: &str, most: u32| {
-        let digits = (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-        part.parse::<u32>().ok().filter(|number| digits && (1..=most).contains(number))
+    let number = |part: &str, digits: usize, most: u32| {
+        let is_short = (1..=digits).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        part.parse::<u32>().ok().filter(|number| is_short && (1..=most).contains(number))
     };
-    Some(format!("{:04}-{:02}-{:02}", number(year, 9_999)?, number(month, 12)?, number(day, 31)?))
+    let (year, month) = (number(year, 4, 9_999)?, number(month, 2, 12)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    Some(format!("{year:04}-{month:02}-{:02}", number(day, 2, days)?))
 }
 
 #[cfg(test)]
@@ -115,6 +122,10 @@ mod tests {
         let date = |text: &str| Form::Date.apply(text);
         for text in ["2026-12-01", "2026-12-1", "2026/12/1", "1.12.2026", " 01.12.2026 "] {
             assert_eq!(date(text).as_deref(), Some("2026-12-01"), "{text}");
+        }
+        assert_eq!(date("29.2.2028").as_deref(), Some("2028-02-29"));
+        for text in ["29.2.2026", "31.4.2026", "2026-0001-01"] {
+            assert_eq!(date(text), None, "{text}");
         }
         for text in ["1/12/2026", "1.12.26", "32.12.2026", "1.13.2026", "2026-12", "soon", "", "2026-12-01-1"]
         {

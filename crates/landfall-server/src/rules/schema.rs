@@ -37,7 +37,13 @@ impl Schema {
             return Err(Refusal::new(code, "a number in it is too large"));
         };
         let Err(error) = self.0.validate(&value) else { return Ok(()) };
-        let message = error.masked_with("this").to_string();
+        let message = match error.kind() {
+            // What these say has names in it that the writer chose.
+            ValidationErrorKind::AdditionalProperties { .. }
+            | ValidationErrorKind::UnevaluatedProperties { .. }
+            | ValidationErrorKind::PropertyNames { .. } => "a field that is not known here".to_owned(),
+            _ => error.masked_with("this").to_string(),
+        };
         Err(match field(&error) {
             Some(field) => Refusal::at(code, &field, message),
             None => Refusal::new(code, message),

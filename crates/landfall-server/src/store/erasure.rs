@@ -145,11 +145,17 @@ impl Push {
         Ok(erased)
     }
 
-    /// Whether there is an installation of somebody's: whoever is named anywhere has one.
+    /// Whether somebody is named anywhere: with an installation of theirs, for settling a conflict as it stood, or for an
+    /// earlier erasure.
     async fn has_written(&mut self, user: &User) -> Result<bool, StoreError> {
-        let client = sql("SELECT last_seen FROM clients WHERE tenant = $1 AND sub = $2 LIMIT 1");
-        let client = client.bind(self.sender.tenant.as_str()).bind(user.as_str());
-        Ok(self.joined.tx.optional::<i64>(client).await?.is_some())
+        let named = [
+            "SELECT last_seen FROM clients WHERE tenant = $1 AND sub = $2 LIMIT 1",
+            "SELECT at FROM audit WHERE tenant = $1 AND sub = $2 LIMIT 1",
+            "SELECT at FROM erasures WHERE tenant = $1 AND sub = $2 LIMIT 1",
+        ];
+        let named = named.map(|text| sql(text).bind(self.sender.tenant.as_str()).bind(user.as_str()));
+        let found: Vec<Option<i64>> = self.joined.tx.each(named.into()).await?;
+        Ok(found.iter().any(Option::is_some))
     }
 
     /// Gives a person another name wherever they are named; gives that name.

@@ -136,3 +136,22 @@ async fn a_document_names_only_what_is_there_and_its_writer_may_see() {
         .batch();
     assert_eq!(verdicts(&reply), ["applied", "applied", refused, refused], "what it names may go later");
 }
+
+#[tokio::test]
+async fn what_a_writer_had_before_their_eyes_is_not_asked_for_where_documents_are_decided_as_wholes() {
+    let all = "read: 'true', create: 'true', update: 'true', delete: 'true'";
+    let visits =
+        format!("visits: {{ {all}, policy: document-last-write-wins, references: {{ site: sites }} }}");
+    let server = Server::configured(&format!("collections: {{ sites: {{ {all} }}, {visits} }}")).await;
+    let [ada, ben, cora] = [("ada", 1), ("ben", 2), ("cora", 3)].map(|(user, n)| Device::of(user, n));
+    let made = [
+        ada.create_in("sites", 1, "a", &json!({})),
+        ada.create_in("sites", 2, "b", &json!({})),
+        ada.create(3, "v", &json!({ "site": "a" })),
+    ];
+    server.push(&ada, &made).await.batch();
+    let moved = server.push(&ben, &[ben.patch(1, "v", 1, "/site", &json!("b"))]).await.batch();
+    assert_eq!(verdicts(&moved), ["applied"]);
+    let titled = server.push(&cora, &[cora.patch(1, "v", 1, "/title", &json!("Roof"))]).await.batch();
+    assert_eq!(verdicts(&titled), ["conflict"], "she named nothing");
+}
