@@ -88,7 +88,14 @@ async fn finish(settings: &Settings, room: &Room, database: &Database, before: &
     let mut server = start(settings, room, database, None);
     server.listens().await.expect("what others have begun is no hindrance");
     assert!(server.end().await.success(), "a server ends when it is asked to");
-    assert_eq!(rows(database).await, before, "a migration that was interrupted has changed what was there");
+    let mut after = rows(database).await;
+    // Later versions add columns, and those stand behind the others.
+    for (rows, before) in after.iter_mut().zip(before) {
+        for (row, before) in rows.iter_mut().zip(before) {
+            row.truncate(before.len());
+        }
+    }
+    assert_eq!(after, before, "a migration that was interrupted has changed what was there");
 }
 
 async fn rows(database: &Database) -> Vec<Vec<Vec<Value>>> {
