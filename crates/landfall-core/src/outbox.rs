@@ -352,11 +352,6 @@ impl Outbox {
         self.lanes.iter().map(|(key, _)| key).filter(move |key| last.replace(*key) != Some(*key))
     }
 
-    /// Whether anything of a document is pending or a draft.
-    pub fn has(&self, key: &DocumentKey) -> bool {
-        self.drafts.contains_key(key) || self.lane(key).next().is_some()
-    }
-
     /// Refused writes.
     pub fn parked(&self) -> impl Iterator<Item = &Parked> {
         self.parked.values()

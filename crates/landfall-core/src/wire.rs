@@ -65,7 +65,7 @@ pub struct Condition {
     pub sdk: Option<String>,
     /// Writes that wait for another batch.
     pub open: u64,
-    /// When the oldest of these was made, by the device's clock.
+    /// When the oldest write was made that the server has not answered for, by the device's clock.
     #[serde(default)]
     pub oldest_at: Option<WallTime>,
     /// Writes that need somebody's attention.

@@ -242,8 +242,7 @@ impl Client {
         let condition = Condition {
             sdk: Some(SDK.to_owned()),
             open: state.pending.saturating_sub(going) as u64,
-            // What goes first may be younger, if it is urgent.
-            oldest_at: self.outbox.open().nth(going).map(|item| item.entry.at),
+            oldest_at: state.oldest_pending_at,
             attention: state.failed as u64,
             reason: state.reason,
         };

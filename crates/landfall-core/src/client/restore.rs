@@ -316,10 +316,9 @@ impl Client {
         }
     }
 
-    /// What another tab has written to is shown where its collection is.
+    /// What another tab has written to, or what became of that, is shown where its collection is.
     fn load_pending(&mut self, touched: Set<DocumentKey>) {
-        let shown = |key: &DocumentKey| self.replica.follows(key) && self.outbox.has(key);
-        let keys = self.unknown(touched.into_iter().filter(shown).collect());
+        let keys = self.unknown(touched.into_iter().filter(|key| self.replica.follows(key)).collect());
         if !keys.is_empty() {
             self.read_documents(keys, Then::Answer(None));
         }
