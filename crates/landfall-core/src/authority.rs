@@ -274,8 +274,8 @@ impl Court<'_> {
     /// Applies a mutation, unless a rule or a limit is against it.
     fn admit(&mut self, mutation: &Mutation) -> Result<PushResult, Refusal> {
         let key = mutation.key();
-        let Terms { merges, policy, references } = self.rules.terms(&key.collection)?;
-        let (merges, policy) = (merges, *policy);
+        let terms = self.rules.terms(&key.collection)?;
+        let (merges, policy) = (&terms.merges, terms.policy);
         let sent = mutation;
         if self.facts.erased.contains(&key) {
             return match mutation.op {
@@ -403,7 +403,7 @@ impl Court<'_> {
             previous: previous_value.as_ref(),
             document: proposed.as_ref(),
         })?;
-        self.refers(mutation, references, previous_value.as_ref())?;
+        self.refers(mutation, terms, previous_value.as_ref())?;
         within_limits(&document, proposed.as_ref())?;
         if let Some(instead) = instead {
             document = instead;
@@ -434,8 +434,7 @@ impl Court<'_> {
         let proposal =
             Proposal { key: &mutation.key(), op: mutation.op, previous: None, document: value.as_ref() };
         self.rules.check(proposal)?;
-        let Terms { references, .. } = self.rules.terms(&mutation.collection)?;
-        self.refers(mutation, references, None)?;
+        self.refers(mutation, self.rules.terms(&mutation.collection)?, None)?;
         within_limits(&document, value.as_ref())
     }
 

@@ -11,6 +11,7 @@ mod devices;
 mod health;
 mod history;
 mod live;
+mod numbered;
 mod pull;
 mod resolve;
 mod status;

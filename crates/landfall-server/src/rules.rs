@@ -14,11 +14,11 @@ use std::sync::Arc;
 use landfall_core::authority::{self, Mended, Proposal, Terms};
 use landfall_core::code::Code;
 use landfall_core::conflict::Policy;
-use landfall_core::id::{Collection, DocumentId, DocumentKey};
-use landfall_core::json::{self, Json};
+use landfall_core::id::{Collection, DocumentKey};
+use landfall_core::json::Json;
 use landfall_core::map::Map;
 use landfall_core::merge::{Merge, Merges};
-use landfall_core::mutation::{Change, Field, Mutation, Op, Refusal};
+use landfall_core::mutation::{Field, Mutation, Op, Refusal};
 use landfall_core::path::Path;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -248,6 +248,7 @@ impl CallerRules<'_> {
             Err(_) => false,
         }
     }
+
     /// Whether two callers with the same roles may see different documents of this collection, and one
     /// caller different documents over time.
     pub fn reads_depend_on_documents(&self, collection: &Collection) -> bool {
@@ -264,16 +265,7 @@ impl CallerRules<'_> {
     /// The documents that a mutation names and that have to be there.
     pub fn references(&self, mutation: &Mutation) -> Vec<DocumentKey> {
         let Some(rules) = self.rules.collections.get(&mutation.collection) else { return vec![] };
-        let mut keys = Vec::new();
-        for Field { path, change } in &mutation.fields {
-            if let ([field], Change::Set(value)) = (path.keys(), change)
-                && let Some(collection) = rules.terms.references.get(field)
-                && let Ok(document) = json::read::<DocumentId>(value.text())
-            {
-                keys.push(DocumentKey { collection: collection.clone(), document });
-            }
-        }
-        keys
+        rules.terms.named(mutation).filter_map(|(.., key)| key).collect()
     }
 
     /// Whether the caller may say that what a document is now is what it should be.

@@ -35,6 +35,7 @@ use landfall_core::map::Map;
 use landfall_core::time::WallTime;
 
 use crate::caller::Tenant;
+use crate::random;
 
 pub use audit::{Audit, Audited};
 pub use backups::CopyError;
@@ -105,6 +106,24 @@ pub struct Sender {
     pub now: WallTime,
     /// What the installation says of itself; nothing where the server writes.
     pub said: Option<Said>,
+}
+
+/// What the names of clients begin with under which a server writes itself.
+const ITSELF: &str = "server-";
+
+impl Sender {
+    /// A server that writes itself what somebody has decided: with a writer for this alone and a client of its own, so
+    /// that no device can have claimed either before.
+    pub fn itself(tenant: Tenant, user: User, now: WallTime) -> (Writer, Sender) {
+        let writer = Writer(random::number());
+        let client = format!("{ITSELF}{writer}").parse().expect("BUG: digits are no name");
+        (writer, Sender { tenant, user, client, now, said: None })
+    }
+}
+
+/// Whether it is a server that writes under this name, and no device.
+pub(crate) fn is_itself(client: &str) -> bool {
+    client.starts_with(ITSELF)
 }
 
 /// What a batch mentions, to be loaded as facts.

@@ -6,10 +6,10 @@ use crate::clock::Stamp;
 use crate::conflict::{Conflict, Policy};
 use crate::document::{Document, Register};
 use crate::id::{Collection, DocumentKey, MutationId, Position, Version, Writer};
-use crate::json::Json;
+use crate::json::{self, Json};
 use crate::map::Map;
 use crate::merge::Merges;
-use crate::mutation::{Field, Mutation, Op, Refusal};
+use crate::mutation::{Change, Field, Mutation, Op, Refusal};
 use crate::path::Path;
 use crate::wire::PushResult;
 
@@ -82,6 +82,21 @@ pub struct Terms {
     pub policy: Policy,
     /// Fields that name a document of another collection, which has to be there when they are written.
     pub references: Map<Box<str>, Collection>,
+}
+
+impl Terms {
+    /// The fields with which a mutation names documents of other collections, and which; none where a value names none.
+    pub fn named<'a>(
+        &'a self,
+        mutation: &'a Mutation,
+    ) -> impl Iterator<Item = (&'a Field, &'a Collection, Option<DocumentKey>)> + use<'a> {
+        mutation.fields.iter().filter_map(|field| {
+            let ([name], Change::Set(value)) = (field.path.keys(), &field.change) else { return None };
+            let collection = self.references.get(name).filter(|_| value.text() != "null")?;
+            let key = |document| DocumentKey { collection: collection.clone(), document };
+            Some((field, collection, json::read(value.text()).ok().map(key)))
+        })
+    }
 }
 
 /// Fields in the form that a collection wants for them.

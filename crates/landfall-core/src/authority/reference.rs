@@ -1,10 +1,9 @@
 //! Fields that name documents of other collections.
 
-use super::Court;
+use super::{Court, Terms};
 use crate::code::Code;
-use crate::id::{Collection, DocumentKey};
-use crate::json::{self, Json};
-use crate::map::Map;
+use crate::id::DocumentKey;
+use crate::json::Json;
 use crate::mutation::{Change, Mutation, Refusal};
 
 impl Court<'_> {
@@ -14,20 +13,17 @@ impl Court<'_> {
     pub(super) fn refers(
         &self,
         mutation: &Mutation,
-        references: &Map<Box<str>, Collection>,
+        terms: &Terms,
         previous: Option<&Json>,
     ) -> Result<(), Refusal> {
-        if references.is_empty() || self.settles {
+        if terms.references.is_empty() || self.settles {
             return Ok(());
         }
         let before = previous.and_then(Json::members).unwrap_or_default();
-        for field in &mutation.fields {
-            if let ([name], Change::Set(value)) = (field.path.keys(), &field.change)
-                && let Some(collection) = references.get(name)
-                && value.text() != "null"
-                && before.get(name) != Some(value)
-                && !self.is_there(mutation, collection, value)
-            {
+        for (field, collection, key) in terms.named(mutation) {
+            let had = field.path.keys().first().and_then(|name| before.get(name));
+            let is_old = matches!(&field.change, Change::Set(value) if had == Some(value));
+            if !is_old && !key.is_some_and(|key| key == mutation.key() || self.is_seen(&key)) {
                 let message = format!("there is no such document in {collection}");
                 return Err(Refusal::at(Code::ValidationFailed, &field.path, message));
             }
@@ -35,10 +31,8 @@ impl Court<'_> {
         Ok(())
     }
 
-    fn is_there(&self, mutation: &Mutation, collection: &Collection, value: &Json) -> bool {
-        let Ok(document) = json::read(value.text()) else { return false };
-        let key = DocumentKey { collection: collection.clone(), document };
-        let named = self.facts.documents.get(&key).and_then(|stored| stored.document.value());
-        key == mutation.key() || named.is_some_and(|named| self.rules.may_see(collection, &named))
+    fn is_seen(&self, key: &DocumentKey) -> bool {
+        let value = self.facts.documents.get(key).and_then(|stored| stored.document.value());
+        value.is_some_and(|value| self.rules.may_see(&key.collection, &value))
     }
 }

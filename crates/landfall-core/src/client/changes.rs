@@ -1,11 +1,11 @@
 //! What other tabs have stored: how much of that this tab knows, and which documents it has to read again.
 //!
-//! Keys are counted without gaps. So of writes, bytes and verdicts a tab reads only what is behind the last that it knows;
-//! of verdicts the newest stay for a while, and where those do not join on to what is known, everything is read.
+//! The device counts keys without gaps, so a tab that knows all records of a store up to one finds the others behind
+//! it. Of verdicts the newest stay for a while: where those that are there do not join on to those that are known,
+//! everything is read.
 //!
-//! Every change of the base leaves a record in [`Store::Changes`], whose keys the device counts without gaps. So a
-//! tab that knows all of them up to one finds the others behind it, unless it has slept for so long that they
-//! are deleted already: then it forgets what it has read, and reads again.
+//! Every change of the base leaves a record in [`Store::Changes`]. A tab that has slept for so long that some of them are
+//! deleted already forgets the documents that it has read, and reads them again.
 
 use super::{Client, Opened};
 use crate::id::DocumentKey;

@@ -132,6 +132,13 @@ impl Disk {
         Disk { now, ..Disk::default() }
     }
 
+    /// Commits a record of the journal, as a connection does once more that was lost before it could say that it had.
+    pub(crate) fn commit(&mut self, record: String) {
+        let count = self.now.counted.entry(Store::Journal).or_default();
+        *count += 1;
+        self.now.texts.insert((Store::Journal, Key::Counted(*count)), record);
+    }
+
     /// Takes back every transaction after the last strict one.
     pub(crate) fn power_cut(&mut self) {
         self.now = self.synced.clone();

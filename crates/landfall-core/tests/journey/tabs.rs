@@ -2,6 +2,7 @@
 
 use landfall_core::client::{Input, Phase, Status};
 use landfall_core::drain::Nudge;
+use landfall_core::stored::Store;
 
 use crate::attention::pause;
 use crate::world::{Fault, World, create, delete, key, patch};
@@ -58,6 +59,56 @@ fn a_tab_that_slept_for_longer_than_verdicts_are_kept_reads_everything_again() {
     world.rest();
     let told: Vec<_> = world.tabs[1].settled.iter().map(|one| (one.id, one.status)).collect();
     assert_eq!(told, [(own, Status::Accepted)]);
+}
+
+/// What it has in a second record is no news, and may have ended: a counter would count twice.
+#[test]
+fn a_commit_that_was_made_twice_does_not_come_back_with_what_others_write() {
+    let mut world = two_tabs();
+    world.lead(0, false);
+    world.lead(1, true);
+    world.disk(1);
+    world.write(0, create("d", r#"{"a":1}"#));
+    let record = world.tabs[0].disk.borrow().texts(Store::Journal).next().expect("a record").clone();
+    world.run(1);
+    world.run(0);
+    assert!(world.tabs[0].client.entries().is_empty(), "it is on the server");
+    world.tabs[0].disk.borrow_mut().commit(record);
+    pause(&mut world, 1, true);
+    world.write(1, create("e", r#"{"a":1}"#));
+    world.run(0);
+    let entries = world.tabs[0].client.entries();
+    let documents: Vec<_> = entries.iter().map(|entry| entry.document.as_str()).collect();
+    assert_eq!(documents, ["e"]);
+}
+
+#[test]
+fn now_and_then_and_after_a_reading_of_everything_that_failed_everything_is_read() {
+    let mut world = two_tabs();
+    pause(&mut world, 0, true);
+    for n in 0..10 {
+        world.write(0, create(&format!("d{n}"), r#"{"a":1}"#));
+    }
+    world.run(1);
+    let read = |world: &World| world.tabs[1].disk.borrow().records_read;
+    let hint = |world: &mut World| {
+        let (before, now) = (read(world), world.now);
+        world.tabs[1].input(Input::Refresh, now);
+        world.run(1);
+        read(world) - before
+    };
+    assert_eq!(hint(&mut world), 0, "nothing is new");
+    let all: Vec<_> = (0..300).map(|_| hint(&mut world)).filter(|count| *count > 0).collect();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert!(all[0] >= 10, "{all:?}");
+    world.tabs[1].disk.borrow_mut().breaks = Some(0);
+    world.lead(1, true);
+    pause(&mut world, 1, true);
+    world.disk(1);
+    assert!(hint(&mut world) >= 10, "it is made up for");
+    pause(&mut world, 0, false);
+    pause(&mut world, 1, false);
+    world.rest();
 }
 
 #[test]

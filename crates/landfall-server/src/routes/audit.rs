@@ -5,11 +5,10 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use landfall_core::code::Code;
 use landfall_core::time::WallTime;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::history::before;
-use super::pull::limit;
+use super::numbered::Ask;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -31,19 +30,6 @@ pub(super) struct Log {
     more: bool,
 }
 
-/// Which page is asked for.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Ask {
-    /// Where an earlier page ended; the newest entry where there is none.
-    #[serde(default)]
-    #[param(pattern = "^([1-9][0-9]{0,17})?$", max_length = 18)]
-    cursor: String,
-    /// Most entries on the page; 1,000 where it is not said, and at most, whatever is.
-    #[param(value_type = u64, required = false, minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
-    limit: Option<String>,
-}
-
 refusals!(Refusals: SIGNED, STORE, &[Code::InvalidRequest, Code::InvalidCursor, Code::Forbidden]);
 
 /// One page of the audit log of the caller's tenant, newest first, and where the next one begins.
@@ -63,9 +49,7 @@ pub(super) async fn audit(
     caller: Caller,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Reply<Log>, ApiError> {
-    let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
-    let limit = limit(ask.limit.as_deref(), app.limits.page_changes)?;
-    let before = before(&ask.cursor)?;
+    let (before, limit) = Ask::page(ask, &app.limits)?;
     if !app.staff.audits(&caller) {
         return Err(ApiError::new(Code::Forbidden, "you may not read the audit log"));
     }

@@ -13,13 +13,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::pull::limit;
-use super::resolve::SETTLERS;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
 use crate::load::Kind;
 use crate::openapi::{SIGNED, STORE, refusals, shapes};
-use crate::store::Heard;
+use crate::store::{Heard, is_itself};
 
 /// Which devices are asked for.
 #[derive(Deserialize, IntoParams)]
@@ -104,7 +103,7 @@ pub(super) async fn devices(
     let more = found.len() > limit;
     found.truncate(limit);
     let cursor = found.last().filter(|_| more).map(|last| BASE64_URL_SAFE_NO_PAD.encode(&last.client));
-    let devices = found.into_iter().filter(|heard| !heard.client.starts_with(SETTLERS)).map(shown).collect();
+    let devices = found.into_iter().filter(|heard| !is_itself(&heard.client)).map(shown).collect();
     Ok(Reply(Devices { server_time: (app.clock)(), devices, cursor, more }))
 }
 

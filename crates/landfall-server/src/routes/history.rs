@@ -9,7 +9,8 @@ use landfall_core::time::WallTime;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::pull::{PAGE_BYTES, limit};
+use super::numbered::Ask;
+use super::pull::PAGE_BYTES;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::error::ApiError;
@@ -43,19 +44,6 @@ pub(super) struct Which {
     document: String,
 }
 
-/// Which page is asked for.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Ask {
-    /// Where an earlier page ended; the newest change where there is none.
-    #[serde(default)]
-    #[param(pattern = "^([1-9][0-9]{0,17})?$", max_length = 18)]
-    cursor: String,
-    /// Most changes on the page; 1,000 where it is not said, and at most, whatever is.
-    #[param(value_type = u64, required = false, minimum = 1, maximum = 18_446_744_073_709_551_615_u64)]
-    limit: Option<String>,
-}
-
 refusals!(Refusals: SIGNED, STORE, &[Code::InvalidRequest, Code::InvalidCursor, Code::NotFound]);
 
 /// One page of what was done to a document, newest first, and where the next one begins.
@@ -76,9 +64,7 @@ pub(super) async fn history(
     which: Result<Path<Which>, PathRejection>,
     ask: Result<Query<Ask>, QueryRejection>,
 ) -> Result<Reply<Told>, ApiError> {
-    let Query(ask) = ask.map_err(|error| ApiError::new(Code::InvalidRequest, error.body_text()))?;
-    let limit = limit(ask.limit.as_deref(), app.limits.page_changes)?;
-    let before = Version(before(&ask.cursor)?);
+    let (before, limit) = Ask::page(ask, &app.limits)?;
     // What cannot name a document names none.
     let key = which.ok().and_then(|Path(which)| key(&which)).ok_or_else(nothing)?;
     let _room = app.load.enter(Kind::Read, &app.metrics)?;
@@ -88,7 +74,7 @@ pub(super) async fn history(
     if !fields.is_some_and(|fields| rules.may_read(&key.collection, &fields)) {
         return Err(nothing());
     }
-    let found = snapshot.history(&key, before, limit, PAGE_BYTES).await?;
+    let found = snapshot.history(&key, Version(before), limit, PAGE_BYTES).await?;
     Ok(Reply(Told {
         server_time: (app.clock)(),
         epoch: snapshot.epoch().to_string(),
@@ -105,16 +91,4 @@ fn nothing() -> ApiError {
 fn key(which: &Which) -> Option<DocumentKey> {
     let Which { collection, document } = which;
     Some(DocumentKey { collection: collection.parse().ok()?, document: document.parse().ok()? })
-}
-
-/// What a page is behind, of things that are numbered from 1 and told from the newest to the oldest.
-pub(super) fn before(cursor: &str) -> Result<u64, ApiError> {
-    const NEWEST: u64 = i64::MAX.unsigned_abs();
-    if cursor.is_empty() {
-        return Ok(NEWEST);
-    }
-    let number = cursor.parse::<u64>().ok().filter(|number| (1..=NEWEST).contains(number));
-    // One place has one spelling.
-    let number = number.filter(|number| number.to_string() == cursor);
-    number.ok_or_else(|| ApiError::new(Code::InvalidCursor, "this server did not give out this cursor"))
 }

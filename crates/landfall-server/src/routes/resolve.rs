@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use landfall_core::authority::{self, Back, Decision};
 use landfall_core::code::Code;
 use landfall_core::document::Document;
-use landfall_core::id::{Client, InvalidName, Writer};
+use landfall_core::id::{InvalidName, Writer};
 use landfall_core::json::Json;
 use landfall_core::mutation::Refusal;
 use landfall_core::path::Path;
@@ -23,7 +23,6 @@ use crate::error::ApiError;
 use crate::load::Kind;
 use crate::openapi::{BODY, SIGNED, STORE, refusals, shapes};
 use crate::payload::Payload;
-use crate::random;
 use crate::rules::CallerRules;
 use crate::store::{Choice, ConflictId, Effect, Named, Push, Recorded, Sender};
 
@@ -73,9 +72,6 @@ refusals!(Refusals: SIGNED, BODY, STORE, &[
     Code::TooManyKeys,
 ]);
 
-/// What the names of the server's own clients begin with.
-pub(super) const SETTLERS: &str = "server-";
-
 /// Settles a conflict, once and for all devices.
 ///
 /// Asking for the same once more gives the same answer and changes nothing.
@@ -97,10 +93,7 @@ pub(super) async fn resolve(
     let choice = choice(ask.choice, ask.value)?;
     let id = ask.id.parse().map_err(|InvalidName(_)| nothing())?;
     let now = (app.clock)();
-    // A writer for this one write, with a client of its own: no device can have claimed either before.
-    let writer = Writer(random::number());
-    let client = format!("{SETTLERS}{writer}").parse::<Client>().expect("BUG: digits are no name");
-    let sender = Sender { tenant: caller.tenant.clone(), user: caller.user.clone(), client, now, said: None };
+    let (writer, sender) = Sender::itself(caller.tenant.clone(), caller.user.clone(), now);
     let rules = app.rules.of_settler(&caller);
     let settled = app.store.push(&sender, |push| settle(push, &rules, id, &choice, writer, now).boxed());
     Ok(Reply(Settled { server_time: now, conflict: settled.await? }))

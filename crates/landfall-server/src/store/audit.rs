@@ -1,6 +1,6 @@
 //! The audit log: what was decided over what somebody wrote, by whom and when, newest first.
 //!
-//! An entry is written in the transaction of what it tells of, and nothing changes or deletes it.
+//! An entry is written in the transaction of what it tells of, and nothing deletes it. An erasure takes names and what was in documents out of it.
 
 use landfall_core::id::{Collection, DocumentId, Position, Version};
 use landfall_core::path::Path;

@@ -76,10 +76,7 @@ impl Store {
         erasure: &Erasure,
         now: WallTime,
     ) -> Result<Erased, StoreError> {
-        // A writer for this alone, with a client of its own: no device can have claimed either before.
-        let writer = Writer(random::number());
-        let client = format!("server-{writer}").parse().expect("BUG: digits are no name");
-        let sender = Sender { tenant: tenant.clone(), user: by.clone(), client, now, said: None };
+        let (writer, sender) = Sender::itself(tenant.clone(), by.clone(), now);
         self.push(&sender, |push| push.erase(erasure, writer).boxed()).await
     }
 }

@@ -8,7 +8,7 @@ use landfall_core::wire::PushResult;
 
 use super::super::database::{Transaction, sql};
 use super::super::receipts::{RunRow, read_hash};
-use super::super::{StoreError, count, stored};
+use super::super::{StoreError, count, is_itself, stored};
 use super::{Report, of};
 
 const TOGETHER: i64 = 200;
@@ -59,7 +59,7 @@ async fn history(
                     .add([of(tenant, &format!("the history of {place} has a mutation of another document"))]);
             }
             // Nobody asks for the verdict on what a person has settled, nor for one that is too old.
-            if client.starts_with("server-") || *at < kept_since {
+            if is_itself(client) || *at < kept_since {
                 continue;
             }
             let receipt = sql("SELECT result FROM receipts WHERE tenant = $1 AND writer = $2 AND n = $3");
