@@ -1,4 +1,4 @@
-//! How much one request may ask of the server.
+//! How much may be asked of the server: by one request, at once, and over time.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

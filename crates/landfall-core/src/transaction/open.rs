@@ -1,4 +1,4 @@
-//! Reads everything that a client starts from.
+//! Reads what a client starts from, and later what is new of it.
 
 use super::index::indexes;
 use super::{Outcome, Read, Rows, Write, base, checkpoint};
